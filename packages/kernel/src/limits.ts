@@ -1,0 +1,94 @@
+/**
+ * Every queue, map, loop, message and file has its limit here, with its unit in the name and its
+ * default. Cores receive limits in the constructor; nobody reads a default directly.
+ */
+
+export interface Limits {
+  /** Bytes of a key. The wire has 16 bits for it. */
+  readonly keyBytesMax: number;
+  /** Bytes of one value. May be raised to 1 MiB. */
+  readonly valueBytesMax: number;
+  /** Entries of a version vector that a client may send and an object may hold. */
+  readonly contextEntriesMax: number;
+  /** Siblings at which a client's write is refused. Never blocks repair. */
+  readonly siblingsMax: number;
+  /** Bytes of siblings at which a client's write is refused (or one value, if that is larger). */
+  readonly siblingBytesMax: number;
+  /** Operation ids that an object remembers, so that a retry is one event. */
+  readonly recentOperationsMax: number;
+  /** Seconds for which an operation id is remembered. */
+  readonly recentOperationsSeconds: number;
+  /** Words of one frame on a socket or in a ring; a frame of one large operation may be longer. */
+  readonly frameWordsTarget: number;
+  /** Bytes of one frame that a gateway accepts. */
+  readonly frameBytesMax: number;
+  /** Operations of one frame. */
+  readonly frameOperationsMax: number;
+  /** Connections of one coordinator, clients and peers together. */
+  readonly connectionsMax: number;
+  /** Requests in flight in one coordinator. A power of two. */
+  readonly requestsInFlightMax: number;
+  /** Operations one coordinator has outstanding at one replica shard. */
+  readonly replicaOperationsInFlightMax: number;
+  /** Operations that wait in a replica for a read from disk. */
+  readonly parkedOperationsMax: number;
+  /** Bytes that wait to be written to one socket before it counts as blocked, and as free again. */
+  readonly socketHighWaterBytes: number;
+  readonly socketLowWaterBytes: number;
+  /** Records and bytes of one page of a scan. */
+  readonly scanRecordsMax: number;
+  readonly scanBytesMax: number;
+  /** Milliseconds for a request where the client names none, and the most it may name. */
+  readonly requestTimeoutMs: number;
+  readonly requestTimeoutMsMax: number;
+  /** Milliseconds from the connection to the end of the handshake. */
+  readonly handshakeTimeoutMs: number;
+  /** Bytes of one memtable chunk; a chunk that is full is frozen and flushed. A power of two. */
+  readonly memtableChunkBytes: number;
+  /** Chunks of one shard, active, frozen and resident after their flush together. */
+  readonly memtableChunksMax: number;
+  /** Frozen chunks that wait for their flush, beyond which writes are refused as OVERLOADED. */
+  readonly memtableFrozenMax: number;
+  /** Bytes of one segment of the commit log. */
+  readonly logSegmentBytes: number;
+  /** Bytes that one group commit gathers at the most. */
+  readonly logGroupBytesMax: number;
+  /** Milliseconds after which an `interval` bucket's records are synced. */
+  readonly logIntervalMs: number;
+  /** Bytes of one block of an SSTable before its checksum. */
+  readonly tableBlockBytes: number;
+  /** Bits per key of a Bloom filter. */
+  readonly bloomBitsPerKey: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  keyBytesMax: 1024,
+  valueBytesMax: 10 * 1024,
+  contextEntriesMax: 64,
+  siblingsMax: 100,
+  siblingBytesMax: 1024 * 1024,
+  recentOperationsMax: 16,
+  recentOperationsSeconds: 30,
+  frameWordsTarget: 8 * 1024,
+  frameBytesMax: 4 * 1024 * 1024,
+  frameOperationsMax: 4096,
+  connectionsMax: 4096,
+  requestsInFlightMax: 16 * 1024,
+  replicaOperationsInFlightMax: 16 * 1024,
+  parkedOperationsMax: 16 * 1024,
+  socketHighWaterBytes: 8 * 1024 * 1024,
+  socketLowWaterBytes: 1024 * 1024,
+  scanRecordsMax: 512,
+  scanBytesMax: 1024 * 1024,
+  requestTimeoutMs: 2000,
+  requestTimeoutMsMax: 60_000,
+  handshakeTimeoutMs: 10_000,
+  memtableChunkBytes: 64 * 1024 * 1024,
+  memtableChunksMax: 12,
+  memtableFrozenMax: 4,
+  logSegmentBytes: 64 * 1024 * 1024,
+  logGroupBytesMax: 4 * 1024 * 1024,
+  logIntervalMs: 1000,
+  tableBlockBytes: 4096,
+  bloomBitsPerKey: 10,
+};

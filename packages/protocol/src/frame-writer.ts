@@ -1,0 +1,100 @@
+/**
+ * Gathers operations into frames: an OperationSink over any memory. The world says where frames may
+ * be written (`FrameBacking`): a ring's reserved space, a socket's buffer, an array in the simulator.
+ *
+ * data plane
+ *
+ * Invariants:
+ *   FW1 a frame holds operations of one tag, and its header counts them and its words
+ *   FW2 nothing of an operation that did not `end` is in a frame
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { OperationSink } from '@clockwise/kernel/core';
+import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION } from './frame.ts';
+
+export interface FrameBacking {
+  /** Room for a frame of at least `wordCountMin` words. False: the channel is full. */
+  acquire(wordCountMin: number): boolean;
+  /** Set by acquire: the memory, where the frame starts in it, and how many words it may have. */
+  words: Int32Array;
+  offset: number;
+  wordCountMax: number;
+  /** The frame at `offset` is whole and has `wordCount` words. */
+  complete(wordCount: number): void;
+}
+
+export class FrameWriter implements OperationSink {
+  words: Int32Array;
+  /** Set by the owner before operations are written: goes into the frames' headers. */
+  epoch = 0;
+  priority = 0;
+  remainingMs = 0;
+  readonly #backing: FrameBacking;
+  /** Frames are begun with room for this many words, where the backing has it. */
+  readonly #wordCountTarget: number;
+  #tag = 0;
+  #start = 0;
+  #position = 0;
+  #limit = 0;
+  #operationCount = 0;
+  #reserved = 0;
+
+  constructor(backing: FrameBacking, wordCountTarget: number) {
+    this.#backing = backing;
+    this.#wordCountTarget = wordCountTarget;
+    this.words = backing.words;
+  }
+
+  begin(tag: number, wordCount: number): number {
+    assert(this.#reserved === 0, 'the operation before has ended');
+    if (this.#tag !== tag || this.#position + wordCount > this.#limit) {
+      this.flush();
+      if (!this.#open(tag, wordCount)) return -1;
+    }
+    this.#reserved = wordCount;
+    return this.#position;
+  }
+
+  end(wordCount: number): void {
+    assert(wordCount <= this.#reserved && (wordCount & 1) === 0, 'the operation fits its room');
+    this.words[this.#position + OPERATION.wordCount] = wordCount;
+    this.#position += wordCount;
+    this.#operationCount += 1;
+    this.#reserved = 0;
+  }
+
+  /** Completes the frame under construction, if there is one. The world calls it after each step. */
+  flush(): void {
+    if (this.#tag === 0) return;
+    if (this.#operationCount > 0) {
+      const { words } = this;
+      const start = this.#start;
+      words[start + FRAME.wordCount] = this.#position - start;
+      words[start + FRAME.tag] = this.#tag | (PROTOCOL_VERSION << 8) | (this.priority << 16);
+      words[start + FRAME.operationCount] = this.#operationCount;
+      words[start + FRAME.epoch] = this.epoch;
+      words[start + FRAME.remainingMs] = this.remainingMs;
+      words[start + FRAME.reserved] = 0;
+      this.#backing.complete(this.#position - start);
+    }
+    this.#tag = 0;
+    this.#limit = 0;
+    this.#position = 0;
+    this.#operationCount = 0;
+  }
+
+  #open(tag: number, wordCount: number): boolean {
+    const wanted = FRAME_HEADER_WORDS + wordCount;
+    const target = this.#wordCountTarget;
+    const backing = this.#backing;
+    if (!backing.acquire(wanted > target ? wanted : target)) {
+      if (wanted >= target || !backing.acquire(wanted)) return false;
+    }
+    this.words = backing.words;
+    this.#start = backing.offset;
+    this.#position = backing.offset + FRAME_HEADER_WORDS;
+    this.#limit = backing.offset + backing.wordCountMax;
+    this.#tag = tag;
+    return true;
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * Frames: messages of many operations, walked in place (docs/formats/wire.md). A frame is a header
+ * and operations; each operation begins with its own word count, so that it can be skipped.
+ * Between hosts a frame is the payload of one binary WebSocket message; inside a process it is a
+ * record of a ring.
+ *
+ * data plane
+ */
+
+export const PROTOCOL_VERSION = 1;
+
+/** What a frame's operations are. Wire format: append-only. */
+export const TAG = {
+  /** client -> coordinator, and coordinator -> coordinator when it proxies: REQUEST layout. */
+  request: 1,
+  /** The answers: RESPONSE layout. */
+  response: 2,
+  /** coordinator -> replica, by ring, or by way of the peer's coordinator: REPLICA_REQUEST layout. */
+  replicaRequest: 3,
+  /** The answers of replicas: REPLICA_REPLY layout. */
+  replicaReply: 4,
+  /** One control message (control-messages.ts): hello, welcome, goodbye, status and so on. */
+  control: 5,
+} as const;
+
+export const FRAME_HEADER_WORDS = 6;
+export const FRAME = {
+  /** Words of the whole frame, header included. */
+  wordCount: 0,
+  /** tag | protocol version << 8 | priority << 16 | flags << 24 */
+  tag: 1,
+  operationCount: 2,
+  /** The sender's ring epoch. */
+  epoch: 3,
+  /** Milliseconds that the sender still waits for the operations in this frame; 0: no bound named. */
+  remainingMs: 4,
+  /** Zero. */
+  reserved: 5,
+} as const;
+
+export const PRIORITY = { foreground: 0, repair: 1, background: 2 } as const;
+
+/** Every operation starts with its word count, then its opcode in the low 8 bits of the next word. */
+export const OPERATION = { wordCount: 0, opcode: 1 } as const;
+
+/** Operations of clients. Wire format: append-only. */
+export const REQUEST_OPCODE = { get: 1, put: 2, delete: 3, scan: 4 } as const;
+
+export const REQUEST_FLAG = {
+  /** The context in this operation is meant, even an empty one; without it a put overwrites. */
+  contextGiven: 1,
+  /** The answer to a put or delete carries the new context. */
+  wantContext: 2,
+  /** Only primaries may answer. */
+  strict: 4,
+} as const;
+
+/** REQUEST layout: header | key | context entries | value. */
+export const REQUEST_HEADER_WORDS = 10;
+export const REQUEST = {
+  wordCount: 0,
+  /** opcode | REQUEST_FLAG << 8 | level << 16 (R of a read, W of a write; LEVEL) | value codec << 24 */
+  opcode: 1,
+  /** Chosen by the client, unique among its requests in flight on this connection. */
+  requestId: 2,
+  bucketId: 3,
+  /** bytes of the key | context entries << 16 */
+  keyAndContext: 4,
+  valueBytes: 5,
+  /** The operation id, equal over retries: the client's session, then a sequence. */
+  sessionLow: 6,
+  sessionHigh: 7,
+  sequence: 8,
+  /** Seconds until the value expires; 0: never. */
+  timeToLiveSeconds: 9,
+} as const;
+
+/** A consistency level in 8 bits: 0 the bucket's, 1 to 32 that many replicas, then the named ones. */
+export const LEVEL = {
+  bucketDefault: 0,
+  numberMax: 32,
+  one: 1,
+  quorum: 64,
+  all: 65,
+  localQuorum: 66,
+  eachQuorum: 67,
+} as const;
+
+/**
+ * A scan's position, in the value's place of a REQUEST: one page of one partition, in token order.
+ * The key in the operation is the last one seen; hasPosition 0 starts at the partition's beginning.
+ */
+export const SCAN_WORDS = 6;
+export const SCAN = {
+  partition: 0,
+  hasPosition: 1,
+  tokenHigh: 2,
+  tokenLow: 3,
+  recordsMax: 4,
+  bytesMax: 5,
+} as const;
+
+/**
+ * RESPONSE layout: header | body. The body of a get that found something is the record's context
+ * entries and siblings, word for word; of a write with `wantContext` its context entries; of a scan
+ * whole records, as many as `counts` says.
+ */
+export const RESPONSE_HEADER_WORDS = 6;
+export const RESPONSE = {
+  wordCount: 0,
+  /** status code (errors.ts) | RESPONSE_FLAG << 16 | opcode of the request << 24 */
+  status: 1,
+  requestId: 2,
+  /** context entries | siblings (of a scan: records) << 16 */
+  counts: 3,
+  /** replicas that answered | primaries among them << 8 | durability that the acks had << 16 */
+  answered: 4,
+  /** OVERLOADED: milliseconds after which to try again. Otherwise zero. */
+  retryAfterMs: 5,
+} as const;
+
+export const RESPONSE_FLAG = {
+  /** A fallback's acknowledgement was counted. */
+  sloppy: 1,
+  /** A scan's page is merged from as many replicas as were asked for. */
+  complete: 2,
+  /** The partition holds more after this page. */
+  more: 4,
+} as const;
+
+/** Operations between coordinator and replica. Append-only. */
+export const REPLICA_OPCODE = {
+  /** Answer with the record of a key. */
+  read: 1,
+  /** Make a dot for a client's put or delete, merge, append. */
+  write: 2,
+  /** Merge a record that another replica made. */
+  store: 3,
+  /** A page of one partition. */
+  scan: 4,
+  /** Answer at once: the data path lives. */
+  probe: 5,
+} as const;
+
+export const REPLICA_REQUEST_FLAG = {
+  contextGiven: 1,
+  tombstone: 2,
+  /** Send the merged record back at once, on lane `now`, for other replicas. */
+  forward: 4,
+} as const;
+
+/**
+ * REPLICA_REQUEST layout. `read`: header of 10 words | key. `write`: header of 16 words | key |
+ * context | value. `store`: header of 8 words | record. `scan`: header of 10 words | key | SCAN words.
+ */
+export const REPLICA_READ_HEADER_WORDS = 10;
+export const REPLICA_WRITE_HEADER_WORDS = 16;
+export const REPLICA_STORE_HEADER_WORDS = 8;
+export const REPLICA_REQUEST = {
+  wordCount: 0,
+  /** opcode | REPLICA_REQUEST_FLAG << 8 | value codec << 16 | policy (POLICY bits) << 24 */
+  opcode: 1,
+  /**
+   * 0 when the asking coordinator is the one of this node. A coordinator that passes a peer's
+   * operation on sets its own connection number + 1 | the connection's generation << 16.
+   */
+  route: 2,
+  /** The asking coordinator's slot and its generation: echoed, so that a late answer is known. */
+  slot: 3,
+  slotGeneration: 4,
+  /** Of a store: zero (the record says). */
+  bucketId: 5,
+  tokenHigh: 6,
+  tokenLow: 7,
+  /** bytes of the key | context entries << 16 */
+  keyAndContext: 8,
+  valueBytes: 9,
+  sessionLow: 10,
+  sessionHigh: 11,
+  sequence: 12,
+  /** Absolute, seconds since 1970; 0: never. */
+  expirySeconds: 13,
+  /** Milliseconds left. */
+  remainingMs: 14,
+  replicationClass: 15,
+} as const;
+
+/** What a replica must know of a bucket, in 8 bits. */
+export const POLICY = { lww: 1, durabilityShift: 1, durabilityMask: 0b110 } as const;
+export const DURABILITY = { sync: 0, interval: 1, none: 2 } as const;
+
+/**
+ * REPLICA_REPLY layout: header | record where `inline` is set. Inside a node a record is named by
+ * its place in the shard's memory; on a link it follows the header.
+ */
+export const REPLICA_REPLY_HEADER_WORDS = 10;
+export const REPLICA_REPLY = {
+  wordCount: 0,
+  /** REPLY_KIND | status code << 8 | REPLY_FLAG << 24 */
+  kind: 1,
+  route: 2,
+  slot: 3,
+  slotGeneration: 4,
+  /** Memtable chunk and its generation << 16. */
+  chunk: 5,
+  /** Word offset of the record (not of its prefix) in the chunk. */
+  offset: 6,
+  /** Words of the record; 0: none. */
+  recordWords: 7,
+  /** DURABILITY that this acknowledgement has. */
+  durability: 8,
+  /** Of a scan: records that follow. */
+  recordCount: 9,
+} as const;
+
+export const REPLY_KIND = {
+  /** A read's answer: status ok with a record, or not-found without. */
+  read: 1,
+  /** A write's acknowledgement, with the merged record. */
+  written: 2,
+  /** The merged record of a write, to be stored elsewhere. Not an acknowledgement. */
+  forward: 3,
+  /** A store's acknowledgement. */
+  stored: 4,
+  scanned: 5,
+  probed: 6,
+} as const;
+
+export const REPLY_FLAG = {
+  /** The record follows the header. */
+  inline: 1,
+  more: 2,
+  /** A write whose operation id was known already: nothing was made. */
+  duplicate: 4,
+} as const;
