@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { discover } from './discover.ts';
+
+let root = '';
+
+function write(name: string, text: string): void {
+  const file = path.join(root, name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+test.before.each(() => {
+  root = mkdtempSync(path.join(tmpdir(), 'discover-'));
+  write('packages/actors/one/src/deep/core.test.ts', '// runner: limit 120s\n');
+  write('packages/actors/one/dist/deep/core.test.js', '');
+  write('test/src/cluster/kill.test.ts', '');
+  write('test/dist/cluster/kill.test.js', '');
+});
+test.after.each(() => rmSync(root, { recursive: true }));
+
+test('finds every source test and where its compiled file lies', () => {
+  const { files, faults } = discover(root, []);
+  assert.equal(faults, []);
+  assert.equal(
+    files.map((file) => [file.name, path.relative(root, file.compiled), file.alone, file.fileMs]),
+    [
+      [
+        'packages/actors/one/src/deep/core.test.ts',
+        'packages/actors/one/dist/deep/core.test.js',
+        false,
+        120_000,
+      ],
+      ['test/src/cluster/kill.test.ts', 'test/dist/cluster/kill.test.js', true, 60_000],
+    ],
+  );
+});
+
+test('a source without its compiled file is a fault', () => {
+  write('bench/src/new.test.ts', '');
+  assert.match(
+    discover(root, []).faults.join('\n'),
+    /bench\/src\/new\.test\.ts has no compiled file/,
+  );
+});
+
+test('a compiled file without its source is not run', () => {
+  write('test/dist/gone.test.js', '');
+  assert.is(discover(root, []).files.length, 2);
+});
+
+test('a pattern chooses files, and one that matches nothing is a fault', () => {
+  const { files, faults } = discover(root, ['cluster/', 'no-such-file']);
+  assert.equal(
+    files.map((file) => file.name),
+    ['test/src/cluster/kill.test.ts'],
+  );
+  assert.equal(faults, ['the pattern "no-such-file" matches no test file']);
+});
+
+test('a tree without tests is a fault', () => {
+  rmSync(path.join(root, 'packages'), { recursive: true });
+  rmSync(path.join(root, 'test'), { recursive: true });
+  assert.match(discover(root, []).faults.join('\n'), /no test file at all/);
+});
+
+test.run();

@@ -1,0 +1,60 @@
+// Finds the test files. The sources decide: a source without its compiled file is a fault of the
+// build, and a compiled file without a source is a leftover that is not run.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { readRequest, type RunnerRequest } from './header.ts';
+
+export interface TestFile extends RunnerRequest {
+  /** The source, relative to the root, with forward slashes: how messages and patterns name it. */
+  readonly name: string;
+  readonly compiled: string;
+}
+
+export interface Discovery {
+  readonly files: readonly TestFile[];
+  /** Each is one reason why the run must fail. */
+  readonly faults: readonly string[];
+}
+
+const FOLDERS = ['packages', 'test', 'tools', 'bench'];
+const SKIPPED = new Set(['node_modules', 'dist', 'fixtures']);
+const ALONE_FOLDER = 'test/src/cluster/';
+
+export function discover(root: string, patterns: readonly string[]): Discovery {
+  const names = FOLDERS.flatMap((folder) => testSources(root, folder)).toSorted();
+  const faults = patterns
+    .filter((pattern) => !names.some((name) => name.includes(pattern)))
+    .map((pattern) => `the pattern "${pattern}" matches no test file`);
+  if (names.length === 0) faults.push('there is no test file at all');
+  const chosen =
+    patterns.length === 0
+      ? names
+      : names.filter((name) => patterns.some((pattern) => name.includes(pattern)));
+  const files = chosen.map((name) => testFile(root, name));
+  for (const file of files) {
+    if (!existsSync(file.compiled))
+      faults.push(`${file.name} has no compiled file: build it first`);
+  }
+  return { files: files.filter((file) => existsSync(file.compiled)), faults };
+}
+
+function testSources(root: string, folder: string): string[] {
+  const directory = path.join(root, folder);
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const name = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : testSources(root, name);
+    return entry.name.endsWith('.test.ts') ? [name] : [];
+  });
+}
+
+function testFile(root: string, name: string): TestFile {
+  const request = readRequest(readFileSync(path.join(root, name), 'utf8'));
+  const compiled = name.replace('/src/', '/dist/').replace(/\.ts$/, '.js');
+  return {
+    name,
+    compiled: path.join(root, compiled),
+    ...request,
+    alone: request.alone || name.startsWith(ALONE_FOLDER),
+  };
+}
