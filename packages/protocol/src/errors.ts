@@ -193,3 +193,14 @@ const NAMES: ReadonlyMap<number, ErrorName> = new Map(
 export function errorName(code: number): ErrorName | undefined {
   return NAMES.get(code);
 }
+
+/** One byte for each 16-bit code: 1 where the code is known. */
+const KNOWN_STATUS: Uint8Array = new Uint8Array(0x1_0000);
+KNOWN_STATUS[STATUS_OK] = 1;
+KNOWN_STATUS[STATUS_NOT_FOUND] = 1;
+for (const code of NAMES.keys()) KNOWN_STATUS[code] = 1;
+
+/** Ok, not-found, or an error of the table: what may stand in a status field. */
+export function isStatusCode(code: number): boolean {
+  return KNOWN_STATUS[code] === 1;
+}
