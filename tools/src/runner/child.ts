@@ -35,6 +35,7 @@ function dieOf(what: string): (error: unknown) => void {
 
 /** uvu gives each suite a state object and assigns the running test's name to `__test__` there. */
 function observeTests(): void {
+  // oxlint-disable-next-line no-extend-native -- the state objects have no other way in
   Object.defineProperty(Object.prototype, '__test__', {
     configurable: true,
     get: () => undefined,
