@@ -1,0 +1,101 @@
+/**
+ * Where things lie in the body of a RESPONSE, for readers that may not import the record layout
+ * themselves (the client): context entries, siblings, and the records of a scan's page. A body of a
+ * get is `context entries | siblings`; of a write that wants its context `context entries`; of a scan
+ * whole records.
+ *
+ * data plane
+ *
+ * Invariants:
+ *   RB1 the parts of a body follow one another and end where the operation ends
+ */
+import {
+  ENTRY_WORDS,
+  SIBLING,
+  SIBLING_FLAG,
+  SIBLING_HEADER_WORDS,
+  contextCount,
+  contextOffset,
+  keyBytes,
+  keyOffset,
+  recordWordCount,
+  siblingCount,
+  siblingWordCount,
+  siblingsOffset,
+} from '@clockwise/record/layout';
+import { RESPONSE, RESPONSE_HEADER_WORDS } from './frame.ts';
+
+export {
+  ENTRY,
+  ENTRY_WORDS,
+  HEADER,
+  SIBLING,
+  SIBLING_FLAG,
+  SIBLING_HEADER_WORDS,
+  VALUE_CODEC,
+  paddedWords,
+} from '@clockwise/record/layout';
+
+/** Of a get or a write: where its context entries begin ... */
+export function bodyOffset(operation: number): number {
+  return operation + RESPONSE_HEADER_WORDS;
+}
+
+/** ... and how many there are. */
+export function bodyEntryCount(words: Int32Array, operation: number): number {
+  return words[operation + RESPONSE.counts]! & 0xffff;
+}
+
+/** Of a get, its siblings; of a scan, its records. */
+export function bodyItemCount(words: Int32Array, operation: number): number {
+  return words[operation + RESPONSE.counts]! >>> 16;
+}
+
+export function bodySiblingsOffset(words: Int32Array, operation: number): number {
+  return operation + RESPONSE_HEADER_WORDS + bodyEntryCount(words, operation) * ENTRY_WORDS;
+}
+
+export function nextSibling(words: Int32Array, sibling: number): number {
+  return sibling + siblingWordCount(words, sibling);
+}
+
+/** Where the value's bytes begin, in bytes from the beginning of `words`. */
+export function valueByteOffset(sibling: number): number {
+  return (sibling + SIBLING_HEADER_WORDS) * 4;
+}
+
+export function isTombstone(words: Int32Array, sibling: number): boolean {
+  return (words[sibling + SIBLING.flagsAndCodec]! & SIBLING_FLAG.tombstone) !== 0;
+}
+
+export function valueCodec(words: Int32Array, sibling: number): number {
+  return words[sibling + SIBLING.flagsAndCodec]! >>> 8;
+}
+
+export function nextRecord(words: Int32Array, record: number): number {
+  return record + recordWordCount(words, record);
+}
+
+export function recordKeyBytes(words: Int32Array, record: number): number {
+  return keyBytes(words, record);
+}
+
+export function recordKeyByteOffset(record: number): number {
+  return keyOffset(record) * 4;
+}
+
+export function recordEntryCount(words: Int32Array, record: number): number {
+  return contextCount(words, record);
+}
+
+export function recordEntriesOffset(words: Int32Array, record: number): number {
+  return contextOffset(words, record);
+}
+
+export function recordSiblingCount(words: Int32Array, record: number): number {
+  return siblingCount(words, record);
+}
+
+export function recordSiblingsOffset(words: Int32Array, record: number): number {
+  return siblingsOffset(words, record);
+}

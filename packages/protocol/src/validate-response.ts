@@ -1,0 +1,136 @@
+/**
+ * Responses, checked in place by whoever asked: the client, or a coordinator that proxied.
+ *
+ * data plane: a number per frame, no object per operation.
+ *
+ * Invariants:
+ *   VA1 every response of an accepted frame lies inside it, and so do its context, siblings and records
+ *   VA2 an error carries no body
+ */
+import type { Limits } from '@clockwise/kernel/limits';
+import {
+  ENTRY_WORDS,
+  SIBLING,
+  SIBLING_FLAG,
+  SIBLING_HEADER_WORDS,
+  VALUE_CODEC,
+  paddedWords,
+} from '@clockwise/record/layout';
+import { STATUS_NOT_FOUND, STATUS_OK, isStatusCode } from './errors.ts';
+import {
+  DURABILITY,
+  FRAME,
+  FRAME_HEADER_WORDS,
+  REQUEST_OPCODE,
+  RESPONSE,
+  RESPONSE_FLAG,
+  RESPONSE_HEADER_WORDS,
+  TAG,
+} from './frame.ts';
+import { REJECTION } from './rejections.ts';
+import {
+  paddingIsZero,
+  validateContext,
+  validateOperationExtent,
+  validateTaggedHeader,
+} from './validate-frame.ts';
+import { validateRecords } from './validate-replica.ts';
+
+const RESPONSE_FLAGS_ALL = RESPONSE_FLAG.sloppy | RESPONSE_FLAG.complete | RESPONSE_FLAG.more;
+
+/** A whole frame of RESPONSE operations. Returns a REJECTION. */
+export function validateResponseFrame(
+  words: Int32Array,
+  offset: number,
+  wordCount: number,
+  limits: Limits,
+): number {
+  const rejection = validateTaggedHeader(words, offset, wordCount, TAG.response, limits);
+  if (rejection !== REJECTION.none) return rejection;
+  const end = offset + wordCount;
+  const operationCount = words[offset + FRAME.operationCount]!;
+  let operation = offset + FRAME_HEADER_WORDS;
+  for (let index = 0; index < operationCount; index += 1) {
+    if (operation === end) return REJECTION.operationsMissing;
+    const refused = validateResponse(words, operation, end, limits);
+    if (refused !== REJECTION.none) return refused;
+    operation += words[operation + RESPONSE.wordCount]!;
+  }
+  return operation === end ? REJECTION.none : REJECTION.wordsLeftOver;
+}
+
+function validateResponse(
+  words: Int32Array,
+  operation: number,
+  frameEnd: number,
+  limits: Limits,
+): number {
+  const extent = validateOperationExtent(words, operation, frameEnd, RESPONSE_HEADER_WORDS);
+  if (extent !== REJECTION.none) return extent;
+  const statusWord = words[operation + RESPONSE.status]!;
+  const status = statusWord & 0xffff;
+  const opcode = statusWord >>> 24;
+  if (!isStatusCode(status)) return REJECTION.statusUnknown;
+  if (((statusWord >>> 16) & 0xff & ~RESPONSE_FLAGS_ALL) !== 0) {
+    return REJECTION.flagsUnknown;
+  }
+  if (opcode < REQUEST_OPCODE.get || opcode > REQUEST_OPCODE.scan) return REJECTION.opcodeUnknown;
+  const answered = words[operation + RESPONSE.answered]!;
+  if (((answered >>> 16) & 0xff) > DURABILITY.none) return REJECTION.durabilityUnknown;
+  if (answered >>> 24 !== 0) return REJECTION.reservedNotZero;
+  if (words[operation + RESPONSE.retryAfterMs]! < 0) return REJECTION.remainingMs;
+  return validateBody(words, operation, status, opcode, limits);
+}
+
+function validateBody(
+  words: Int32Array,
+  operation: number,
+  status: number,
+  opcode: number,
+  limits: Limits,
+): number {
+  const counts = words[operation + RESPONSE.counts]!;
+  const body = operation + RESPONSE_HEADER_WORDS;
+  const end = operation + words[operation + RESPONSE.wordCount]!;
+  if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
+    if (counts !== 0) return REJECTION.countsUnexpected;
+    return body === end ? REJECTION.none : REJECTION.operationWordCountMismatch;
+  }
+  const entryCount = counts & 0xffff;
+  const itemCount = counts >>> 16;
+  if (opcode === REQUEST_OPCODE.scan) {
+    if (entryCount !== 0) return REJECTION.countsUnexpected;
+    return validateRecords(words, body, end, itemCount, limits);
+  }
+  if (opcode !== REQUEST_OPCODE.get && itemCount !== 0) return REJECTION.countsUnexpected;
+  const siblings = body + entryCount * ENTRY_WORDS;
+  if (siblings > end) return REJECTION.operationWordCountMismatch;
+  const context = validateContext(words, body, entryCount);
+  return context === REJECTION.none ? validateSiblings(words, siblings, end, itemCount) : context;
+}
+
+function validateSiblings(
+  words: Int32Array,
+  offset: number,
+  end: number,
+  siblingCount: number,
+): number {
+  let sibling = offset;
+  for (let index = 0; index < siblingCount; index += 1) {
+    if (end - sibling < SIBLING_HEADER_WORDS) return REJECTION.operationWordCountMismatch;
+    const flagsAndCodec = words[sibling + SIBLING.flagsAndCodec]!;
+    const valueBytes = words[sibling + SIBLING.valueBytes]!;
+    if ((flagsAndCodec & 0xff & ~SIBLING_FLAG.tombstone) !== 0) {
+      return REJECTION.siblingFlagsUnknown;
+    }
+    if (flagsAndCodec >>> 8 > VALUE_CODEC.structured) return REJECTION.codecUnknown;
+    if (valueBytes < 0 || valueBytes > (end - sibling) * 4) return REJECTION.valueLength;
+    const next = sibling + SIBLING_HEADER_WORDS + paddedWords(valueBytes);
+    if (next > end) return REJECTION.valueLength;
+    if (!paddingIsZero(words, sibling + SIBLING_HEADER_WORDS, valueBytes)) {
+      return REJECTION.paddingNotZero;
+    }
+    sibling = next;
+  }
+  return sibling === end ? REJECTION.none : REJECTION.operationWordCountMismatch;
+}
