@@ -15,6 +15,7 @@ import { assert, unreachable } from '@clockwise/kernel/assert';
 import type { OperationSink } from '@clockwise/kernel/core';
 import type { Limits } from '@clockwise/kernel/limits';
 import { paddedWords } from '@clockwise/record/layout';
+import { paddingIsZero } from '@clockwise/record/validate';
 import { ByteReader, ByteWriter } from './byte-buffer.ts';
 import { CONTROL_MESSAGES, controlDeclaration } from './control-messages.ts';
 import type { ControlKind, ControlMessage, FieldDeclaration, Word64 } from './control-messages.ts';
@@ -22,7 +23,7 @@ import { FRAME_HEADER_WORDS, TAG } from './frame.ts';
 import { REJECTION, rejectionName } from './rejections.ts';
 import type { RejectionName } from './rejections.ts';
 import { utf8ByteLength } from './utf8.ts';
-import { paddingIsZero, validateTaggedHeader } from './validate-frame.ts';
+import { validateTaggedHeader } from './validate-frame.ts';
 
 export const CONTROL_HEADER_WORDS = 4;
 export const CONTROL = { wordCount: 0, code: 1, byteLength: 2, reserved: 3 } as const;

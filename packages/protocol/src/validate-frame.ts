@@ -10,7 +10,6 @@
  *   VF3 every rejection has a name
  */
 import type { Limits } from '@clockwise/kernel/limits';
-import { ENTRY, ENTRY_WORDS } from '@clockwise/record/layout';
 import { FRAME, FRAME_HEADER_WORDS, OPERATION, PRIORITY, PROTOCOL_VERSION, TAG } from './frame.ts';
 import { REJECTION } from './rejections.ts';
 
@@ -87,34 +86,4 @@ export function validateOperationExtent(
   if (wordCount < headerWords) return REJECTION.operationTooShort;
   if (wordCount > end - operation) return REJECTION.operationTooLong;
   return (wordCount & 1) === 0 ? REJECTION.none : REJECTION.operationWordCountOdd;
-}
-
-/** Whether the bytes that round `byteLength` up to 8 are zero. REQUIRES: they lie inside `words`. */
-export function paddingIsZero(words: Int32Array, offset: number, byteLength: number): boolean {
-  const rest = byteLength & 7;
-  if (rest === 0) return true;
-  const group = offset + ((byteLength >>> 3) << 1);
-  const high = words[group + 1]!;
-  if (rest > 4) return high >>> ((rest - 4) << 3) === 0;
-  return high === 0 && (rest === 4 || words[group]! >>> (rest << 3) === 0);
-}
-
-/** Entries strictly ascending by incarnation, no counter zero. REQUIRES: they lie inside `words`. */
-export function validateContext(words: Int32Array, offset: number, entryCount: number): number {
-  let highBefore = 0;
-  let lowBefore = 0;
-  for (let index = 0; index < entryCount; index += 1) {
-    const entry = offset + index * ENTRY_WORDS;
-    const high = words[entry + ENTRY.incarnationHigh]! >>> 0;
-    const low = words[entry + ENTRY.incarnationLow]! >>> 0;
-    if (index > 0 && (high < highBefore || (high === highBefore && low <= lowBefore))) {
-      return REJECTION.contextUnsorted;
-    }
-    if (words[entry + ENTRY.counterLow] === 0 && words[entry + ENTRY.counterHigh] === 0) {
-      return REJECTION.contextCounterZero;
-    }
-    highBefore = high;
-    lowBefore = low;
-  }
-  return REJECTION.none;
 }

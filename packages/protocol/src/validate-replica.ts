@@ -1,8 +1,9 @@
 /**
  * What peers send on behalf of their coordinators and replicas, checked in place at the gateway.
  * The configured limits of keys and values bind clients, not peers: a node whose operator lowered
- * them must still take repairs of what is stored elsewhere. Widths, the frame's size and the hard
- * bounds below bind everyone. Embedded records are judged by record/validate.
+ * them must still take repairs of what is stored elsewhere. Widths, the frame's size and the ceilings
+ * of form (`recordLimits`, made once from the limits) bind everyone. Embedded records are judged by
+ * record/validate.
  *
  * data plane: a number per frame, no object per operation.
  *
@@ -18,7 +19,8 @@ import {
   VALUE_CODEC,
   paddedWords,
 } from '@clockwise/record/layout';
-import { validateRecord } from '@clockwise/record/validate';
+import { paddingIsZero, validateContext, validateRecord } from '@clockwise/record/validate';
+import type { RecordLimits } from '@clockwise/record/validate';
 import { isStatusCode } from './errors.ts';
 import {
   DURABILITY,
@@ -39,16 +41,8 @@ import {
   TAG,
 } from './frame.ts';
 import { REJECTION } from './rejections.ts';
-import {
-  paddingIsZero,
-  validateContext,
-  validateOperationExtent,
-  validateTaggedHeader,
-} from './validate-frame.ts';
+import { validateOperationExtent, validateTaggedHeader } from './validate-frame.ts';
 import { validateScanWords } from './validate-request.ts';
-
-/** Bytes of one value that any node may be configured to allow. */
-export const VALUE_BYTES_HARD_MAX: number = 1024 * 1024;
 
 const REQUEST_FLAGS_ALL =
   REPLICA_REQUEST_FLAG.contextGiven | REPLICA_REQUEST_FLAG.tombstone | REPLICA_REQUEST_FLAG.forward;
@@ -61,6 +55,7 @@ export function validateReplicaRequestFrame(
   offset: number,
   wordCount: number,
   limits: Limits,
+  records: RecordLimits,
 ): number {
   const rejection = validateTaggedHeader(words, offset, wordCount, TAG.replicaRequest, limits);
   if (rejection !== REJECTION.none) return rejection;
@@ -69,7 +64,7 @@ export function validateReplicaRequestFrame(
   let operation = offset + FRAME_HEADER_WORDS;
   for (let index = 0; index < operationCount; index += 1) {
     if (operation === end) return REJECTION.operationsMissing;
-    const refused = validateReplicaRequest(words, operation, end, limits);
+    const refused = validateReplicaRequest(words, operation, end, records);
     if (refused !== REJECTION.none) return refused;
     operation += words[operation + REPLICA_REQUEST.wordCount]!;
   }
@@ -82,6 +77,7 @@ export function validateReplicaReplyFrame(
   offset: number,
   wordCount: number,
   limits: Limits,
+  records: RecordLimits,
 ): number {
   const rejection = validateTaggedHeader(words, offset, wordCount, TAG.replicaReply, limits);
   if (rejection !== REJECTION.none) return rejection;
@@ -90,7 +86,7 @@ export function validateReplicaReplyFrame(
   let operation = offset + FRAME_HEADER_WORDS;
   for (let index = 0; index < operationCount; index += 1) {
     if (operation === end) return REJECTION.operationsMissing;
-    const refused = validateReplicaReply(words, operation, end, limits);
+    const refused = validateReplicaReply(words, operation, end, limits, records);
     if (refused !== REJECTION.none) return refused;
     operation += words[operation + REPLICA_REPLY.wordCount]!;
   }
@@ -103,7 +99,7 @@ export function validateRecords(
   offset: number,
   end: number,
   recordCount: number,
-  limits: Limits,
+  limits: RecordLimits,
 ): number {
   let record = offset;
   for (let index = 0; index < recordCount; index += 1) {
@@ -118,7 +114,7 @@ function validateReplicaRequest(
   words: Int32Array,
   operation: number,
   end: number,
-  limits: Limits,
+  records: RecordLimits,
 ): number {
   const extent = validateOperationExtent(words, operation, end, REPLICA_STORE_HEADER_WORDS);
   if (extent !== REJECTION.none) return extent;
@@ -133,9 +129,9 @@ function validateReplicaRequest(
     case REPLICA_OPCODE.read:
       return validateRead(words, operation);
     case REPLICA_OPCODE.write:
-      return validateWrite(words, operation, limits);
+      return validateWrite(words, operation, records);
     case REPLICA_OPCODE.store:
-      return validateStore(words, operation, limits);
+      return validateStore(words, operation, records);
     case REPLICA_OPCODE.scan:
       return validateReplicaScan(words, operation);
     case REPLICA_OPCODE.probe:
@@ -160,8 +156,8 @@ function validateRead(words: Int32Array, operation: number): number {
   return padded ? REJECTION.none : REJECTION.paddingNotZero;
 }
 
-function validateWrite(words: Int32Array, operation: number, limits: Limits): number {
-  const fields = validateWriteFields(words, operation, limits);
+function validateWrite(words: Int32Array, operation: number, records: RecordLimits): number {
+  const fields = validateWriteFields(words, operation, records);
   if (fields !== REJECTION.none) return fields;
   const keyAndContext = words[operation + REPLICA_REQUEST.keyAndContext]!;
   const valueBytes = words[operation + REPLICA_REQUEST.valueBytes]!;
@@ -172,10 +168,11 @@ function validateWrite(words: Int32Array, operation: number, limits: Limits): nu
   if (value + paddedWords(valueBytes) !== end) return REJECTION.operationWordCountMismatch;
   if (!paddingIsZero(words, key, keyAndContext & 0xffff)) return REJECTION.paddingNotZero;
   if (!paddingIsZero(words, value, valueBytes)) return REJECTION.paddingNotZero;
-  return validateContext(words, context, keyAndContext >>> 16);
+  const fault = validateContext(words, context, keyAndContext >>> 16);
+  return fault === 0 ? REJECTION.none : REJECTION.contextInvalid;
 }
 
-function validateWriteFields(words: Int32Array, operation: number, limits: Limits): number {
+function validateWriteFields(words: Int32Array, operation: number, records: RecordLimits): number {
   const wordCount = words[operation + REPLICA_REQUEST.wordCount]!;
   if (wordCount < REPLICA_WRITE_HEADER_WORDS) return REJECTION.operationTooShort;
   const opcodeWord = words[operation + REPLICA_REQUEST.opcode]!;
@@ -185,11 +182,11 @@ function validateWriteFields(words: Int32Array, operation: number, limits: Limit
   const entryCount = keyAndContext >>> 16;
   const valueBytes = words[operation + REPLICA_REQUEST.valueBytes]!;
   if ((keyAndContext & 0xffff) === 0) return REJECTION.keyMissing;
-  if (entryCount > limits.contextEntriesMax) return REJECTION.contextTooLarge;
+  if (entryCount > records.contextEntriesMax) return REJECTION.contextTooLarge;
   if (entryCount > 0 && (flags & REPLICA_REQUEST_FLAG.contextGiven) === 0) {
     return REJECTION.contextUnexpected;
   }
-  if (valueBytes < 0 || valueBytes > VALUE_BYTES_HARD_MAX) return REJECTION.valueLength;
+  if (valueBytes < 0 || valueBytes > records.valueBytesMax) return REJECTION.valueLength;
   if ((flags & REPLICA_REQUEST_FLAG.tombstone) !== 0 && (valueBytes !== 0 || codec !== 0)) {
     return REJECTION.valueUnexpected;
   }
@@ -199,9 +196,9 @@ function validateWriteFields(words: Int32Array, operation: number, limits: Limit
   return replicationClass >>> 8 === 0 ? REJECTION.none : REJECTION.replicationClass;
 }
 
-function validateStore(words: Int32Array, operation: number, limits: Limits): number {
+function validateStore(words: Int32Array, operation: number, records: RecordLimits): number {
   const end = operation + words[operation + REPLICA_REQUEST.wordCount]!;
-  return validateRecords(words, operation + REPLICA_STORE_HEADER_WORDS, end, 1, limits);
+  return validateRecords(words, operation + REPLICA_STORE_HEADER_WORDS, end, 1, records);
 }
 
 function validateReplicaScan(words: Int32Array, operation: number): number {
@@ -231,6 +228,7 @@ function validateReplicaReply(
   operation: number,
   end: number,
   limits: Limits,
+  records: RecordLimits,
 ): number {
   const extent = validateOperationExtent(words, operation, end, REPLICA_REPLY_HEADER_WORDS);
   if (extent !== REJECTION.none) return extent;
@@ -243,7 +241,7 @@ function validateReplicaReply(
   if (words[operation + REPLICA_REPLY.durability]! >>> 0 > DURABILITY.none) {
     return REJECTION.durabilityUnknown;
   }
-  return validateReplyRecords(words, operation, kind, flags, limits);
+  return validateReplyRecords(words, operation, kind, flags, limits, records);
 }
 
 /** [VP2] Records follow the header if and only if the reply says so, and fill its words. */
@@ -253,6 +251,7 @@ function validateReplyRecords(
   kind: number,
   flags: number,
   limits: Limits,
+  records: RecordLimits,
 ): number {
   const body = operation + REPLICA_REPLY_HEADER_WORDS;
   const end = operation + words[operation + REPLICA_REPLY.wordCount]!;
@@ -264,7 +263,7 @@ function validateReplyRecords(
       return REJECTION.recordCountMismatch;
     }
     if (recordWords > 0 && (flags & REPLY_FLAG.inline) === 0) return REJECTION.recordUnexpected;
-    return validateRecords(words, body, end, recordCount, limits);
+    return validateRecords(words, body, end, recordCount, records);
   }
   if (recordCount < 0 || recordCount > 1) return REJECTION.recordCountMismatch;
   if (recordWords === 0) {
@@ -272,5 +271,5 @@ function validateReplyRecords(
   }
   if ((flags & REPLY_FLAG.inline) === 0) return REJECTION.recordUnexpected;
   if (kind === REPLY_KIND.stored || kind === REPLY_KIND.probed) return REJECTION.recordUnexpected;
-  return validateRecords(words, body, end, 1, limits);
+  return validateRecords(words, body, end, 1, records);
 }

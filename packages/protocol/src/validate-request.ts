@@ -13,6 +13,7 @@
  */
 import type { Limits } from '@clockwise/kernel/limits';
 import { ENTRY_WORDS, VALUE_CODEC, paddedWords } from '@clockwise/record/layout';
+import { paddingIsZero, validateContext } from '@clockwise/record/validate';
 import { ERRORS, STATUS_OK } from './errors.ts';
 import {
   FRAME,
@@ -27,12 +28,7 @@ import {
   TAG,
 } from './frame.ts';
 import { REJECTION } from './rejections.ts';
-import {
-  paddingIsZero,
-  validateContext,
-  validateOperationExtent,
-  validateTaggedHeader,
-} from './validate-frame.ts';
+import { validateOperationExtent, validateTaggedHeader } from './validate-frame.ts';
 
 const REQUEST_FLAGS_ALL =
   REQUEST_FLAG.contextGiven | REQUEST_FLAG.wantContext | REQUEST_FLAG.strict;
@@ -95,7 +91,8 @@ function validateRequest(words: Int32Array, operation: number, end: number): num
   if (entryCount === 0) return REJECTION.none;
   const isWrite = opcode === REQUEST_OPCODE.put || opcode === REQUEST_OPCODE.delete;
   if (!isWrite || (flags & REQUEST_FLAG.contextGiven) === 0) return REJECTION.contextUnexpected;
-  return validateContext(words, contextOffset(words, operation), entryCount);
+  const fault = validateContext(words, contextOffset(words, operation), entryCount);
+  return fault === 0 ? REJECTION.none : REJECTION.contextInvalid;
 }
 
 /** Lengths against the operation's word count, paddings, and what only a put may have. */

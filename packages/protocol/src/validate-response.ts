@@ -16,6 +16,8 @@ import {
   VALUE_CODEC,
   paddedWords,
 } from '@clockwise/record/layout';
+import { paddingIsZero, validateContext } from '@clockwise/record/validate';
+import type { RecordLimits } from '@clockwise/record/validate';
 import { STATUS_NOT_FOUND, STATUS_OK, isStatusCode } from './errors.ts';
 import {
   DURABILITY,
@@ -28,12 +30,7 @@ import {
   TAG,
 } from './frame.ts';
 import { REJECTION } from './rejections.ts';
-import {
-  paddingIsZero,
-  validateContext,
-  validateOperationExtent,
-  validateTaggedHeader,
-} from './validate-frame.ts';
+import { validateOperationExtent, validateTaggedHeader } from './validate-frame.ts';
 import { validateRecords } from './validate-replica.ts';
 
 const RESPONSE_FLAGS_ALL = RESPONSE_FLAG.sloppy | RESPONSE_FLAG.complete | RESPONSE_FLAG.more;
@@ -44,6 +41,7 @@ export function validateResponseFrame(
   offset: number,
   wordCount: number,
   limits: Limits,
+  records: RecordLimits,
 ): number {
   const rejection = validateTaggedHeader(words, offset, wordCount, TAG.response, limits);
   if (rejection !== REJECTION.none) return rejection;
@@ -52,7 +50,7 @@ export function validateResponseFrame(
   let operation = offset + FRAME_HEADER_WORDS;
   for (let index = 0; index < operationCount; index += 1) {
     if (operation === end) return REJECTION.operationsMissing;
-    const refused = validateResponse(words, operation, end, limits);
+    const refused = validateResponse(words, operation, end, records);
     if (refused !== REJECTION.none) return refused;
     operation += words[operation + RESPONSE.wordCount]!;
   }
@@ -63,7 +61,7 @@ function validateResponse(
   words: Int32Array,
   operation: number,
   frameEnd: number,
-  limits: Limits,
+  records: RecordLimits,
 ): number {
   const extent = validateOperationExtent(words, operation, frameEnd, RESPONSE_HEADER_WORDS);
   if (extent !== REJECTION.none) return extent;
@@ -79,7 +77,7 @@ function validateResponse(
   if (((answered >>> 16) & 0xff) > DURABILITY.none) return REJECTION.durabilityUnknown;
   if (answered >>> 24 !== 0) return REJECTION.reservedNotZero;
   if (words[operation + RESPONSE.retryAfterMs]! < 0) return REJECTION.remainingMs;
-  return validateBody(words, operation, status, opcode, limits);
+  return validateBody(words, operation, status, opcode, records);
 }
 
 function validateBody(
@@ -87,7 +85,7 @@ function validateBody(
   operation: number,
   status: number,
   opcode: number,
-  limits: Limits,
+  records: RecordLimits,
 ): number {
   const counts = words[operation + RESPONSE.counts]!;
   const body = operation + RESPONSE_HEADER_WORDS;
@@ -100,13 +98,13 @@ function validateBody(
   const itemCount = counts >>> 16;
   if (opcode === REQUEST_OPCODE.scan) {
     if (entryCount !== 0) return REJECTION.countsUnexpected;
-    return validateRecords(words, body, end, itemCount, limits);
+    return validateRecords(words, body, end, itemCount, records);
   }
   if (opcode !== REQUEST_OPCODE.get && itemCount !== 0) return REJECTION.countsUnexpected;
   const siblings = body + entryCount * ENTRY_WORDS;
   if (siblings > end) return REJECTION.operationWordCountMismatch;
-  const context = validateContext(words, body, entryCount);
-  return context === REJECTION.none ? validateSiblings(words, siblings, end, itemCount) : context;
+  if (validateContext(words, body, entryCount) !== 0) return REJECTION.contextInvalid;
+  return validateSiblings(words, siblings, end, itemCount);
 }
 
 function validateSiblings(
