@@ -19,8 +19,12 @@ test('a function of 70 lines passes, one of 71 does not', () => {
 });
 
 test('on the data plane the limit is 120', () => {
-  assertFinds(functionSize, { [PATH]: `// data\n// plane\n${source(120)}` }, []);
+  assertFinds(functionSize, { [PATH]: `// Words. data plane.\n${source(120)}` }, []);
   assertFinds(functionSize, { [PATH]: `// data plane\n${source(121)}` }, [/above 120/]);
+});
+
+test('a header that only speaks of the data plane is not on it', () => {
+  assertFinds(functionSize, { [PATH]: `// Not on the data plane.\n${source(71)}` }, [/above 70/]);
 });
 
 test('a known function may stay as it is, and not grow', () => {

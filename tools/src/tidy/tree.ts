@@ -54,6 +54,8 @@ export interface Rule {
 }
 
 export const RATCHET_PATH = 'tools/tidy-ratchet.json';
+/** `data plane` as a line or a sentence of its own; to mention it in another one declares nothing. */
+const DATA_PLANE = /(?:^|[.:] )\s*[Dd]ata plane\s*(?:[.:]|$)/m;
 const SKIPPED = new Set(['node_modules', 'dist', '.git', '.clockwise', 'results']);
 const TEXT =
   /\.(?:ts|tsx|mts|cts|js|mjs|cjs|json|md|yaml|yml|sh|html|css|txt)$|^\.ci\/|Dockerfile$/;
@@ -95,7 +97,7 @@ function sourceFile(file: TextFile): SourceFile {
     folder: file.path.slice(0, file.path.indexOf('/src/')),
     isTest: file.path.endsWith('.test.ts'),
     header,
-    isDataPlane: /\bdata plane\b/.test(header.replace(/\s+/g, ' ')),
+    isDataPlane: DATA_PLANE.test(header),
   };
 }
 
