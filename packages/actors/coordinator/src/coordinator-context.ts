@@ -1,0 +1,145 @@
+/**
+ * What the conversations of one coordinator share: the ring, the slots, the connections, and during
+ * a step the batch's time and the output. data plane.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { LANE, type Instant, type OperationSink, type Out } from '@clockwise/kernel/core';
+import { CONNECTION_TARGET, type Effect, type ShardMemory } from '@clockwise/kernel/effects';
+import type { Limits } from '@clockwise/kernel/limits';
+import type { Prng } from '@clockwise/kernel/prng';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import type { ConnectionKeeper } from '@clockwise/protocol/connection-keeper';
+import type { ConnectionTable } from '@clockwise/protocol/connection-table';
+import { RecordJoin } from '@clockwise/versioning/join';
+import { RequestSlots } from './request-slots.ts';
+import type { RingView } from './ring-view.ts';
+
+export type CoordinatorEffect = Effect<ActorMessage, never>;
+
+export interface CoordinatorOptions {
+  readonly ring: RingView;
+  readonly limits: Limits;
+  readonly prng: Prng;
+  /** Index: shard. */
+  readonly shards: readonly ShardMemory[];
+  /** This opening of the node, two words: names it to its peers. */
+  readonly bootId: { readonly low: number; readonly high: number };
+  /** The ring as it is encoded on disk, for those who ask for it. */
+  readonly ringBytes: Uint8Array;
+}
+
+/** Counters for status and metrics; each is named for what it counts. */
+export interface CoordinatorCounters {
+  requests: number;
+  responses: number;
+  responsesDropped: number;
+  framesRejected: number;
+  overloaded: number;
+  timeouts: number;
+  hedges: number;
+  repairs: number;
+  proxied: number;
+}
+
+export class CoordinatorContext {
+  readonly ring: RingView;
+  readonly limits: Limits;
+  readonly prng: Prng;
+  readonly shards: readonly ShardMemory[];
+  readonly bootId: { readonly low: number; readonly high: number };
+  readonly slots: RequestSlots;
+  readonly connections: ConnectionTable;
+  /** By node index: the connection of our link to it, or -1 while there is none. */
+  readonly linkOfNode: Int32Array;
+  /** By node index: 1 where the gossiper believes it down. */
+  readonly suspected: Uint8Array;
+  readonly shardIsUp: Uint8Array;
+  /** Operations outstanding at each shard, own and peers'. */
+  readonly shardInFlight: Int32Array;
+  readonly counters: CoordinatorCounters = {
+    requests: 0,
+    responses: 0,
+    responsesDropped: 0,
+    framesRejected: 0,
+    overloaded: 0,
+    timeouts: 0,
+    hedges: 0,
+    repairs: 0,
+    proxied: 0,
+  };
+  readonly dataCentreCount: number;
+  now: Instant = 0;
+  wallTimeMs = 0;
+  /** The earliest due instant of any slot in flight that is known of. */
+  earliestDue: Instant = Infinity;
+  readonly #join: RecordJoin;
+  #out: Out<CoordinatorEffect> | undefined;
+
+  constructor(options: CoordinatorOptions, keeper: ConnectionKeeper) {
+    this.ring = options.ring;
+    this.limits = options.limits;
+    this.prng = options.prng;
+    this.shards = options.shards;
+    this.#join = new RecordJoin(options.limits);
+    this.bootId = options.bootId;
+    this.slots = new RequestSlots(options.limits.requestsInFlightMax);
+    this.connections = keeper.table;
+    this.linkOfNode = keeper.linkOfNode;
+    this.suspected = new Uint8Array(options.ring.nodes.length);
+    this.shardIsUp = new Uint8Array(options.shards.length);
+    this.shardInFlight = new Int32Array(options.shards.length);
+    this.dataCentreCount = new Set(options.ring.nodes.map((node) => node.dataCentre)).size;
+  }
+
+  beginStep(now: Instant, wallTimeMs: number, out: Out<CoordinatorEffect>): void {
+    assert(now >= this.now, 'the clock of a core never goes back');
+    this.now = now;
+    this.wallTimeMs = wallTimeMs;
+    this.#out = out;
+  }
+
+  endStep(): void {
+    this.#out = undefined;
+  }
+
+  get out(): Out<CoordinatorEffect> {
+    assert(this.#out !== undefined, 'output is written only within a step');
+    return this.#out;
+  }
+
+  /** The join's settings for a bucket's policy, at this step's time. */
+  join(lww: boolean): RecordJoin {
+    this.#join.lww = lww;
+    this.#join.nowSeconds = Math.floor(this.wallTimeMs / 1000);
+    return this.#join;
+  }
+
+  toConnection(connection: number): OperationSink {
+    return this.out.send(CONNECTION_TARGET + connection, LANE.now);
+  }
+
+  toShard(shard: number): OperationSink {
+    return this.out.send(shard, LANE.now);
+  }
+
+  /** Whether a request can be sent to a node now: itself with its shard up, or a peer with a link. */
+  isReachable(node: number, shard: number): boolean {
+    if (node === this.ring.ownNode) return this.shardIsUp[shard] === 1;
+    return this.linkOfNode[node]! >= 0;
+  }
+
+  shardIsFull(shard: number): boolean {
+    return this.shardInFlight[shard]! >= this.limits.replicaOperationsInFlightMax;
+  }
+
+  watchDue(instant: Instant): void {
+    if (instant < this.earliestDue) this.earliestDue = instant;
+  }
+
+  /** The words of a shard's chunk, from a reply's chunk word (number | generation << 16). */
+  chunkWords(shard: number, chunkWord: number): Int32Array {
+    const words = this.shards[shard]!.chunks[chunkWord & 0xffff];
+    assert(words !== undefined, 'a reply names a chunk that exists');
+    return words;
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * The coordinator: client requests from start to answer, and the operations of other coordinators for
+ * this node's shards. Its boundary: frames from connections (clients, peers, links) and shards in;
+ * frames to them out. It holds no data of its own.
+ *
+ * Invariants:
+ *   C1 nothing is done for a connection that has not been greeted, nor for a frame that is not valid
+ *   C2 every request is answered or its connection is gone
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import type { Batch, Core, Out } from '@clockwise/kernel/core';
+import { CONNECTION_TARGET, type WorldEvent } from '@clockwise/kernel/effects';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { ConnectionKeeper, type KeeperResult } from '@clockwise/protocol/connection-keeper';
+import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
+import type { ControlMessage, Welcome } from '@clockwise/protocol/control-messages';
+import {
+  PROTOCOL_VERSION,
+  REPLICA_OPCODE,
+  REPLICA_READ_HEADER_WORDS,
+  REPLICA_REQUEST,
+  TAG,
+} from '@clockwise/protocol/frame';
+import { writeControl } from '@clockwise/protocol/message-codec';
+import { recordLimits, type RecordLimits } from '@clockwise/record/validate';
+import { rejectionName } from '@clockwise/protocol/rejections';
+import { frameTag, validateFrameHeader } from '@clockwise/protocol/validate-frame';
+import {
+  validateReplicaReplyFrame,
+  validateReplicaRequestFrame,
+} from '@clockwise/protocol/validate-replica';
+import { validateRequestFrame } from '@clockwise/protocol/validate-request';
+import { validateResponseFrame } from '@clockwise/protocol/validate-response';
+import {
+  CoordinatorContext,
+  type CoordinatorEffect,
+  type CoordinatorOptions,
+} from './coordinator-context.ts';
+import { onProxiedFrame } from './proxy-core.ts';
+import { relayFrame } from './peer-relay.ts';
+import { ReplyDispatch } from './reply-dispatch.ts';
+import { RequestIntake } from './request-intake.ts';
+import { ScanCore } from './scan-core.ts';
+import { Sweep } from './sweep.ts';
+
+export type CoordinatorEvent = WorldEvent<ActorMessage, never>;
+
+const TIMER = { sweep: 1, connections: 2 } as const;
+
+export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect> {
+  readonly #context: CoordinatorContext;
+  readonly #keeper: ConnectionKeeper;
+  readonly #scans: ScanCore;
+  readonly #intake: RequestIntake;
+  readonly #replies: ReplyDispatch;
+  readonly #sweep: Sweep;
+  readonly #recordLimits: RecordLimits;
+  readonly #ringBytes: Uint8Array;
+  /** Status requests that main has not answered, by our number. */
+  readonly #statusAskers: Map<number, { connection: number; generation: number; id: number }>;
+  #statusCount = 0;
+  #sweepAt = Infinity;
+  #started = false;
+
+  constructor(options: CoordinatorOptions) {
+    const { ring } = options;
+    this.#keeper = new ConnectionKeeper({
+      self: {
+        endpoint: 'coordinator',
+        protocolVersionMin: PROTOCOL_VERSION,
+        protocolVersionMax: PROTOCOL_VERSION,
+        clusterId: ring.clusterId,
+        nodeId: ring.nodes[ring.ownNode]!.nodeId,
+        session: options.bootId,
+        epoch: ring.epoch,
+        ringHash: ring.ringHash,
+        members: ring.nodes.map((node) => node.nodeId),
+      },
+      welcome: welcomeOf(options),
+      addresses: ring.nodes.map((node) => node.address),
+      nodeIds: ring.nodes.map((node) => node.nodeId),
+      ownNode: ring.ownNode,
+      limits: options.limits,
+      prng: options.prng.stream('connections'),
+      timer: TIMER.connections,
+    });
+    this.#context = new CoordinatorContext(options, this.#keeper);
+    this.#scans = new ScanCore(this.#context);
+    this.#intake = new RequestIntake(this.#context, this.#scans);
+    this.#replies = new ReplyDispatch(this.#context, this.#scans, (probe) => this.#probed(probe));
+    this.#sweep = new Sweep(this.#context, this.#scans, this.#replies);
+    this.#recordLimits = recordLimits(options.limits);
+    this.#ringBytes = options.ringBytes;
+    this.#statusAskers = new Map();
+  }
+
+  step(batch: Batch<CoordinatorEvent>, out: Out<CoordinatorEffect>): void {
+    const context = this.#context;
+    context.beginStep(batch.now, batch.wallTimeMs, out);
+    if (!this.#started) {
+      this.#started = true;
+      this.#keeper.start(out);
+    }
+    for (const event of batch.events) this.#takeEvent(event);
+    const { frames } = batch;
+    for (let index = 0; index < frames.count; index += 1) {
+      const words = frames.words[index]!;
+      const source = frames.sources[index]!;
+      if (source < CONNECTION_TARGET) {
+        this.#replies.takeShardFrame(source, words, frames.offsets[index]!);
+      } else {
+        const connection = source - CONNECTION_TARGET;
+        this.#takeFrame(connection, words, frames.offsets[index]!, frames.wordCounts[index]!);
+      }
+    }
+    this.#armSweep();
+    context.endStep();
+  }
+
+  hash(): number {
+    const { counters, slots } = this.#context;
+    let hash = slots.inUse | 0;
+    for (const value of Object.values(counters) as number[]) {
+      hash = (Math.imul(hash, 0x01000193) ^ value) | 0;
+    }
+    return hash;
+  }
+
+  #armSweep(): void {
+    const context = this.#context;
+    if (context.earliestDue >= this.#sweepAt) return;
+    // A little late is as good, and one look serves all that fall due in between.
+    this.#sweepAt = context.earliestDue + SWEEP_GRAIN_MS;
+    context.out.effect({ kind: 'timer', timer: TIMER.sweep, at: this.#sweepAt });
+  }
+
+  #takeEvent(event: CoordinatorEvent): void {
+    const context = this.#context;
+    const { now, out } = context;
+    switch (event.kind) {
+      case 'timer':
+        if (event.timer === TIMER.connections) this.#keeper.onTimer(now, out);
+        else this.#runSweep();
+        return;
+      case 'told':
+        this.#takeMessage(event.message);
+        return;
+      case 'connected':
+        this.#keeper.onConnected(event.connection, event.peer, now, out);
+        return;
+      case 'dial-failed':
+        this.#keeper.onDialFailed(event.peer, now, out);
+        return;
+      case 'disconnected': {
+        const node = this.#keeper.onDisconnected(event.connection, now, out);
+        if (node >= 0) this.#sweep.linkDown(node);
+        return;
+      }
+      case 'malformed':
+        this.#keeper.reject(event.connection, event.reason, out);
+        return;
+      case 'channel-up':
+        context.shardIsUp[event.target] = 1;
+        return;
+      case 'channel-down':
+        context.shardIsUp[event.target] = 0;
+        this.#sweep.shardDown(event.target);
+        return;
+      case 'read-done':
+      case 'read-failed':
+      case 'job-done':
+      case 'job-failed':
+      case 'log-failed':
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #runSweep(): void {
+    this.#sweepAt = Infinity;
+    this.#sweep.run();
+  }
+
+  #takeFrame(connection: number, words: Int32Array, frame: number, wordCount: number): void {
+    const context = this.#context;
+    const { limits } = context;
+    const state = this.#keeper.table.state[connection];
+    // A connection that we have closed may have sent more before it heard of that.
+    if (state === CONNECTION_STATE.absent) return;
+    const rejection = validateFrameHeader(words, frame, wordCount, limits);
+    if (rejection !== 0) {
+      this.#reject(connection, rejection);
+      return;
+    }
+    const tag = frameTag(words, frame);
+    if (tag === TAG.control) {
+      this.#takeControl(
+        connection,
+        this.#keeper.takeControl(connection, words, frame, wordCount, context.out),
+      );
+      return;
+    }
+    if (state === CONNECTION_STATE.client || state === CONNECTION_STATE.peer) {
+      this.#takeRequests(connection, state, tag, words, frame, wordCount);
+    } else if (state === CONNECTION_STATE.link) {
+      this.#takeAnswers(connection, tag, words, frame, wordCount);
+    } else {
+      this.#keeper.reject(connection, 'operations before the greeting', context.out);
+    }
+  }
+
+  #takeRequests(
+    connection: number,
+    state: number,
+    tag: number,
+    words: Int32Array,
+    frame: number,
+    wordCount: number,
+  ): void {
+    const { limits } = this.#context;
+    if (tag === TAG.request) {
+      const rejection = validateRequestFrame(words, frame, wordCount, limits);
+      if (rejection !== 0) this.#reject(connection, rejection);
+      else this.#intake.takeFrame(connection, words, frame);
+    } else if (tag === TAG.replicaRequest && state === CONNECTION_STATE.peer) {
+      const rejection = validateReplicaRequestFrame(
+        words,
+        frame,
+        wordCount,
+        limits,
+        this.#recordLimits,
+      );
+      if (rejection !== 0) this.#reject(connection, rejection);
+      else relayFrame(this.#context, connection, words, frame);
+    } else {
+      this.#keeper.reject(connection, 'a frame of the wrong kind', this.#context.out);
+    }
+  }
+
+  #takeAnswers(
+    connection: number,
+    tag: number,
+    words: Int32Array,
+    frame: number,
+    wordCount: number,
+  ): void {
+    const { limits } = this.#context;
+    if (tag === TAG.replicaReply) {
+      const rejection = validateReplicaReplyFrame(
+        words,
+        frame,
+        wordCount,
+        limits,
+        this.#recordLimits,
+      );
+      if (rejection !== 0) this.#reject(connection, rejection);
+      else this.#replies.takeLinkFrame(this.#keeper.table.node[connection]!, words, frame);
+    } else if (tag === TAG.response) {
+      const rejection = validateResponseFrame(words, frame, wordCount, limits, this.#recordLimits);
+      if (rejection !== 0) this.#reject(connection, rejection);
+      else onProxiedFrame(this.#context, words, frame);
+    } else {
+      this.#keeper.reject(connection, 'a frame of the wrong kind', this.#context.out);
+    }
+  }
+
+  #reject(connection: number, rejection: number): void {
+    this.#context.counters.framesRejected += 1;
+    const reason = rejectionName(rejection) ?? 'a bad frame';
+    this.#keeper.reject(connection, reason, this.#context.out);
+  }
+
+  #takeControl(connection: number, result: KeeperResult): void {
+    switch (result.kind) {
+      case 'nothing':
+      case 'link-up':
+        return;
+      case 'message':
+        this.#answerControl(connection, result.message);
+        return;
+      default:
+        unreachable(result);
+    }
+  }
+
+  #answerControl(connection: number, message: ControlMessage): void {
+    const { connections, out } = this.#context;
+    if (message.kind === 'ringRequest') {
+      const { requestId } = message;
+      const sink = this.#context.toConnection(connection);
+      writeControl(sink, { kind: 'ring', requestId, bytes: this.#ringBytes });
+    } else if (message.kind === 'statusRequest') {
+      if (this.#statusAskers.size >= STATUS_ASKERS_MAX) this.#statusAskers.clear();
+      this.#statusCount += 1;
+      const generation = connections.generation[connection]!;
+      this.#statusAskers.set(this.#statusCount, { connection, generation, id: message.requestId });
+      const request = this.#statusCount;
+      out.effect({ kind: 'tell', to: 'main', message: { kind: 'status-wanted', request } });
+    } else {
+      this.#keeper.reject(connection, `${message.kind} is not served here`, out);
+    }
+  }
+
+  #takeMessage(message: ActorMessage): void {
+    const context = this.#context;
+    if (message.kind === 'peer-state') {
+      const node = context.ring.nodes.findIndex((other) => other.nodeId === message.nodeId);
+      if (node >= 0) context.suspected[node] = message.state === 'down' ? 1 : 0;
+    } else if (message.kind === 'status') {
+      this.#answerStatus(message.request, message.json);
+    } else if (message.kind === 'probe') {
+      this.#probe(message.probe);
+    } else if (message.kind === 'figures-wanted') {
+      const figures = { ...context.counters, inFlight: context.slots.inUse };
+      const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
+      context.out.effect({ kind: 'tell', to: 'main', message: reply });
+    }
+  }
+
+  #answerStatus(request: number, json: string): void {
+    const asker = this.#statusAskers.get(request);
+    if (asker === undefined) return;
+    this.#statusAskers.delete(request);
+    const { connections } = this.#context;
+    if (!connections.isOpen(asker.connection, asker.generation)) return;
+    const sink = this.#context.toConnection(asker.connection);
+    writeControl(sink, { kind: 'status', requestId: asker.id, json });
+  }
+
+  /** The gossiper asks whether the data path lives: through a shard, and back (DESIGN.md, section 4). */
+  #probe(probe: number): void {
+    const context = this.#context;
+    for (let shard = 0; shard < context.shards.length; shard += 1) {
+      if (context.shardIsUp[shard] === 0 || context.shardIsFull(shard)) continue;
+      const sink = context.toShard(shard);
+      const offset = sink.begin(TAG.replicaRequest, REPLICA_READ_HEADER_WORDS);
+      if (offset < 0) continue;
+      sink.words.fill(0, offset, offset + REPLICA_READ_HEADER_WORDS);
+      sink.words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.probe;
+      sink.words[offset + REPLICA_REQUEST.slot] = probe;
+      sink.end(REPLICA_READ_HEADER_WORDS);
+      context.shardInFlight[shard] = context.shardInFlight[shard]! + 1;
+    }
+  }
+
+  #probed(probe: number): void {
+    const message: ActorMessage = { kind: 'probe-answer', probe };
+    this.#context.out.effect({ kind: 'tell', to: 'gossiper', message });
+  }
+}
+
+const SWEEP_GRAIN_MS = 5;
+const STATUS_ASKERS_MAX = 256;
+
+function welcomeOf(options: CoordinatorOptions): Welcome {
+  const { ring, limits } = options;
+  return {
+    kind: 'welcome',
+    protocolVersion: PROTOCOL_VERSION,
+    clusterId: ring.clusterId,
+    nodeId: ring.nodes[ring.ownNode]!.nodeId,
+    bootId: options.bootId,
+    epoch: ring.epoch,
+    ringHash: ring.ringHash,
+    featureBits: 0,
+    partitionCount: 1 << ring.partitionBits,
+    keyBytesMax: limits.keyBytesMax,
+    valueBytesMax: limits.valueBytesMax,
+    contextEntriesMax: limits.contextEntriesMax,
+    frameBytesMax: limits.frameBytesMax,
+    frameOperationsMax: limits.frameOperationsMax,
+    inFlightMax: limits.requestsInFlightMax,
+    buckets: [...ring.buckets.values()].map((bucket) => ({
+      id: bucket.id,
+      name: bucket.name,
+      mode: 'eventual',
+      conflictPolicy: bucket.lww ? 'lww' : 'siblings',
+      durability: DURABILITY_NAMES[bucket.durability]!,
+      replicas: ring.tables[bucket.replicationClass]!.stride,
+      readLevel: bucket.readLevel,
+      writeLevel: bucket.writeLevel,
+      contextRequired: bucket.requireContext,
+    })),
+    addresses: ring.nodes.map((node) => ({
+      nodeId: node.nodeId,
+      address: node.address,
+      dataCentre: node.dataCentre,
+      rack: node.rack,
+    })),
+  };
+}
+
+const DURABILITY_NAMES = ['sync', 'interval', 'none'] as const;

@@ -1,0 +1,209 @@
+/**
+ * One get: ask R replicas, nearest first, merge what they hold, answer, then mend the replicas that
+ * were behind (DESIGN.md, section 7; after Riak's get core). data plane.
+ *
+ * Invariants:
+ *   G1 an answer is merged from R distinct replicas that read their copy successfully
+ *   G2 a replica that could not read never votes "not found"
+ *   G3 a replica found behind is sent what it lacks, after the answer
+ */
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { positionOfReplica } from '@clockwise/placement/placement-table';
+import { copyWords } from '@clockwise/record/copy';
+import { recordWordCount } from '@clockwise/record/layout';
+import { RELATION } from '@clockwise/versioning/context';
+import { compareRecords, joinRecords } from '@clockwise/versioning/join';
+import type { CoordinatorContext } from './coordinator-context.ts';
+import { sendRead, sendStore, type KeyToken } from './replica-operations.ts';
+import { bitCount, respondNotFound, respondRecord, respondStatus } from './respond.ts';
+
+/**
+ * Asks replicas until R are on their way. Returns STATUS_OK or the status of a refusal.
+ * REQUIRES: the slot's partition, shard, R and class are set.
+ */
+export function startGet(
+  context: CoordinatorContext,
+  slot: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): number {
+  const { slots, ring } = context;
+  const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
+  if (own >= 0) askAt(context, slot, own, request, requestOffset, token);
+  askMore(context, slot, slots.required[slot]!, request, requestOffset, token);
+  if (bitCount(slots.asked[slot]!) >= slots.required[slot]!) return STATUS_OK;
+  return own >= 0 && context.shardIsFull(slots.shard[slot]!)
+    ? ERRORS.OVERLOADED.code
+    : ERRORS.UNAVAILABLE.code;
+}
+
+/** Asks further replicas, those not suspected first, until `wanted` are asked in all. */
+export function askMore(
+  context: CoordinatorContext,
+  slot: number,
+  wanted: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots, ring, suspected } = context;
+  const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const first = slots.partition[slot]! * placement.stride;
+  for (let round = 0; round < 2; round += 1) {
+    for (let position = 0; position < placement.stride; position += 1) {
+      if (bitCount(slots.asked[slot]! & ~slots.failed[slot]!) >= wanted) return;
+      if (suspected[placement.table[first + position]!] !== round) continue;
+      if ((slots.asked[slot]! & (1 << position)) !== 0) continue;
+      askAt(context, slot, position, request, requestOffset, token);
+    }
+  }
+}
+
+function askAt(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots, ring } = context;
+  const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const node = placement.table[slots.partition[slot]! * placement.stride + position]!;
+  if (sendRead(context, slot, node, request, requestOffset, token)) {
+    slots.asked[slot] = slots.asked[slot]! | (1 << position);
+  }
+}
+
+/** What a replica holds; `recordOffset` -1 where it holds nothing. */
+export function onRead(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const { slots, ring } = context;
+  const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const position = positionOfReplica(placement, slots.partition[slot]!, node);
+  if (position < 0) return;
+  const bit = 1 << position;
+  if ((slots.answered[slot]! & bit) !== 0) return;
+  slots.answered[slot] = slots.answered[slot]! | bit;
+  if (slots.required[slot] === 1 && slots.asked[slot] === bit && slots.responded[slot] === 0) {
+    if (recordOffset < 0) respondNotFound(context, slot);
+    else respondRecord(context, slot, record, recordOffset);
+    slots.release(slot);
+    return;
+  }
+  merge(context, slot, bit, record, recordOffset);
+  settleGet(context, slot);
+}
+
+/** Joins an answer into what is held, and keeps account of who holds exactly that. */
+function merge(
+  context: CoordinatorContext,
+  slot: number,
+  bit: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const { slots } = context;
+  const held = slots.held[slot];
+  if (recordOffset < 0) {
+    if (slots.heldWords[slot] === 0) slots.current[slot] = slots.current[slot]! | bit;
+    return;
+  }
+  if (held === undefined || slots.heldWords[slot] === 0) {
+    hold(context, slot, record, recordOffset);
+    slots.current[slot] = bit;
+    return;
+  }
+  const relation = compareRecords(held, 0, record, recordOffset);
+  if (relation === RELATION.equal) {
+    slots.current[slot] = slots.current[slot]! | bit;
+  } else if (relation === RELATION.rightDominates) {
+    hold(context, slot, record, recordOffset);
+    slots.current[slot] = bit;
+  } else if (relation === RELATION.concurrent) {
+    const joined = new Int32Array(slots.heldWords[slot]! + recordWordCount(record, recordOffset));
+    const join = context.join(slots.lww[slot] === 1);
+    slots.heldWords[slot] = joinRecords(join, held, 0, record, recordOffset, joined, 0);
+    slots.held[slot] = joined;
+    slots.current[slot] = 0;
+  }
+}
+
+function hold(
+  context: CoordinatorContext,
+  slot: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const wordCount = recordWordCount(record, recordOffset);
+  const held = context.slots.takeHeld(slot, wordCount);
+  copyWords(record, recordOffset, held, 0, wordCount);
+  context.slots.heldWords[slot] = wordCount;
+}
+
+/** A replica could not read, or cannot be reached any more: another is asked in its place. */
+export function onGetFailed(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  status: number,
+  token: KeyToken,
+): void {
+  const { slots } = context;
+  slots.failed[slot] = slots.failed[slot]! | (1 << position);
+  slots.status[slot] = status;
+  if (slots.responded[slot] === 0 && slots.hasKept(slot)) {
+    const request = slots.keptWords(slot);
+    const wanted = slots.required[slot]!;
+    askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+  }
+  settleGet(context, slot);
+}
+
+/** Answers once R replicas have read, or cannot any more; mends and frees when all have spoken. */
+function settleGet(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  const answered = slots.answered[slot]!;
+  const outstanding = slots.asked[slot]! & ~answered & ~slots.failed[slot]!;
+  if (slots.responded[slot] === 0) {
+    const required = slots.required[slot]!;
+    const held = slots.held[slot];
+    if (bitCount(answered) >= required) {
+      if (held === undefined || slots.heldWords[slot] === 0) respondNotFound(context, slot);
+      else respondRecord(context, slot, held, 0);
+    } else if (bitCount(answered) + bitCount(outstanding) < required) {
+      respondStatus(
+        context,
+        slot,
+        slots.status[slot] === 0 ? ERRORS.UNAVAILABLE.code : slots.status[slot]!,
+      );
+    }
+  }
+  if (outstanding !== 0 || slots.responded[slot] === 0) return;
+  mend(context, slot);
+  slots.release(slot);
+}
+
+/** [G3] Sends the merged record to those that answered with less. */
+function mend(context: CoordinatorContext, slot: number): void {
+  const { slots, ring } = context;
+  const held = slots.held[slot];
+  const behind = slots.answered[slot]! & ~slots.current[slot]!;
+  if (held === undefined || slots.heldWords[slot] === 0 || behind === 0) return;
+  const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const first = slots.partition[slot]! * placement.stride;
+  const { policy } = ring.buckets.get(slots.bucketId[slot]!)!;
+  for (let position = 0; position < placement.stride; position += 1) {
+    if ((behind & (1 << position)) === 0) continue;
+    // The slot is about to end: what the replica answers to this names an old generation.
+    sendStore(context, slot, placement.table[first + position]!, policy, held, 0);
+    context.counters.repairs += 1;
+  }
+}

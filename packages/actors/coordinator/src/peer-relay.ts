@@ -1,0 +1,147 @@
+/**
+ * Operations of other nodes' coordinators for this node's shards, and the shards' answers back to
+ * them. Nothing is kept here per operation: the `route` word names the connection, and the replica
+ * echoes it. data plane.
+ *
+ * Invariants:
+ *   PR1 a peer's operation is answered or its link is gone; a shard that is full or down refuses it
+ */
+import { partitionOf } from '@clockwise/placement/token';
+import { ERRORS } from '@clockwise/protocol/errors';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  OPERATION,
+  REPLICA_OPCODE,
+  REPLICA_READ_HEADER_WORDS,
+  REPLICA_REPLY,
+  REPLICA_REPLY_HEADER_WORDS,
+  REPLICA_REQUEST,
+  REPLICA_STORE_HEADER_WORDS,
+  REPLY_FLAG,
+  REPLY_KIND,
+  SCAN,
+  TAG,
+} from '@clockwise/protocol/frame';
+import { copyWords } from '@clockwise/record/copy';
+import { HEADER, paddedWords } from '@clockwise/record/layout';
+import {
+  connectionOfRoute,
+  generationOfRoute,
+  routeOf,
+} from '@clockwise/protocol/connection-table';
+import type { CoordinatorContext } from './coordinator-context.ts';
+
+/** Passes a peer's frame of operations on to shards. REQUIRES: it passed its validation. */
+export function relayFrame(
+  context: CoordinatorContext,
+  connection: number,
+  words: Int32Array,
+  frame: number,
+): void {
+  const route = routeOf(connection, context.connections.generation[connection]!);
+  let offset = frame + FRAME_HEADER_WORDS;
+  for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
+    const wordCount = words[offset + OPERATION.wordCount]!;
+    relayOperation(context, connection, route, words, offset, wordCount);
+    offset += wordCount;
+  }
+}
+
+function relayOperation(
+  context: CoordinatorContext,
+  connection: number,
+  route: number,
+  words: Int32Array,
+  offset: number,
+  wordCount: number,
+): void {
+  const shard = shardOf(context, words, offset);
+  if (context.shardIsUp[shard] === 0) {
+    refusePeer(context, connection, words, offset, ERRORS.NOT_READY.code);
+    return;
+  }
+  const sink = context.toShard(shard);
+  const start = context.shardIsFull(shard) ? -1 : sink.begin(TAG.replicaRequest, wordCount);
+  if (start < 0) {
+    refusePeer(context, connection, words, offset, ERRORS.OVERLOADED.code);
+    return;
+  }
+  copyWords(words, offset, sink.words, start, wordCount);
+  sink.words[start + REPLICA_REQUEST.route] = route;
+  sink.end(wordCount);
+  context.shardInFlight[shard] = context.shardInFlight[shard]! + 1;
+}
+
+function shardOf(context: CoordinatorContext, words: Int32Array, offset: number): number {
+  const { ring } = context;
+  const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
+  if (opcode === REPLICA_OPCODE.scan) {
+    const keyByteCount = words[offset + REPLICA_REQUEST.keyAndContext]! & 0xffff;
+    const scan = offset + REPLICA_READ_HEADER_WORDS + paddedWords(keyByteCount);
+    const partition = words[scan + SCAN.partition]! & (ring.shardOfPartition.length - 1);
+    return ring.shardOfPartition[partition]!;
+  }
+  const high =
+    opcode === REPLICA_OPCODE.store
+      ? words[offset + REPLICA_STORE_HEADER_WORDS + HEADER.tokenHigh]!
+      : words[offset + REPLICA_REQUEST.tokenHigh]!;
+  return ring.shardOfPartition[partitionOf(high, ring.partitionBits)]!;
+}
+
+function refusePeer(
+  context: CoordinatorContext,
+  connection: number,
+  words: Int32Array,
+  offset: number,
+  status: number,
+): void {
+  const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
+  const sink = context.toConnection(connection);
+  const start = sink.begin(TAG.replicaReply, REPLICA_REPLY_HEADER_WORDS);
+  if (start < 0) return;
+  const reply = sink.words;
+  reply.fill(0, start, start + REPLICA_REPLY_HEADER_WORDS);
+  reply[start + REPLICA_REPLY.kind] = replyKindOf(opcode) | (status << 8);
+  reply[start + REPLICA_REPLY.slot] = words[offset + REPLICA_REQUEST.slot]!;
+  reply[start + REPLICA_REPLY.slotGeneration] = words[offset + REPLICA_REQUEST.slotGeneration]!;
+  sink.end(REPLICA_REPLY_HEADER_WORDS);
+}
+
+function replyKindOf(opcode: number): number {
+  if (opcode === REPLICA_OPCODE.store) return REPLY_KIND.stored;
+  return opcode === REPLICA_OPCODE.scan ? REPLY_KIND.scanned : REPLY_KIND.read;
+}
+
+/** Sends a shard's answer to the peer that asked; a record it names is copied from shared memory. */
+export function relayReply(
+  context: CoordinatorContext,
+  shard: number,
+  words: Int32Array,
+  offset: number,
+): void {
+  const route = words[offset + REPLICA_REPLY.route]!;
+  const connection = connectionOfRoute(route);
+  if (!context.connections.isOpen(connection, generationOfRoute(route))) return;
+  const kind = words[offset + REPLICA_REPLY.kind]!;
+  const isInline = (kind >>> 24) & REPLY_FLAG.inline;
+  const recordWords = words[offset + REPLICA_REPLY.recordWords]!;
+  const named = isInline === 0 && (kind & 0xff) === REPLY_KIND.read ? recordWords : 0;
+  const ownWords = words[offset + REPLICA_REPLY.wordCount]!;
+  const sink = context.toConnection(connection);
+  const start = sink.begin(TAG.replicaReply, ownWords + named);
+  if (start < 0) return;
+  const out = sink.words;
+  copyWords(words, offset, out, start, ownWords);
+  out[start + REPLICA_REPLY.route] = 0;
+  out[start + REPLICA_REPLY.chunk] = 0;
+  out[start + REPLICA_REPLY.offset] = 0;
+  if (isInline === 0) out[start + REPLICA_REPLY.recordWords] = named;
+  if (named > 0) {
+    const record = context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
+    const recordOffset = words[offset + REPLICA_REPLY.offset]!;
+    copyWords(record, recordOffset, out, start + ownWords, named);
+    out[start + REPLICA_REPLY.kind] = kind | (REPLY_FLAG.inline << 24);
+  }
+  sink.end(ownWords + named);
+}

@@ -1,0 +1,230 @@
+/**
+ * Operations to replicas: into the ring of a shard of this node, or onto the link to a peer.
+ * data plane.
+ *
+ * Invariants:
+ *   RO1 nothing is sent to a shard beyond the credit for its answer
+ */
+import type { OperationSink } from '@clockwise/kernel/core';
+import {
+  REPLICA_OPCODE,
+  REPLICA_READ_HEADER_WORDS,
+  REPLICA_REQUEST,
+  REPLICA_REQUEST_FLAG,
+  REPLICA_STORE_HEADER_WORDS,
+  REPLICA_WRITE_HEADER_WORDS,
+  REQUEST,
+  REQUEST_FLAG,
+  REQUEST_HEADER_WORDS,
+  REQUEST_OPCODE,
+  SCAN_WORDS,
+  TAG,
+} from '@clockwise/protocol/frame';
+import { copyWords } from '@clockwise/record/copy';
+import { ENTRY_WORDS, paddedWords, recordWordCount } from '@clockwise/record/layout';
+import type { BucketView } from './ring-view.ts';
+import type { CoordinatorContext } from './coordinator-context.ts';
+
+/** The sink for a node, with credit for one more operation; undefined where there is none. */
+function sinkFor(
+  context: CoordinatorContext,
+  node: number,
+  shard: number,
+): OperationSink | undefined {
+  if (node !== context.ring.ownNode) {
+    const link = context.linkOfNode[node]!;
+    return link < 0 ? undefined : context.toConnection(link);
+  }
+  if (context.shardIsUp[shard] === 0 || context.shardIsFull(shard)) return undefined;
+  return context.toShard(shard);
+}
+
+function countSent(context: CoordinatorContext, node: number, shard: number): void {
+  if (node === context.ring.ownNode) {
+    context.shardInFlight[shard] = context.shardInFlight[shard]! + 1;
+  }
+}
+
+function writeAddress(
+  words: Int32Array,
+  offset: number,
+  context: CoordinatorContext,
+  slot: number,
+): void {
+  words[offset + REPLICA_REQUEST.route] = 0;
+  words[offset + REPLICA_REQUEST.slot] = slot;
+  words[offset + REPLICA_REQUEST.slotGeneration] = context.slots.generation[slot]!;
+}
+
+export interface KeyToken {
+  high: number;
+  low: number;
+}
+
+/** Asks a replica for the record of the key in a request. False: it could not be sent. */
+export function sendRead(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): boolean {
+  const { slots } = context;
+  const shard = slots.shard[slot]!;
+  const sink = sinkFor(context, node, shard);
+  if (sink === undefined) return false;
+  const keyWords = paddedWords(request[requestOffset + REQUEST.keyAndContext]! & 0xffff);
+  const wordCount = REPLICA_READ_HEADER_WORDS + keyWords;
+  const offset = sink.begin(TAG.replicaRequest, wordCount);
+  if (offset < 0) return false;
+  const { words } = sink;
+  words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.read;
+  writeAddress(words, offset, context, slot);
+  words[offset + REPLICA_REQUEST.bucketId] = slots.bucketId[slot]!;
+  words[offset + REPLICA_REQUEST.tokenHigh] = token.high;
+  words[offset + REPLICA_REQUEST.tokenLow] = token.low;
+  words[offset + REPLICA_REQUEST.keyAndContext] =
+    request[requestOffset + REQUEST.keyAndContext]! & 0xffff;
+  words[offset + REPLICA_REQUEST.valueBytes] = 0;
+  copyWords(
+    request,
+    requestOffset + REQUEST_HEADER_WORDS,
+    words,
+    offset + REPLICA_READ_HEADER_WORDS,
+    keyWords,
+  );
+  sink.end(wordCount);
+  countSent(context, node, shard);
+  return true;
+}
+
+/** Has a shard of this node make the dot for a client's put or delete. False: it could not be sent. */
+export function sendWrite(
+  context: CoordinatorContext,
+  slot: number,
+  bucket: BucketView,
+  forward: boolean,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): boolean {
+  const { slots } = context;
+  const shard = slots.shard[slot]!;
+  const sink = sinkFor(context, context.ring.ownNode, shard);
+  if (sink === undefined) return false;
+  const keyAndContext = request[requestOffset + REQUEST.keyAndContext]!;
+  const valueBytes = request[requestOffset + REQUEST.valueBytes]!;
+  const payloadWords =
+    paddedWords(keyAndContext & 0xffff) +
+    (keyAndContext >>> 16) * ENTRY_WORDS +
+    paddedWords(valueBytes);
+  const wordCount = REPLICA_WRITE_HEADER_WORDS + payloadWords;
+  const offset = sink.begin(TAG.replicaRequest, wordCount);
+  if (offset < 0) return false;
+  const { words } = sink;
+  const opcode = request[requestOffset + REQUEST.opcode]!;
+  words[offset + REPLICA_REQUEST.opcode] =
+    REPLICA_OPCODE.write |
+    (writeFlags(opcode, forward) << 8) |
+    ((opcode >>> 24) << 16) |
+    (bucket.policy << 24);
+  writeAddress(words, offset, context, slot);
+  words[offset + REPLICA_REQUEST.bucketId] = bucket.id;
+  words[offset + REPLICA_REQUEST.tokenHigh] = token.high;
+  words[offset + REPLICA_REQUEST.tokenLow] = token.low;
+  words[offset + REPLICA_REQUEST.keyAndContext] = keyAndContext;
+  words[offset + REPLICA_REQUEST.valueBytes] = valueBytes;
+  words[offset + REPLICA_REQUEST.sessionLow] = request[requestOffset + REQUEST.sessionLow]!;
+  words[offset + REPLICA_REQUEST.sessionHigh] = request[requestOffset + REQUEST.sessionHigh]!;
+  words[offset + REPLICA_REQUEST.sequence] = request[requestOffset + REQUEST.sequence]!;
+  const timeToLive = request[requestOffset + REQUEST.timeToLiveSeconds]! >>> 0;
+  words[offset + REPLICA_REQUEST.expirySeconds] =
+    timeToLive === 0 ? 0 : Math.ceil(context.wallTimeMs / 1000) + timeToLive;
+  words[offset + REPLICA_REQUEST.remainingMs] = slots.due[slot]! - context.now;
+  words[offset + REPLICA_REQUEST.replicationClass] = bucket.replicationClass;
+  copyWords(
+    request,
+    requestOffset + REQUEST_HEADER_WORDS,
+    words,
+    offset + REPLICA_WRITE_HEADER_WORDS,
+    payloadWords,
+  );
+  sink.end(wordCount);
+  countSent(context, context.ring.ownNode, shard);
+  return true;
+}
+
+function writeFlags(opcode: number, forward: boolean): number {
+  let flags = forward ? REPLICA_REQUEST_FLAG.forward : 0;
+  if (((opcode >>> 8) & REQUEST_FLAG.contextGiven) !== 0) {
+    flags |= REPLICA_REQUEST_FLAG.contextGiven;
+  }
+  if ((opcode & 0xff) === REQUEST_OPCODE.delete) flags |= REPLICA_REQUEST_FLAG.tombstone;
+  return flags;
+}
+
+/** Has a replica merge a record. False: it could not be sent. */
+export function sendStore(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  policy: number,
+  record: Int32Array,
+  recordOffset: number,
+): boolean {
+  const shard = context.slots.shard[slot]!;
+  const sink = sinkFor(context, node, shard);
+  if (sink === undefined) return false;
+  const recordWords = recordWordCount(record, recordOffset);
+  const wordCount = REPLICA_STORE_HEADER_WORDS + recordWords;
+  const offset = sink.begin(TAG.replicaRequest, wordCount);
+  if (offset < 0) return false;
+  const { words } = sink;
+  words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | (policy << 24);
+  writeAddress(words, offset, context, slot);
+  words[offset + REPLICA_REQUEST.bucketId] = 0;
+  words[offset + REPLICA_REQUEST.tokenHigh] = 0;
+  words[offset + REPLICA_REQUEST.tokenLow] = 0;
+  copyWords(record, recordOffset, words, offset + REPLICA_STORE_HEADER_WORDS, recordWords);
+  sink.end(wordCount);
+  countSent(context, node, shard);
+  return true;
+}
+
+/** Asks a replica for a page of a partition, from the position in the request. */
+export function sendScan(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  request: Int32Array,
+  requestOffset: number,
+): boolean {
+  const { slots } = context;
+  const shard = slots.shard[slot]!;
+  const sink = sinkFor(context, node, shard);
+  if (sink === undefined) return false;
+  const keyByteCount = request[requestOffset + REQUEST.keyAndContext]! & 0xffff;
+  const payloadWords = paddedWords(keyByteCount) + SCAN_WORDS;
+  const wordCount = REPLICA_READ_HEADER_WORDS + payloadWords;
+  const offset = sink.begin(TAG.replicaRequest, wordCount);
+  if (offset < 0) return false;
+  const { words } = sink;
+  words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.scan;
+  writeAddress(words, offset, context, slot);
+  words[offset + REPLICA_REQUEST.bucketId] = slots.bucketId[slot]!;
+  words[offset + REPLICA_REQUEST.tokenHigh] = 0;
+  words[offset + REPLICA_REQUEST.tokenLow] = 0;
+  words[offset + REPLICA_REQUEST.keyAndContext] = keyByteCount;
+  words[offset + REPLICA_REQUEST.valueBytes] = SCAN_WORDS * 4;
+  copyWords(
+    request,
+    requestOffset + REQUEST_HEADER_WORDS,
+    words,
+    offset + REPLICA_READ_HEADER_WORDS,
+    payloadWords,
+  );
+  sink.end(wordCount);
+  countSent(context, node, shard);
+  return true;
+}

@@ -1,0 +1,204 @@
+/**
+ * From a validated frame of requests to slots with work under way. data plane.
+ *
+ * Invariants:
+ *   RI1 every operation of a frame is answered: by its conversation, or by a refusal here
+ *   RI2 admission is decided before any work is done for an operation
+ */
+import { replicasOf, positionOfReplica } from '@clockwise/placement/placement-table';
+import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  OPERATION,
+  REQUEST,
+  REQUEST_FLAG,
+  REQUEST_HEADER_WORDS,
+  REQUEST_OPCODE,
+  SCAN,
+} from '@clockwise/protocol/frame';
+import { requestStatus } from '@clockwise/protocol/validate-request';
+import { paddedWords } from '@clockwise/record/layout';
+import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
+import type { CoordinatorContext } from './coordinator-context.ts';
+import { startGet } from './get-core.ts';
+import { LEVEL_IMPOSSIBLE, replicasRequired } from './levels.ts';
+import { passOn } from './proxy-core.ts';
+import { startPut } from './put-core.ts';
+import { SLOT_STATE } from './request-slots.ts';
+import { isWrite, refuse, RETRY_AFTER_MS } from './respond.ts';
+import type { BucketView } from './ring-view.ts';
+import type { ScanCore } from './scan-core.ts';
+
+/** Milliseconds after which a get that lacks an answer asks another replica. */
+export const GET_HEDGE_MS = 50;
+
+export class RequestIntake {
+  readonly #context: CoordinatorContext;
+  readonly #scans: ScanCore;
+  readonly #token: Token = { high: 0, low: 0 };
+
+  constructor(context: CoordinatorContext, scans: ScanCore) {
+    this.#context = context;
+    this.#scans = scans;
+  }
+
+  /** REQUIRES: the frame passed validateRequestFrame. */
+  takeFrame(connection: number, words: Int32Array, frame: number): void {
+    const context = this.#context;
+    const { requestTimeoutMs, requestTimeoutMsMax } = context.limits;
+    const named = words[frame + FRAME.remainingMs]! >>> 0;
+    const remainingMs = named === 0 ? requestTimeoutMs : Math.min(named, requestTimeoutMsMax);
+    const due = context.now + remainingMs;
+    let offset = frame + FRAME_HEADER_WORDS;
+    for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
+      const status = this.#takeOperation(connection, words, offset, due);
+      if (status !== STATUS_OK) this.#refuse(connection, words, offset, status);
+      offset += words[offset + OPERATION.wordCount]!;
+    }
+    context.watchDue(due);
+  }
+
+  #refuse(connection: number, words: Int32Array, offset: number, status: number): void {
+    const overloaded = status === ERRORS.OVERLOADED.code;
+    if (overloaded) this.#context.counters.overloaded += 1;
+    refuse(
+      this.#context,
+      connection,
+      words[offset + REQUEST.requestId]!,
+      words[offset + REQUEST.opcode]! & 0xff,
+      status,
+      overloaded ? RETRY_AFTER_MS : 0,
+    );
+  }
+
+  /** Returns STATUS_OK where a conversation took it over, else the status to refuse it with. */
+  #takeOperation(connection: number, words: Int32Array, offset: number, due: number): number {
+    const context = this.#context;
+    context.counters.requests += 1;
+    const bucket = context.ring.buckets.get(words[offset + REQUEST.bucketId]!);
+    if (bucket === undefined) return ERRORS.NO_SUCH_BUCKET.code;
+    const opcode = words[offset + REQUEST.opcode]!;
+    const limitStatus = this.#checkLimits(bucket, opcode, words, offset);
+    if (limitStatus !== STATUS_OK) return limitStatus;
+    const write = isWrite(opcode & 0xff);
+    const { stride } = context.ring.tables[bucket.replicationClass]!;
+    const required = replicasRequired(
+      (opcode >>> 16) & 0xff,
+      write ? bucket.writeLevel : bucket.readLevel,
+      stride,
+      context.dataCentreCount,
+    );
+    if (required === LEVEL_IMPOSSIBLE) return ERRORS.IMPOSSIBLE_LEVEL.code;
+    const slot = context.slots.take(write ? SLOT_STATE.put : SLOT_STATE.get, due);
+    if (slot < 0) return ERRORS.OVERLOADED.code;
+    this.#fillSlot(slot, connection, bucket, words, offset, required);
+    const status = this.#start(slot, bucket, stride, words, offset);
+    if (status !== STATUS_OK) context.slots.release(slot);
+    return status;
+  }
+
+  #checkLimits(bucket: BucketView, opcode: number, words: Int32Array, offset: number): number {
+    const status = requestStatus(words, offset, this.#context.limits);
+    if (status !== STATUS_OK || !bucket.requireContext) return status;
+    const hasContext = ((opcode >>> 8) & REQUEST_FLAG.contextGiven) !== 0;
+    return hasContext || !isWrite(opcode & 0xff) ? STATUS_OK : ERRORS.CONTEXT_REQUIRED.code;
+  }
+
+  #fillSlot(
+    slot: number,
+    connection: number,
+    bucket: BucketView,
+    words: Int32Array,
+    offset: number,
+    required: number,
+  ): void {
+    const { slots, connections } = this.#context;
+    const opcode = words[offset + REQUEST.opcode]!;
+    slots.connection[slot] = connection;
+    slots.connectionGeneration[slot] = connections.generation[connection]!;
+    slots.requestId[slot] = words[offset + REQUEST.requestId]!;
+    slots.opcode[slot] = opcode & 0xff;
+    slots.flags[slot] = (opcode >>> 8) & 0xff;
+    slots.bucketId[slot] = bucket.id;
+    slots.replicationClass[slot] = bucket.replicationClass;
+    slots.lww[slot] = bucket.lww ? 1 : 0;
+    slots.required[slot] = required;
+  }
+
+  #start(
+    slot: number,
+    bucket: BucketView,
+    stride: number,
+    words: Int32Array,
+    offset: number,
+  ): number {
+    const context = this.#context;
+    if (context.slots.opcode[slot] === REQUEST_OPCODE.scan) {
+      return this.#startScan(slot, words, offset);
+    }
+    const token = this.#token;
+    const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
+    computeToken(token, bucket.id, words, offset + REQUEST_HEADER_WORDS, keyByteCount);
+    const partition = partitionOf(token.high, context.ring.partitionBits);
+    this.#placeSlot(slot, partition);
+    if (isWrite(context.slots.opcode[slot]!)) {
+      return this.#startWrite(slot, bucket, partition, words, offset);
+    }
+    if (stride > context.slots.required[slot]!) {
+      context.slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
+      context.slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
+      context.watchDue(context.slots.hedgeAt[slot]!);
+    }
+    return startGet(context, slot, words, offset, token);
+  }
+
+  #placeSlot(slot: number, partition: number): void {
+    const { slots, ring } = this.#context;
+    slots.partition[slot] = partition;
+    slots.shard[slot] = ring.shardOfPartition[partition]!;
+  }
+
+  #startWrite(
+    slot: number,
+    bucket: BucketView,
+    partition: number,
+    words: Int32Array,
+    offset: number,
+  ): number {
+    const context = this.#context;
+    const { slots, ring } = context;
+    const placement = ring.tables[bucket.replicationClass]!;
+    const first = replicasOf(placement, partition);
+    let reachable = 0;
+    for (let position = 0; position < placement.stride; position += 1) {
+      const node = placement.table[first + position]!;
+      if (context.isReachable(node, slots.shard[slot]!)) reachable += 1;
+    }
+    const own = positionOfReplica(placement, partition, ring.ownNode);
+    if (own >= 0 && context.shardIsUp[slots.shard[slot]!] === 1) {
+      if (reachable < slots.required[slot]!) return ERRORS.UNAVAILABLE.code;
+      return startPut(context, slot, bucket, own, words, offset, this.#token);
+    }
+    const connectionState = context.connections.state[slots.connection[slot]!];
+    if (connectionState === CONNECTION_STATE.peer || reachable === 0) {
+      return ERRORS.UNAVAILABLE.code;
+    }
+    slots.state[slot] = SLOT_STATE.proxied;
+    slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
+    return passOn(context, slot);
+  }
+
+  #startScan(slot: number, words: Int32Array, offset: number): number {
+    const { slots, ring } = this.#context;
+    const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
+    const scan = offset + REQUEST_HEADER_WORDS + paddedWords(keyByteCount);
+    const partition = words[scan + SCAN.partition]!;
+    if (partition < 0 || partition >= 1 << ring.partitionBits) return ERRORS.BAD_REQUEST.code;
+    slots.state[slot] = SLOT_STATE.scan;
+    this.#placeSlot(slot, partition);
+    slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
+    return this.#scans.start(slot, words, offset);
+  }
+}

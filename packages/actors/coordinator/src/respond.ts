@@ -1,0 +1,218 @@
+/**
+ * Answers to whoever asked: a client, or the coordinator that passed a client's request on.
+ * data plane.
+ *
+ * Invariants:
+ *   RE1 a request gets at most one answer
+ */
+import { assert } from '@clockwise/kernel/assert';
+import {
+  REQUEST_FLAG,
+  REQUEST_OPCODE,
+  RESPONSE,
+  RESPONSE_HEADER_WORDS,
+  TAG,
+} from '@clockwise/protocol/frame';
+import { STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { copyWords } from '@clockwise/record/copy';
+import {
+  contextCount,
+  contextOffset,
+  ENTRY_WORDS,
+  recentsOffset,
+  SIBLING,
+  SIBLING_FLAG,
+  siblingCount,
+  siblingsOffset,
+  siblingWordCount,
+} from '@clockwise/record/layout';
+import type { CoordinatorContext } from './coordinator-context.ts';
+
+/** How long an OVERLOADED client should wait before it tries again. */
+export const RETRY_AFTER_MS = 50;
+
+/**
+ * Room for a response in the frame for this slot's connection, or -1 where the connection has gone or
+ * takes no more; then the client learns by its deadline.
+ */
+function beginResponse(context: CoordinatorContext, slot: number, wordCount: number): number {
+  const { slots, connections } = context;
+  assert(slots.responded[slot] === 0, '[RE1] a request gets one answer');
+  slots.responded[slot] = 1;
+  const connection = slots.connection[slot]!;
+  if (!connections.isOpen(connection, slots.connectionGeneration[slot]!)) return dropped(context);
+  const offset = context.toConnection(connection).begin(TAG.response, wordCount);
+  if (offset < 0) return dropped(context);
+  context.counters.responses += 1;
+  return offset;
+}
+
+function dropped(context: CoordinatorContext): number {
+  context.counters.responsesDropped += 1;
+  return -1;
+}
+
+function writeHeader(
+  words: Int32Array,
+  offset: number,
+  context: CoordinatorContext,
+  slot: number,
+  status: number,
+  counts: number,
+): void {
+  const { slots } = context;
+  words[offset + RESPONSE.status] = status | (slots.opcode[slot]! << 24);
+  words[offset + RESPONSE.requestId] = slots.requestId[slot]!;
+  words[offset + RESPONSE.counts] = counts;
+  const answered = bitCount(slots.answered[slot]!);
+  words[offset + RESPONSE.answered] = answered | (answered << 8) | (slots.durability[slot]! << 16);
+  words[offset + RESPONSE.retryAfterMs] = 0;
+}
+
+/** An answer without a body: an error, or a success of which no context was wanted. */
+export function respondStatus(context: CoordinatorContext, slot: number, status: number): void {
+  const offset = beginResponse(context, slot, RESPONSE_HEADER_WORDS);
+  if (offset < 0) return;
+  const sink = context.toConnection(context.slots.connection[slot]!);
+  writeHeader(sink.words, offset, context, slot, status, 0);
+  sink.end(RESPONSE_HEADER_WORDS);
+}
+
+/** No replica that was asked holds anything. */
+export function respondNotFound(context: CoordinatorContext, slot: number): void {
+  respondStatus(context, slot, STATUS_NOT_FOUND);
+}
+
+/** The success of a put or delete, with the new context where it was asked for. */
+export function respondWritten(
+  context: CoordinatorContext,
+  slot: number,
+  entries: Int32Array,
+  entriesOffset: number,
+  entryCount: number,
+): void {
+  const wanted = (context.slots.flags[slot]! & REQUEST_FLAG.wantContext) !== 0;
+  const count = wanted ? entryCount : 0;
+  const wordCount = RESPONSE_HEADER_WORDS + count * ENTRY_WORDS;
+  const offset = beginResponse(context, slot, wordCount);
+  if (offset < 0) return;
+  const sink = context.toConnection(context.slots.connection[slot]!);
+  const { words } = sink;
+  writeHeader(words, offset, context, slot, STATUS_OK, count);
+  copyWords(entries, entriesOffset, words, offset + RESPONSE_HEADER_WORDS, count * ENTRY_WORDS);
+  sink.end(wordCount);
+}
+
+/** The answer to a get: the record's context and what of its siblings is alive. */
+export function respondRecord(
+  context: CoordinatorContext,
+  slot: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const from = contextOffset(record, recordOffset);
+  const bodyWords = recentsOffset(record, recordOffset) - from;
+  const offset = beginResponse(context, slot, RESPONSE_HEADER_WORDS + bodyWords);
+  if (offset < 0) return;
+  const sink = context.toConnection(context.slots.connection[slot]!);
+  const { words } = sink;
+  const entries = contextCount(record, recordOffset);
+  const entryWords = entries * ENTRY_WORDS;
+  let position = offset + RESPONSE_HEADER_WORDS;
+  copyWords(record, from, words, position, entryWords);
+  position += entryWords;
+  const nowSeconds = Math.floor(context.wallTimeMs / 1000);
+  let sibling = siblingsOffset(record, recordOffset);
+  let alive = 0;
+  for (let left = siblingCount(record, recordOffset); left > 0; left -= 1) {
+    const size = siblingWordCount(record, sibling);
+    if (isAlive(record, sibling, nowSeconds)) {
+      copyWords(record, sibling, words, position, size);
+      position += size;
+      alive += 1;
+    }
+    sibling += size;
+  }
+  const status = alive === 0 ? STATUS_NOT_FOUND : STATUS_OK;
+  writeHeader(words, offset, context, slot, status, entries | (alive << 16));
+  sink.end(position - offset);
+}
+
+export function isAlive(words: Int32Array, sibling: number, nowSeconds: number): boolean {
+  if ((words[sibling + SIBLING.flagsAndCodec]! & SIBLING_FLAG.tombstone) !== 0) return false;
+  const expiry = words[sibling + SIBLING.expirySeconds]! >>> 0;
+  return expiry === 0 || expiry > nowSeconds;
+}
+
+/** A page of a scan: whole records, tombstones among them, for the cursor goes on after the last. */
+export function respondRecords(
+  context: CoordinatorContext,
+  slot: number,
+  records: readonly Int32Array[],
+  flags: number,
+): void {
+  let wordCount = RESPONSE_HEADER_WORDS;
+  for (const record of records) wordCount += record.length;
+  const offset = beginResponse(context, slot, wordCount);
+  if (offset < 0) return;
+  const sink = context.toConnection(context.slots.connection[slot]!);
+  writeHeader(sink.words, offset, context, slot, STATUS_OK | (flags << 16), records.length << 16);
+  let position = offset + RESPONSE_HEADER_WORDS;
+  for (const record of records) {
+    sink.words.set(record, position);
+    position += record.length;
+  }
+  sink.end(wordCount);
+}
+
+/** Another coordinator's answer, word for word, under the id that our own asker knows. */
+export function respondRelayed(
+  context: CoordinatorContext,
+  slot: number,
+  words: Int32Array,
+  offset: number,
+): void {
+  if (context.slots.responded[slot] === 1) return;
+  const wordCount = words[offset + RESPONSE.wordCount]!;
+  const start = beginResponse(context, slot, wordCount);
+  if (start < 0) return;
+  const sink = context.toConnection(context.slots.connection[slot]!);
+  copyWords(words, offset, sink.words, start, wordCount);
+  sink.words[start + RESPONSE.requestId] = context.slots.requestId[slot]!;
+  sink.end(wordCount);
+}
+
+/** Refuses an operation for which no slot was taken. */
+export function refuse(
+  context: CoordinatorContext,
+  connection: number,
+  requestId: number,
+  opcode: number,
+  status: number,
+  retryAfterMs: number,
+): void {
+  const sink = context.toConnection(connection);
+  const offset = sink.begin(TAG.response, RESPONSE_HEADER_WORDS);
+  if (offset < 0) {
+    context.counters.responsesDropped += 1;
+    return;
+  }
+  const { words } = sink;
+  words[offset + RESPONSE.status] = status | (opcode << 24);
+  words[offset + RESPONSE.requestId] = requestId;
+  words[offset + RESPONSE.counts] = 0;
+  words[offset + RESPONSE.answered] = 0;
+  words[offset + RESPONSE.retryAfterMs] = retryAfterMs;
+  sink.end(RESPONSE_HEADER_WORDS);
+}
+
+export function bitCount(bits: number): number {
+  let left = bits - ((bits >>> 1) & 0x55555555);
+  left = (left & 0x33333333) + ((left >>> 2) & 0x33333333);
+  return Math.imul((left + (left >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** Whether an opcode changes something. */
+export function isWrite(opcode: number): boolean {
+  return opcode === REQUEST_OPCODE.put || opcode === REQUEST_OPCODE.delete;
+}

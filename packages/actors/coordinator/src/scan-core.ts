@@ -1,0 +1,211 @@
+/**
+ * One page of a partition, merged from R replicas: each sends the records after the cursor in (token,
+ * key) order; pages are merged record by record up to where the shortest page ends.
+ *
+ * Invariants:
+ *   SC1 a page goes only as far as every replica that was counted has shown its records
+ *   SC2 `complete` is said only of a page that R replicas answered
+ */
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { REPLY_FLAG, RESPONSE_FLAG } from '@clockwise/protocol/frame';
+import { positionOfReplica } from '@clockwise/placement/placement-table';
+import { compareRecordPositions } from '@clockwise/record/compare';
+import { recordWordCount } from '@clockwise/record/layout';
+import { joinRecords, type RecordJoin } from '@clockwise/versioning/join';
+import type { CoordinatorContext } from './coordinator-context.ts';
+import { sendScan } from './replica-operations.ts';
+import { bitCount, respondRecords, respondStatus } from './respond.ts';
+
+/** A replica's page: whole records, one after the other. */
+interface ReplicaPage {
+  readonly words: Int32Array;
+  readonly recordCount: number;
+  readonly more: boolean;
+}
+
+export class ScanCore {
+  readonly #context: CoordinatorContext;
+  readonly #pages: Map<number, ReplicaPage[]> = new Map();
+
+  constructor(context: CoordinatorContext) {
+    this.#context = context;
+  }
+
+  /** Asks R replicas, or as many as can be reached. Returns STATUS_OK or a refusal. */
+  start(slot: number, request: Int32Array, requestOffset: number): number {
+    const { slots, ring, suspected } = this.#context;
+    const placement = ring.tables[slots.replicationClass[slot]!]!;
+    const first = slots.partition[slot]! * placement.stride;
+    for (let round = 0; round < 2; round += 1) {
+      for (let position = 0; position < placement.stride; position += 1) {
+        const bit = 1 << position;
+        if (bitCount(slots.asked[slot]!) >= slots.required[slot]!) break;
+        const node = placement.table[first + position]!;
+        if (suspected[node] !== round || (slots.asked[slot]! & bit) !== 0) continue;
+        if (sendScan(this.#context, slot, node, request, requestOffset)) {
+          slots.asked[slot] = slots.asked[slot]! | bit;
+        }
+      }
+    }
+    if (slots.asked[slot] === 0) return ERRORS.UNAVAILABLE.code;
+    this.#pages.set(slot, []);
+    return STATUS_OK;
+  }
+
+  /** A replica's page: `recordCount` records from `offset` on. */
+  onScanned(
+    slot: number,
+    node: number,
+    flags: number,
+    recordCount: number,
+    words: Int32Array,
+    offset: number,
+    wordCount: number,
+  ): void {
+    const { slots, ring } = this.#context;
+    const placement = ring.tables[slots.replicationClass[slot]!]!;
+    const position = positionOfReplica(placement, slots.partition[slot]!, node);
+    const bit = 1 << position;
+    if (position < 0 || (slots.answered[slot]! & bit) !== 0) return;
+    slots.answered[slot] = slots.answered[slot]! | bit;
+    this.#pages.get(slot)?.push({
+      words: words.slice(offset, offset + wordCount),
+      recordCount,
+      more: (flags & REPLY_FLAG.more) !== 0,
+    });
+    this.#settle(slot);
+  }
+
+  onFailed(slot: number, position: number, status: number): void {
+    const { slots } = this.#context;
+    slots.failed[slot] = slots.failed[slot]! | (1 << position);
+    slots.status[slot] = status;
+    if (slots.hasKept(slot)) {
+      // Another replica may stand in for the one that failed.
+      const { required } = slots;
+      const wanted = required[slot]! + bitCount(slots.failed[slot]!);
+      this.#askAnother(slot, wanted);
+    }
+    this.#settle(slot);
+  }
+
+  /** The deadline: what has come is answered, and said to be incomplete. */
+  onDue(slot: number): void {
+    const { slots } = this.#context;
+    if (slots.answered[slot] === 0) respondStatus(this.#context, slot, ERRORS.TIMEOUT.code);
+    else this.#answer(slot);
+    this.#end(slot);
+  }
+
+  #askAnother(slot: number, wanted: number): void {
+    const { slots, ring } = this.#context;
+    const placement = ring.tables[slots.replicationClass[slot]!]!;
+    const first = slots.partition[slot]! * placement.stride;
+    for (let position = 0; position < placement.stride; position += 1) {
+      const bit = 1 << position;
+      if (bitCount(slots.asked[slot]!) >= wanted) return;
+      if ((slots.asked[slot]! & bit) !== 0) continue;
+      const node = placement.table[first + position]!;
+      const request = slots.keptWords(slot);
+      if (sendScan(this.#context, slot, node, request, slots.keptOffset(slot))) {
+        slots.asked[slot] = slots.asked[slot]! | bit;
+      }
+    }
+  }
+
+  #settle(slot: number): void {
+    const { slots } = this.#context;
+    const open = slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]!;
+    if (open !== 0 && bitCount(slots.answered[slot]!) < slots.required[slot]!) return;
+    if (slots.answered[slot] === 0) {
+      respondStatus(this.#context, slot, slots.status[slot] || ERRORS.UNAVAILABLE.code);
+    } else {
+      this.#answer(slot);
+    }
+    this.#end(slot);
+  }
+
+  #end(slot: number): void {
+    this.#pages.delete(slot);
+    this.#context.slots.release(slot);
+  }
+
+  #answer(slot: number): void {
+    const { slots } = this.#context;
+    const pages = this.#pages.get(slot) ?? [];
+    const complete = bitCount(slots.answered[slot]!) >= slots.required[slot]!;
+    const merged = mergePages(pages, this.#context.join(slots.lww[slot] === 1));
+    const flags = (complete ? RESPONSE_FLAG.complete : 0) | (merged.more ? RESPONSE_FLAG.more : 0);
+    respondRecords(this.#context, slot, merged.records, flags);
+  }
+}
+
+interface MergedPage {
+  /** Alive or not, each in a memory of its own; the next page starts after the last. */
+  readonly records: readonly Int32Array[];
+  readonly more: boolean;
+}
+
+/** [SC1] Merges pages in order; stops where a page that has more behind it ends. */
+export function mergePages(pages: readonly ReplicaPage[], join: RecordJoin): MergedPage {
+  const offsets = pages.map(() => 0);
+  const left = pages.map((page) => page.recordCount);
+  const records: Int32Array[] = [];
+  for (;;) {
+    const exhausted = pages.findIndex((page, index) => left[index] === 0 && page.more);
+    if (exhausted >= 0) return { records, more: true };
+    const least = leastPage(pages, offsets, left);
+    if (least < 0) return { records, more: false };
+    records.push(takeRecord(pages, offsets, left, least, join));
+  }
+}
+
+function leastPage(
+  pages: readonly ReplicaPage[],
+  offsets: readonly number[],
+  left: readonly number[],
+): number {
+  let least = -1;
+  for (let index = 0; index < pages.length; index += 1) {
+    if (left[index] === 0) continue;
+    if (
+      least < 0 ||
+      compareRecordPositions(
+        pages[index]!.words,
+        offsets[index]!,
+        pages[least]!.words,
+        offsets[least]!,
+      ) < 0
+    ) {
+      least = index;
+    }
+  }
+  return least;
+}
+
+/** Takes the least record from every page that stands at it, joined. */
+function takeRecord(
+  pages: readonly ReplicaPage[],
+  offsets: number[],
+  left: number[],
+  least: number,
+  join: RecordJoin,
+): Int32Array {
+  const { words } = pages[least]!;
+  const start = offsets[least]!;
+  let joined = words.slice(start, start + recordWordCount(words, start));
+  for (let index = 0; index < pages.length; index += 1) {
+    if (left[index] === 0) continue;
+    const page = pages[index]!.words;
+    const offset = offsets[index]!;
+    if (compareRecordPositions(page, offset, words, start) !== 0) continue;
+    const size = recordWordCount(page, offset);
+    if (index !== least) {
+      const out = new Int32Array(joined.length + size);
+      joined = out.slice(0, joinRecords(join, joined, 0, page, offset, out, 0));
+    }
+    offsets[index] = offset + size;
+    left[index] = left[index]! - 1;
+  }
+  return joined;
+}

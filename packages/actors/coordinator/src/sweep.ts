@@ -1,0 +1,102 @@
+/**
+ * Time in the coordinator: deadlines and hedges of the requests in flight, and the shards and links
+ * that went away under them. One timer, for the earliest due instant, while anything is in flight.
+ *
+ * Invariants:
+ *   SW1 a request is answered by its deadline, as unknown where it may have been applied
+ */
+import type { Instant } from '@clockwise/kernel/core';
+import { ERRORS } from '@clockwise/protocol/errors';
+import type { CoordinatorContext } from './coordinator-context.ts';
+import { askMore } from './get-core.ts';
+import { onProxyLost } from './proxy-core.ts';
+import type { ReplyDispatch } from './reply-dispatch.ts';
+import { SLOT_STATE } from './request-slots.ts';
+import { bitCount, respondStatus } from './respond.ts';
+import type { ScanCore } from './scan-core.ts';
+
+export class Sweep {
+  readonly #context: CoordinatorContext;
+  readonly #scans: ScanCore;
+  readonly #replies: ReplyDispatch;
+
+  constructor(context: CoordinatorContext, scans: ScanCore, replies: ReplyDispatch) {
+    this.#context = context;
+    this.#scans = scans;
+    this.#replies = replies;
+  }
+
+  /** Ends what is due, hedges what is late, and finds the next instant to look again. */
+  run(): void {
+    const context = this.#context;
+    const { slots } = context;
+    context.earliestDue = Infinity;
+    for (let slot = 0; slot < slots.capacity; slot += 1) {
+      if (slots.state[slot] === SLOT_STATE.free) continue;
+      if (slots.due[slot]! <= context.now) this.#expire(slot);
+      else if (slots.hedgeAt[slot]! <= context.now) this.#hedge(slot);
+      if (slots.state[slot] !== SLOT_STATE.free) context.watchDue(this.#nextInstant(slot));
+    }
+  }
+
+  #nextInstant(slot: number): Instant {
+    const { slots } = this.#context;
+    return Math.min(slots.due[slot]!, slots.hedgeAt[slot]!);
+  }
+
+  #expire(slot: number): void {
+    const context = this.#context;
+    const { slots } = context;
+    if (slots.state[slot] === SLOT_STATE.scan) {
+      this.#scans.onDue(slot);
+      return;
+    }
+    if (slots.responded[slot] === 0) {
+      context.counters.timeouts += 1;
+      respondStatus(context, slot, ERRORS.TIMEOUT.code);
+    }
+    slots.release(slot);
+  }
+
+  #hedge(slot: number): void {
+    const context = this.#context;
+    const { slots } = context;
+    slots.hedgeAt[slot] = Infinity;
+    if (slots.state[slot] === SLOT_STATE.proxied) {
+      onProxyLost(context, slot, false);
+    } else if (slots.state[slot] === SLOT_STATE.get && slots.responded[slot] === 0) {
+      context.counters.hedges += 1;
+      const request = slots.keptWords(slot);
+      const token = this.#replies.tokenOf(slot);
+      const wanted = bitCount(slots.asked[slot]! & ~slots.failed[slot]!) + 1;
+      askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+    }
+  }
+
+  /** All that a shard of this node had not answered is lost (H4). */
+  shardDown(shard: number): void {
+    const { slots, shardInFlight, ring } = this.#context;
+    shardInFlight[shard] = 0;
+    for (let slot = 0; slot < slots.capacity; slot += 1) {
+      const state = slots.state[slot];
+      if (state === SLOT_STATE.free || state === SLOT_STATE.proxied) continue;
+      if (slots.shard[slot] !== shard) continue;
+      this.#replies.failReplica(slot, ring.ownNode, ERRORS.UNKNOWN_OUTCOME.code);
+    }
+  }
+
+  /** The link to a node is gone, with all that it had not answered. */
+  linkDown(node: number): void {
+    const context = this.#context;
+    const { slots } = context;
+    for (let slot = 0; slot < slots.capacity; slot += 1) {
+      const state = slots.state[slot];
+      if (state === SLOT_STATE.free) continue;
+      if (state !== SLOT_STATE.proxied) {
+        this.#replies.failReplica(slot, node, ERRORS.UNAVAILABLE.code);
+      } else if (slots.proxy[slot] === node) {
+        onProxyLost(context, slot, true);
+      }
+    }
+  }
+}
