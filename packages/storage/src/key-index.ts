@@ -1,0 +1,186 @@
+/**
+ * The one index over a shard's chunks: key -> newest version in memory. Open addressing over slots of
+ * four words: hash, chunk | generation << 16, record offset, unused.
+ *
+ * data plane
+ *
+ * An entry whose generation is not its chunk's is dead: it is passed over, reused by an insert, and
+ * left behind when the table is built anew. Hashes are keyed (keyed-hash.ts), so that probes stay short.
+ *
+ * Invariants:
+ *   KI1 a key has at most one live entry
+ *   KI2 no entry lies more than PROBES_MAX slots behind its home, so a lookup ends
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import type { ChunkPool } from './chunk.ts';
+import { keysEqual } from './keyed-hash.ts';
+
+const SLOT_WORDS = 4;
+const SLOT_HASH = 0;
+const SLOT_CHUNK = 1;
+/** 0: the slot was never used. */
+const SLOT_OFFSET = 2;
+
+export const PROBES_MAX = 96;
+const SLOTS_MAX = 1 << 26;
+
+export class KeyIndex {
+  readonly #pool: ChunkPool;
+  #slots: Int32Array;
+  #mask: number;
+  /** Slots that are not empty, dead ones included. */
+  #usedCount = 0;
+  /** Of the last entry that `find` returned. */
+  chunk = -1;
+  offset = -1;
+  /** For metrics: how often the table was built anew. */
+  rebuildCount = 0;
+
+  /** REQUIRES: `slotCount` is a power of two. */
+  constructor(pool: ChunkPool, slotCount: number) {
+    assert(slotCount >= 64 && (slotCount & (slotCount - 1)) === 0, 'slots are a power of two');
+    this.#pool = pool;
+    this.#slots = new Int32Array(slotCount * SLOT_WORDS);
+    this.#mask = slotCount - 1;
+  }
+
+  get slotCount(): number {
+    return this.#mask + 1;
+  }
+
+  /** True: `chunk` and `offset` name the key's newest record in memory. */
+  find(
+    bucketId: number,
+    keyWords: Int32Array,
+    keyOffset: number,
+    keyByteCount: number,
+    hash: number,
+  ): boolean {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    for (let probe = 0; probe < PROBES_MAX; probe += 1) {
+      const slot = ((hash + probe) & mask) * SLOT_WORDS;
+      const offset = slots[slot + SLOT_OFFSET]!;
+      if (offset === 0) return false;
+      if (slots[slot + SLOT_HASH] !== hash) continue;
+      if (this.#isKey(slot, bucketId, keyWords, keyOffset, keyByteCount)) {
+        this.chunk = slots[slot + SLOT_CHUNK]! & 0xffff;
+        this.offset = offset;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Names (chunk, record offset) as the newest version of that record's key. */
+  put(hash: number, chunk: number, record: number): void {
+    if (this.#usedCount * 4 >= (this.#mask + 1) * 3) this.rebuild();
+    while (!this.#tryPut(hash, chunk, record)) this.#resize(this.slotCount * 2);
+  }
+
+  /** Leaves dead entries behind; doubles the table where the living ones fill half of it. */
+  rebuild(): void {
+    let liveCount = 0;
+    for (let slot = 0; slot < this.#slots.length; slot += SLOT_WORDS) {
+      if (this.#isLive(slot)) liveCount += 1;
+    }
+    this.#resize(liveCount * 2 >= this.slotCount ? this.slotCount * 2 : this.slotCount);
+  }
+
+  #tryPut(hash: number, chunk: number, record: number): boolean {
+    const slots = this.#slots;
+    const words = this.#pool.words[chunk]!;
+    const bucketId = words[record + HEADER.bucketId]!;
+    const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
+    let reusable = -1;
+    for (let probe = 0; probe < PROBES_MAX; probe += 1) {
+      const slot = ((hash + probe) & this.#mask) * SLOT_WORDS;
+      if (slots[slot + SLOT_OFFSET] === 0) {
+        if (reusable === -1) {
+          reusable = slot;
+          this.#usedCount += 1;
+        }
+        break;
+      }
+      if (!this.#isLive(slot)) {
+        if (reusable === -1) reusable = slot;
+      } else if (
+        slots[slot + SLOT_HASH] === hash &&
+        this.#isKey(slot, bucketId, words, record + HEADER_WORDS, keyByteCount)
+      ) {
+        reusable = slot;
+        break;
+      }
+    }
+    if (reusable === -1) return false;
+    slots[reusable + SLOT_HASH] = hash;
+    slots[reusable + SLOT_CHUNK] = chunk | (this.#pool.generations[chunk]! << 16);
+    slots[reusable + SLOT_OFFSET] = record;
+    return true;
+  }
+
+  #isLive(slot: number): boolean {
+    if (this.#slots[slot + SLOT_OFFSET] === 0) return false;
+    const named = this.#slots[slot + SLOT_CHUNK]!;
+    return this.#pool.generations[named & 0xffff] === named >>> 16;
+  }
+
+  #isKey(
+    slot: number,
+    bucketId: number,
+    keyWords: Int32Array,
+    keyOffset: number,
+    keyByteCount: number,
+  ): boolean {
+    const named = this.#slots[slot + SLOT_CHUNK]!;
+    if (this.#pool.generations[named & 0xffff] !== named >>> 16) return false;
+    const words = this.#pool.words[named & 0xffff]!;
+    const record = this.#slots[slot + SLOT_OFFSET]!;
+    return (
+      words[record + HEADER.bucketId] === bucketId &&
+      (words[record + HEADER.keyAndContext]! & 0xffff) === keyByteCount &&
+      keysEqual(words, record + HEADER_WORDS, keyWords, keyOffset, keyByteCount)
+    );
+  }
+
+  /** Moves the living entries to a new table; a size in which one finds no place is passed over. */
+  #resize(slotCount: number): void {
+    const old = this.#slots;
+    for (let wanted = slotCount; ; wanted *= 2) {
+      assert(wanted <= SLOTS_MAX, 'KI2 keyed hashes do not collide so often');
+      if (this.#fill(old, wanted)) break;
+    }
+    this.rebuildCount += 1;
+  }
+
+  #fill(old: Int32Array, slotCount: number): boolean {
+    const slots = new Int32Array(slotCount * SLOT_WORDS);
+    const mask = slotCount - 1;
+    const generations = this.#pool.generations;
+    let count = 0;
+    for (let from = 0; from < old.length; from += SLOT_WORDS) {
+      const offset = old[from + SLOT_OFFSET]!;
+      const named = old[from + SLOT_CHUNK]!;
+      if (offset === 0 || generations[named & 0xffff] !== named >>> 16) continue;
+      const hash = old[from + SLOT_HASH]!;
+      let probe = 0;
+      while (
+        probe < PROBES_MAX &&
+        slots[((hash + probe) & mask) * SLOT_WORDS + SLOT_OFFSET] !== 0
+      ) {
+        probe += 1;
+      }
+      if (probe === PROBES_MAX) return false;
+      const to = ((hash + probe) & mask) * SLOT_WORDS;
+      slots[to + SLOT_HASH] = hash;
+      slots[to + SLOT_CHUNK] = named;
+      slots[to + SLOT_OFFSET] = offset;
+      count += 1;
+    }
+    this.#slots = slots;
+    this.#mask = mask;
+    this.#usedCount = count;
+    return true;
+  }
+}

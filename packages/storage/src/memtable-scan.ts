@@ -1,0 +1,119 @@
+/**
+ * The records of one partition that are in memory and perhaps in no table yet, newest version of each
+ * key, in the order of tables. Resident chunks are left out: their tables hold what they hold.
+ *
+ * Invariants:
+ *   MS1 of each key the newest version is listed, if its chunk is not flushed; older ones never
+ *   MS2 the list is sorted by (bucket, token, key)
+ */
+import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import { CHUNK_KIND, CHUNK_STATE } from './chunk.ts';
+import { compareKeys } from './keyed-hash.ts';
+import type { Memtable } from './memtable.ts';
+import { sortRecords } from './record-sort.ts';
+
+/** A stretch of one bucket's tokens, both ends included; halves are compared as unsigned. */
+export interface TokenRange {
+  readonly bucketId: number;
+  readonly fromHigh: number;
+  readonly fromLow: number;
+  readonly toHigh: number;
+  readonly toLow: number;
+}
+
+/** Negative, zero or positive: tokens as pairs of unsigned halves. */
+export function compareTokenHalves(
+  leftHigh: number,
+  leftLow: number,
+  rightHigh: number,
+  rightLow: number,
+): number {
+  if (leftHigh !== rightHigh) return leftHigh >>> 0 < rightHigh >>> 0 ? -1 : 1;
+  if (leftLow !== rightLow) return leftLow >>> 0 < rightLow >>> 0 ? -1 : 1;
+  return 0;
+}
+
+export interface RecordPlaces {
+  readonly count: number;
+  readonly chunks: Int32Array;
+  /** Word offsets of records in their chunks. */
+  readonly offsets: Int32Array;
+}
+
+/** REQUIRES: `range` lies within `partition`. */
+export function collectPartition(
+  memtable: Memtable,
+  partition: number,
+  range: TokenRange,
+): RecordPlaces {
+  const chunks: number[] = [];
+  const offsets: number[] = [];
+  for (let chunk = 0; chunk < memtable.pool.words.length; chunk += 1) {
+    const state = memtable.pool.states[chunk]!;
+    if (memtable.pool.kinds[chunk] !== CHUNK_KIND.log) continue;
+    if (state < CHUNK_STATE.active || state > CHUNK_STATE.flushing) continue;
+    const words = memtable.pool.words[chunk]!;
+    let prefix = memtable.pool.heads[chunk]![partition]!;
+    while (prefix !== 0) {
+      const record = prefix + PREFIX_WORDS;
+      if (inRange(words, record, range) && isNewest(memtable, chunk, words, record)) {
+        chunks.push(chunk);
+        offsets.push(record);
+      }
+      prefix = words[prefix + PREFIX.previousInPartition]!;
+    }
+  }
+  return sortPlaces(memtable, chunks, offsets);
+}
+
+function inRange(words: Int32Array, record: number, range: TokenRange): boolean {
+  if (words[record + HEADER.bucketId] !== range.bucketId) return false;
+  const high = words[record + HEADER.tokenHigh]!;
+  const low = words[record + HEADER.tokenLow]!;
+  return (
+    compareTokenHalves(high, low, range.fromHigh, range.fromLow) >= 0 &&
+    compareTokenHalves(high, low, range.toHigh, range.toLow) <= 0
+  );
+}
+
+/** The index names the newest version: this record is it, or it is an older one. */
+function isNewest(memtable: Memtable, chunk: number, words: Int32Array, record: number): boolean {
+  const bucketId = words[record + HEADER.bucketId]!;
+  const keyBytes = words[record + HEADER.keyAndContext]! & 0xffff;
+  const key = record + HEADER_WORDS;
+  const hash = memtable.hash(bucketId, words, key, keyBytes);
+  const found = memtable.lookup(bucketId, words, key, keyBytes, hash);
+  return found === record && memtable.chunk === chunk;
+}
+
+function sortPlaces(
+  memtable: Memtable,
+  chunks: readonly number[],
+  offsets: readonly number[],
+): RecordPlaces {
+  const count = chunks.length;
+  const wordsOf = (index: number): Int32Array => memtable.pool.words[chunks[index]!]!;
+  const header = (field: number): Int32Array =>
+    Int32Array.from(offsets, (offset, index) => wordsOf(index)[offset + field]!);
+  const keysAndContexts = header(HEADER.keyAndContext);
+  const order = sortRecords({
+    count,
+    bucketIds: header(HEADER.bucketId),
+    tokenHighs: header(HEADER.tokenHigh),
+    tokenLows: header(HEADER.tokenLow),
+    compareKeys: (left, right) =>
+      compareKeys(
+        wordsOf(left),
+        offsets[left]! + HEADER_WORDS,
+        keysAndContexts[left]! & 0xffff,
+        wordsOf(right),
+        offsets[right]! + HEADER_WORDS,
+        keysAndContexts[right]! & 0xffff,
+      ),
+  });
+  return {
+    count,
+    chunks: Int32Array.from(order, (index) => chunks[index]!),
+    offsets: Int32Array.from(order, (index) => offsets[index]!),
+  };
+}
