@@ -90,7 +90,8 @@ function recentOrder(left: RecentObject, right: RecentObject): number {
   return (
     left.seconds - right.seconds ||
     order(left.operation.session, right.operation.session) ||
-    left.operation.sequence - right.operation.sequence
+    left.operation.sequence - right.operation.sequence ||
+    dotOrder(left.dot, right.dot)
   );
 }
 

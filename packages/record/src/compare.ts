@@ -111,7 +111,7 @@ export function compareDots(
   );
 }
 
-/** The order of recents: seconds, session, sequence, all unsigned. */
+/** The order of recents: seconds, session, sequence, dot, all unsigned. */
 export function compareRecents(
   wordsLeft: Int32Array,
   left: number,
@@ -119,23 +119,30 @@ export function compareRecents(
   right: number,
 ): number {
   const bySeconds = compareUnsigned64(
-    0,
     wordsLeft[left + RECENT.seconds]!,
-    0,
+    wordsLeft[left + RECENT.sessionHigh]!,
     wordsRight[right + RECENT.seconds]!,
+    wordsRight[right + RECENT.sessionHigh]!,
   );
   if (bySeconds !== 0) return bySeconds;
-  const bySession = compareUnsigned64(
-    wordsLeft[left + RECENT.sessionHigh]!,
+  const byOperation = compareUnsigned64(
     wordsLeft[left + RECENT.sessionLow]!,
-    wordsRight[right + RECENT.sessionHigh]!,
-    wordsRight[right + RECENT.sessionLow]!,
-  );
-  if (bySession !== 0) return bySession;
-  return compareUnsigned64(
-    0,
     wordsLeft[left + RECENT.sequence]!,
-    0,
+    wordsRight[right + RECENT.sessionLow]!,
     wordsRight[right + RECENT.sequence]!,
+  );
+  if (byOperation !== 0) return byOperation;
+  const byIncarnation = compareUnsigned64(
+    wordsLeft[left + RECENT.incarnationHigh]!,
+    wordsLeft[left + RECENT.incarnationLow]!,
+    wordsRight[right + RECENT.incarnationHigh]!,
+    wordsRight[right + RECENT.incarnationLow]!,
+  );
+  if (byIncarnation !== 0) return byIncarnation;
+  return compareUnsigned64(
+    wordsLeft[left + RECENT.counterHigh]!,
+    wordsLeft[left + RECENT.counterLow]!,
+    wordsRight[right + RECENT.counterHigh]!,
+    wordsRight[right + RECENT.counterLow]!,
   );
 }

@@ -146,3 +146,8 @@ export function recentsOffset(words: Int32Array, record: number): number {
 export function siblingWordCount(words: Int32Array, sibling: number): number {
   return SIBLING_HEADER_WORDS + paddedWords(words[sibling + SIBLING.valueBytes]!);
 }
+/** The header's `kind` word of a full record; `deleted`: all its siblings are tombstones. */
+export function kindWord(deleted: boolean, replicationClass: number): number {
+  const kind = deleted ? KIND.tombstone : KIND.full;
+  return kind | (replicationClass << 16) | (LAYOUT_VERSION << 24);
+}

@@ -1,0 +1,258 @@
+/**
+ * The operation ids that a record remembers after their siblings were superseded: a set of
+ * (seconds, id, dot), sorted so. Kept are the latest of them inside the window, and for as long as
+ * a sibling of the same id lives, whatever names that id (reconcile.ts hides such a sibling).
+ *
+ * data plane
+ *
+ * Invariants:
+ *   V7 what is remembered of a join is what is remembered of the union: the order of joins does not
+ *      show, inside the window
+ *   V8 an id of no session (zero) is nobody's: never remembered, never equal to another
+ *
+ * Boundary: nothing else in a record depends on what is remembered here.
+ */
+import { compareRecents } from '@clockwise/record/compare';
+import { copyWords } from '@clockwise/record/copy';
+import { ENTRY_WORDS, RECENT, RECENT_WORDS, SIBLING } from '@clockwise/record/layout';
+import { siblingWordCount } from '@clockwise/record/layout';
+
+export interface RecentLimits {
+  readonly recentOperationsMax: number;
+  readonly recentOperationsSeconds: number;
+}
+
+/** A run of picked recents: which list (0 left, 1 right, 2 dropped), where, how many words. */
+const RUN_WORDS = 3;
+const RUN = { list: 0, offset: 1, wordCount: 2 } as const;
+
+/** Whole seconds since 1970 of a hybrid time, as an unsigned 32-bit number. */
+export function hybridSeconds(hybridLow: number, hybridHigh: number): number {
+  return Math.floor(((hybridHigh >>> 0) * 65_536 + (hybridLow >>> 16)) / 1000) >>> 0;
+}
+
+/** Whether the sibling carries this id, an id that names a session. */
+export function sameOperation(
+  words: Int32Array,
+  sibling: number,
+  sessionLow: number,
+  sessionHigh: number,
+  sequence: number,
+): boolean {
+  return (
+    words[sibling + SIBLING.sequence]! === sequence &&
+    words[sibling + SIBLING.sessionLow]! === sessionLow &&
+    words[sibling + SIBLING.sessionHigh]! === sessionHigh &&
+    (sessionLow | sessionHigh) !== 0
+  );
+}
+
+/** Whether an id is among remembered ones. */
+export function recentsContain(
+  words: Int32Array,
+  recents: number,
+  count: number,
+  sessionLow: number,
+  sessionHigh: number,
+  sequence: number,
+): boolean {
+  const end = recents + count * RECENT_WORDS;
+  for (let recent = recents; recent < end; recent += RECENT_WORDS) {
+    if (
+      words[recent + RECENT.sequence]! === sequence &&
+      words[recent + RECENT.sessionLow]! === sessionLow &&
+      words[recent + RECENT.sessionHigh]! === sessionHigh
+    ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+export class RecentsUnion {
+  readonly #countMax: number;
+  readonly #windowSeconds: number;
+  /** The recents of siblings that this join or write drops, sorted. */
+  #dropped: Int32Array = new Int32Array(16 * RECENT_WORDS);
+  #droppedCount = 0;
+  #runs: Int32Array = new Int32Array(64 * RUN_WORDS);
+  #runCount = 0;
+
+  constructor(limits: RecentLimits) {
+    this.#countMax = limits.recentOperationsMax;
+    this.#windowSeconds = limits.recentOperationsSeconds;
+  }
+
+  begin(): void {
+    this.#droppedCount = 0;
+    this.#runCount = 0;
+  }
+
+  /** A sibling is superseded: what it was is remembered. */
+  drop(words: Int32Array, sibling: number): void {
+    const sessionLow = words[sibling + SIBLING.sessionLow]!;
+    const sessionHigh = words[sibling + SIBLING.sessionHigh]!;
+    if ((sessionLow | sessionHigh) === 0) return;
+    const end = this.#droppedCount * RECENT_WORDS;
+    if (end + RECENT_WORDS > this.#dropped.length) this.#growDropped();
+    const dropped = this.#dropped;
+    dropped[end + RECENT.sessionLow] = sessionLow;
+    dropped[end + RECENT.sessionHigh] = sessionHigh;
+    dropped[end + RECENT.sequence] = words[sibling + SIBLING.sequence]!;
+    dropped[end + RECENT.seconds] = hybridSeconds(
+      words[sibling + SIBLING.hybridLow]!,
+      words[sibling + SIBLING.hybridHigh]!,
+    );
+    for (let index = 0; index < ENTRY_WORDS; index += 1) {
+      dropped[end + RECENT.incarnationLow + index] =
+        words[sibling + SIBLING.incarnationLow + index]!;
+    }
+    this.#droppedCount += 1;
+    this.#sinkLastDropped();
+  }
+
+  /**
+   * Writes the union of two lists of recents and of what was dropped, less what the limits forget.
+   * `siblings` are the record's own, already written in `out`. Returns how many were written.
+   */
+  write(
+    wordsLeft: Int32Array,
+    recentsLeft: number,
+    countLeft: number,
+    wordsRight: Int32Array,
+    recentsRight: number,
+    countRight: number,
+    nowSeconds: number,
+    out: Int32Array,
+    siblings: number,
+    siblingCount: number,
+    outRecents: number,
+  ): number {
+    let left = recentsLeft + (countLeft - 1) * RECENT_WORDS;
+    let right = recentsRight + (countRight - 1) * RECENT_WORDS;
+    let dropped = (this.#droppedCount - 1) * RECENT_WORDS;
+    const oldestSeconds = nowSeconds - this.#windowSeconds;
+    let kept = 0;
+    let written = 0;
+    // From the latest to the earliest, so that what is beyond the limit is met last.
+    while (left >= recentsLeft || right >= recentsRight || dropped >= 0) {
+      let list = left >= recentsLeft ? 0 : -1;
+      let words = wordsLeft;
+      let latest = left;
+      if (right >= recentsRight) {
+        const order = list < 0 ? 1 : compareRecents(wordsRight, right, words, latest);
+        if (order === 0) right -= RECENT_WORDS;
+        if (order > 0) {
+          list = 1;
+          words = wordsRight;
+          latest = right;
+        }
+      }
+      if (dropped >= 0) {
+        const order = list < 0 ? 1 : compareRecents(this.#dropped, dropped, words, latest);
+        if (order === 0) dropped -= RECENT_WORDS;
+        if (order > 0) {
+          list = 2;
+          words = this.#dropped;
+          latest = dropped;
+        }
+      }
+      if (list === 0) left -= RECENT_WORDS;
+      else if (list === 1) right -= RECENT_WORDS;
+      else dropped -= RECENT_WORDS;
+      const inWindow =
+        kept < this.#countMax && words[latest + RECENT.seconds]! >>> 0 >= oldestSeconds;
+      if (inWindow) kept += 1;
+      if (inWindow || namesSibling(words, latest, out, siblings, siblingCount)) {
+        this.#pick(list, latest);
+        written += 1;
+      }
+    }
+    this.#copyRuns(wordsLeft, wordsRight, out, outRecents);
+    return written;
+  }
+
+  /** Runs were picked backwards: an entry that lies before the last run's start lengthens it. */
+  #pick(list: number, offset: number): void {
+    const last = (this.#runCount - 1) * RUN_WORDS;
+    if (
+      last >= 0 &&
+      this.#runs[last + RUN.list]! === list &&
+      this.#runs[last + RUN.offset]! === offset + RECENT_WORDS
+    ) {
+      this.#runs[last + RUN.offset] = offset;
+      this.#runs[last + RUN.wordCount]! += RECENT_WORDS;
+      return;
+    }
+    const next = last + RUN_WORDS;
+    if (next + RUN_WORDS > this.#runs.length) this.#growRuns();
+    this.#runs[next + RUN.list] = list;
+    this.#runs[next + RUN.offset] = offset;
+    this.#runs[next + RUN.wordCount] = RECENT_WORDS;
+    this.#runCount += 1;
+  }
+
+  #copyRuns(
+    wordsLeft: Int32Array,
+    wordsRight: Int32Array,
+    out: Int32Array,
+    outRecents: number,
+  ): void {
+    let position = outRecents;
+    for (let index = this.#runCount - 1; index >= 0; index -= 1) {
+      const run = index * RUN_WORDS;
+      const list = this.#runs[run + RUN.list]!;
+      const words = list === 0 ? wordsLeft : list === 1 ? wordsRight : this.#dropped;
+      const wordCount = this.#runs[run + RUN.wordCount]!;
+      copyWords(words, this.#runs[run + RUN.offset]!, out, position, wordCount);
+      position += wordCount;
+    }
+  }
+
+  /** Siblings come in the order of their dots; dropped recents are kept in their own order. */
+  #sinkLastDropped(): void {
+    const dropped = this.#dropped;
+    let position = (this.#droppedCount - 1) * RECENT_WORDS;
+    while (
+      position > 0 &&
+      compareRecents(dropped, position, dropped, position - RECENT_WORDS) < 0
+    ) {
+      for (let word = position; word < position + RECENT_WORDS; word += 1) {
+        const moved = dropped[word]!;
+        dropped[word] = dropped[word - RECENT_WORDS]!;
+        dropped[word - RECENT_WORDS] = moved;
+      }
+      position -= RECENT_WORDS;
+    }
+  }
+
+  #growDropped(): void {
+    const grown = new Int32Array(this.#dropped.length * 2);
+    grown.set(this.#dropped);
+    this.#dropped = grown;
+  }
+
+  #growRuns(): void {
+    const grown = new Int32Array(this.#runs.length * 2);
+    grown.set(this.#runs);
+    this.#runs = grown;
+  }
+}
+
+function namesSibling(
+  words: Int32Array,
+  recent: number,
+  siblingWords: Int32Array,
+  siblings: number,
+  siblingCount: number,
+): boolean {
+  const sessionLow = words[recent + RECENT.sessionLow]!;
+  const sessionHigh = words[recent + RECENT.sessionHigh]!;
+  const sequence = words[recent + RECENT.sequence]!;
+  let sibling = siblings;
+  for (let index = 0; index < siblingCount; index += 1) {
+    if (sameOperation(siblingWords, sibling, sessionLow, sessionHigh, sequence)) return true;
+    sibling += siblingWordCount(siblingWords, sibling);
+  }
+  return false;
+}

@@ -1,0 +1,300 @@
+/**
+ * A client's write on the replica that coordinates it: the current record and the operands become
+ * the next record, word for word.
+ *
+ * A write with a context replaces exactly the siblings that the context covers. One without a
+ * context replaces all of the current record. With an empty context it replaces none. In a `lww`
+ * bucket each write replaces the one sibling, and its hybrid time is raised above that one's.
+ *
+ * data plane
+ *
+ * Invariants:
+ *   V6 a write replaces exactly what its context covers, and adds one sibling with a new dot
+ *   V9 an operation id that the record holds or remembers makes nothing: the write is one event
+ *   V10 a write never brings siblings, their bytes or the context beyond the limits; a write that
+ *       does not add to them is never refused for them
+ *
+ * Boundary: the current record was read, successfully, by the replica that makes the dot. The output
+ * has room for writeWordCountMax words and overlaps no input. A negative status leaves rubbish there.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { copyWords } from '@clockwise/record/copy';
+import {
+  contextCount,
+  contextOffset,
+  ENTRY_WORDS,
+  HEADER,
+  HEADER_WORDS,
+  kindWord,
+  paddedWords,
+  RECENT_WORDS,
+  recentCount,
+  recentsOffset,
+  recordWordCount,
+  SIBLING,
+  SIBLING_FLAG,
+  SIBLING_HEADER_WORDS,
+  siblingCount,
+  siblingsOffset,
+  siblingWordCount,
+} from '@clockwise/record/layout';
+import { compareEntries, contextCovers, coverNewDot, joinContexts } from './context.ts';
+import { hybridSeconds, RecentsUnion, recentsContain, sameOperation } from './recents.ts';
+import type { RecentLimits } from './recents.ts';
+import type { WriteOperands } from './write-operands.ts';
+
+export interface WriteLimits extends RecentLimits {
+  readonly contextEntriesMax: number;
+  readonly siblingsMax: number;
+  readonly siblingBytesMax: number;
+}
+
+/** Why nothing was written. Not stored, not sent. */
+export const WRITE_STATUS = {
+  tooManySiblings: -1,
+  /** The record knows this operation already: the answer is the current record. */
+  duplicate: -2,
+  contextTooLarge: -3,
+  /** The client's context claims dots of this incarnation that it has not given yet. */
+  contextFromFuture: -4,
+} as const;
+
+/** Made once per core. */
+export class RecordWriter {
+  readonly limits: WriteLimits;
+  readonly recents: RecentsUnion;
+  /** The siblings kept so far, the new one included. */
+  count = 0;
+  tombstones = 0;
+  valueBytes = 0;
+
+  constructor(limits: WriteLimits) {
+    this.limits = limits;
+    this.recents = new RecentsUnion(limits);
+  }
+}
+
+/** Writes the next record at `record` in `out`; returns its words. `current`: -1 for none. */
+export function applyWrite(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+  out: Int32Array,
+  record: number,
+): number {
+  if (current >= 0 && knowsOperation(operands, words, current)) return WRITE_STATUS.duplicate;
+  const keyWordCount = paddedWords(operands.keyByteCount);
+  const context = record + HEADER_WORDS + keyWordCount;
+  copyWords(operands.keyWords, operands.keyOffset, out, record + HEADER_WORDS, keyWordCount);
+  const entries = writeContext(writer, operands, words, current, out, context);
+  if (entries < 0) return entries;
+  const siblings = context + entries * ENTRY_WORDS;
+  writer.recents.begin();
+  writer.count = 0;
+  writer.tombstones = 0;
+  writer.valueBytes = 0;
+  let position = siblings;
+  if (operands.contextGiven && !operands.lww && current >= 0) {
+    position = writeSiblings(writer, operands, words, current, out, siblings);
+    if (addsBeyondLimits(writer, words, current)) return WRITE_STATUS.tooManySiblings;
+  } else {
+    position = writeSibling(writer, operands, out, siblings);
+    if (current >= 0) dropSiblings(writer, words, current);
+    if (operands.lww && current >= 0) raiseHybridTime(words, current, out, siblings);
+  }
+  const recents =
+    current < 0 ? 0 : writeRecents(writer, operands, words, current, out, siblings, position);
+  const wordCount = position + recents * RECENT_WORDS - record;
+  out[record + HEADER.wordCount] = wordCount;
+  out[record + HEADER.kind] = kindWord(
+    writer.count === writer.tombstones,
+    operands.replicationClass,
+  );
+  out[record + HEADER.bucketId] = operands.bucketId;
+  out[record + HEADER.tokenHigh] = operands.tokenHigh;
+  out[record + HEADER.tokenLow] = operands.tokenLow;
+  out[record + HEADER.keyAndContext] = operands.keyByteCount | (entries << 16);
+  out[record + HEADER.siblingsAndRecents] = writer.count | (recents << 16);
+  out[record + HEADER.reserved] = 0;
+  return wordCount;
+}
+
+function knowsOperation(operands: WriteOperands, words: Int32Array, current: number): boolean {
+  const { sessionLow, sessionHigh, sequence } = operands;
+  if ((sessionLow | sessionHigh) === 0) return false;
+  let sibling = siblingsOffset(words, current);
+  for (let remaining = siblingCount(words, current); remaining > 0; remaining -= 1) {
+    if (sameOperation(words, sibling, sessionLow, sessionHigh, sequence)) return true;
+    sibling += siblingWordCount(words, sibling);
+  }
+  const recents = recentsOffset(words, current);
+  const count = recentCount(words, current);
+  return recentsContain(words, recents, count, sessionLow, sessionHigh, sequence);
+}
+
+/** What is known here, what the client knew, and the new dot. Returns entries, or a status. */
+function writeContext(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+  out: Int32Array,
+  context: number,
+): number {
+  const entriesCurrent = current < 0 ? 0 : contextCount(words, current);
+  const contextCurrent = current < 0 ? 0 : contextOffset(words, current);
+  const given = operands.contextGiven && !operands.lww ? operands.contextCount : 0;
+  let entries = entriesCurrent;
+  if (given === 0) {
+    copyWords(words, contextCurrent, out, context, entriesCurrent * ENTRY_WORDS);
+  } else {
+    entries = joinContexts(
+      words,
+      contextCurrent,
+      entriesCurrent,
+      operands.contextWords,
+      operands.contextOffset,
+      given,
+      out,
+      context,
+    );
+  }
+  entries = coverNewDot(out, context, entries, operands.dot, 0);
+  if (entries < 0) {
+    const known = contextCovers(words, contextCurrent, entriesCurrent, operands.dot, 0);
+    assert(!known, 'no incarnation gives a counter that its own record covers');
+    return WRITE_STATUS.contextFromFuture;
+  }
+  const grows = entries > entriesCurrent && entries > writer.limits.contextEntriesMax;
+  return grows ? WRITE_STATUS.contextTooLarge : entries;
+}
+
+/** The current siblings that the client's context does not cover, and the new one in its place. */
+function writeSiblings(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+  out: Int32Array,
+  siblings: number,
+): number {
+  let position = siblings;
+  let sibling = siblingsOffset(words, current);
+  let isWritten = false;
+  for (let remaining = siblingCount(words, current); remaining > 0; remaining -= 1) {
+    const dot = sibling + SIBLING.incarnationLow;
+    const wordCount = siblingWordCount(words, sibling);
+    if (!isWritten && compareEntries(operands.dot, 0, words, dot) < 0) {
+      position = writeSibling(writer, operands, out, position);
+      isWritten = true;
+    }
+    const { contextWords, contextOffset: given, contextCount: givenCount } = operands;
+    if (contextCovers(contextWords, given, givenCount, words, dot)) {
+      writer.recents.drop(words, sibling);
+    } else {
+      copyWords(words, sibling, out, position, wordCount);
+      writer.count += 1;
+      writer.tombstones += words[sibling + SIBLING.flagsAndCodec]! & SIBLING_FLAG.tombstone;
+      writer.valueBytes += words[sibling + SIBLING.valueBytes]!;
+      position += wordCount;
+    }
+    sibling += wordCount;
+  }
+  return isWritten ? position : writeSibling(writer, operands, out, position);
+}
+
+function writeSibling(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  out: Int32Array,
+  position: number,
+): number {
+  const { tombstone, dot } = operands;
+  const valueByteCount = tombstone ? 0 : operands.valueByteCount;
+  const valueWordCount = paddedWords(valueByteCount);
+  out[position + SIBLING.flagsAndCodec] = tombstone ? SIBLING_FLAG.tombstone : operands.codec << 8;
+  out[position + SIBLING.valueBytes] = valueByteCount;
+  out[position + SIBLING.incarnationLow] = dot[0]!;
+  out[position + SIBLING.incarnationHigh] = dot[1]!;
+  out[position + SIBLING.counterLow] = dot[2]!;
+  out[position + SIBLING.counterHigh] = dot[3]!;
+  out[position + SIBLING.sessionLow] = operands.sessionLow;
+  out[position + SIBLING.sessionHigh] = operands.sessionHigh;
+  out[position + SIBLING.sequence] = operands.sequence;
+  out[position + SIBLING.expirySeconds] = tombstone ? 0 : operands.expirySeconds;
+  out[position + SIBLING.hybridLow] = operands.hybridLow;
+  out[position + SIBLING.hybridHigh] = operands.hybridHigh;
+  const value = position + SIBLING_HEADER_WORDS;
+  copyWords(operands.valueWords, operands.valueOffset, out, value, valueWordCount);
+  writer.count += 1;
+  writer.tombstones += tombstone ? 1 : 0;
+  writer.valueBytes += valueByteCount;
+  return value + valueWordCount;
+}
+
+function dropSiblings(writer: RecordWriter, words: Int32Array, current: number): void {
+  let sibling = siblingsOffset(words, current);
+  for (let remaining = siblingCount(words, current); remaining > 0; remaining -= 1) {
+    writer.recents.drop(words, sibling);
+    sibling += siblingWordCount(words, sibling);
+  }
+}
+
+/** What joins have made too large may be reconciled in steps: only more of it is refused. */
+function addsBeyondLimits(writer: RecordWriter, words: Int32Array, current: number): boolean {
+  const { siblingsMax, siblingBytesMax } = writer.limits;
+  const countCurrent = siblingCount(words, current);
+  if (writer.count > siblingsMax && writer.count > countCurrent) return true;
+  if (writer.valueBytes <= siblingBytesMax || writer.count === 1) return false;
+  let bytesCurrent = 0;
+  let sibling = siblingsOffset(words, current);
+  for (let remaining = countCurrent; remaining > 0; remaining -= 1) {
+    bytesCurrent += words[sibling + SIBLING.valueBytes]!;
+    sibling += siblingWordCount(words, sibling);
+  }
+  return writer.valueBytes > bytesCurrent;
+}
+
+/** The later write wins although a clock is behind: one above what it replaces, at the least. */
+function raiseHybridTime(
+  words: Int32Array,
+  current: number,
+  out: Int32Array,
+  sibling: number,
+): void {
+  const replaced = siblingsOffset(words, current);
+  const low = words[replaced + SIBLING.hybridLow]! >>> 0;
+  const high = words[replaced + SIBLING.hybridHigh]! >>> 0;
+  const newLow = out[sibling + SIBLING.hybridLow]! >>> 0;
+  const newHigh = out[sibling + SIBLING.hybridHigh]! >>> 0;
+  if (newHigh > high || (newHigh === high && newLow > low)) return;
+  const carries = low === 0xffff_ffff;
+  assert(!(carries && high === 0xffff_ffff), 'hybrid time has room above it');
+  out[sibling + SIBLING.hybridLow] = (low + 1) | 0;
+  out[sibling + SIBLING.hybridHigh] = (high + (carries ? 1 : 0)) | 0;
+}
+
+function writeRecents(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+  out: Int32Array,
+  siblings: number,
+  outRecents: number,
+): number {
+  return writer.recents.write(
+    words,
+    recentsOffset(words, current),
+    recentCount(words, current),
+    words,
+    current + recordWordCount(words, current),
+    0,
+    hybridSeconds(operands.hybridLow, operands.hybridHigh),
+    out,
+    siblings,
+    writer.count,
+    outRecents,
+  );
+}
