@@ -73,8 +73,8 @@ function sortConfiguration(configuration: RingConfiguration): RingConfiguration 
   return {
     clusterId,
     partitionCount,
-    nodes: configuration.nodes.map(plainNode).sort((a, b) => compareText(a.id, b.id)),
-    buckets: configuration.buckets.map(plainBucket).sort((a, b) => a.id - b.id),
+    nodes: configuration.nodes.map(plainNode).toSorted((a, b) => compareText(a.id, b.id)),
+    buckets: configuration.buckets.map(plainBucket).toSorted((a, b) => a.id - b.id),
     replicationClasses: configuration.replicationClasses.map(plainClass),
   };
 }
@@ -114,7 +114,7 @@ function plainClass(replicationClass: ReplicationClass): ReplicationClass {
   if (replicationClass.kind === 'total') return { kind: 'total', copies: replicationClass.copies };
   const dataCentres = replicationClass.dataCentres
     .map(({ dataCentre, copies }) => ({ dataCentre, copies }))
-    .sort((a, b) => compareText(a.dataCentre, b.dataCentre));
+    .toSorted((a, b) => compareText(a.dataCentre, b.dataCentre));
   return { kind: 'per-data-centre', dataCentres };
 }
 
