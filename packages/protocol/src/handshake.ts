@@ -110,6 +110,7 @@ export function stateAfterWelcome(self: Self): ConnectionState {
  * a question is known only to who asked: it drops and counts those that do not.
  */
 export function admitsTag(state: ConnectionState, tag: number): boolean {
+  if (tag < 0 || tag > TAG.control) return false;
   return ((TAGS_ADMITTED[state] ?? 0) & (1 << tag)) !== 0;
 }
 

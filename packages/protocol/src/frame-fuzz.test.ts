@@ -1,0 +1,164 @@
+/**
+ * Fuzz of everything that judges frames: valid frames of every kind are accepted; 50,000 damaged
+ * ones, each made from a valid one with knowledge of the layout, are accepted or refused by name, and
+ * what is accepted can be walked by the readers without leaving the frame.
+ */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import { Prng } from '@clockwise/kernel/prng';
+import { recordLimits } from '@clockwise/record/validate';
+import { STATUS_OK } from './errors.ts';
+import { FRAME, FRAME_HEADER_WORDS, REQUEST_OPCODE, TAG } from './frame.ts';
+import { frameCorpus, operationsOf } from './frame-corpus.ts';
+import { readControlFrame } from './message-codec.ts';
+import { REJECTION, rejectionName } from './rejections.ts';
+import {
+  readContext,
+  readScan,
+  readSiblings,
+  responseOpcode,
+  responseWordCount,
+} from './response-reader.ts';
+import { validateFrameHeader } from './validate-frame.ts';
+import { validateReplicaReplyFrame, validateReplicaRequestFrame } from './validate-replica.ts';
+import { requestStatus, validateRequestFrame } from './validate-request.ts';
+import { validateResponseFrame } from './validate-response.ts';
+
+const SEED = 20_120;
+const FRAMES = 50_000;
+const CORPUS: readonly Int32Array[] = frameCorpus();
+const LIMITS = DEFAULT_LIMITS;
+const RECORDS = recordLimits(LIMITS);
+
+type Validate = (words: Int32Array, offset: number, wordCount: number) => number;
+
+/** By tag; the first is the header's alone. */
+const VALIDATORS: readonly Validate[] = [
+  (words, offset, wordCount) => validateFrameHeader(words, offset, wordCount, LIMITS),
+  (words, offset, wordCount) => validateRequestFrame(words, offset, wordCount, LIMITS),
+  (words, offset, wordCount) => validateResponseFrame(words, offset, wordCount, LIMITS, RECORDS),
+  (words, offset, wordCount) =>
+    validateReplicaRequestFrame(words, offset, wordCount, LIMITS, RECORDS),
+  (words, offset, wordCount) =>
+    validateReplicaReplyFrame(words, offset, wordCount, LIMITS, RECORDS),
+];
+
+const INTERESTING: readonly number[] = [
+  0, 1, -1, 2, 4, 7, 8, 0xff, 0xffff, 0x1_0000, 0x7fff_ffff, -0x8000_0000, 0x3fff_ffff, 0x4000_0000,
+];
+
+function spliced(frame: Int32Array, at: number, drop: number, insert: Int32Array): Int32Array {
+  const result = new Int32Array(frame.length - drop + insert.length);
+  result.set(frame.subarray(0, at));
+  result.set(insert, at);
+  result.set(frame.subarray(at + drop), at + insert.length);
+  return result;
+}
+
+/** One change that knows the layout: words, bits, lengths that stay consistent, whole operations. */
+function mutate(frame: Int32Array, random: Prng): Int32Array {
+  const changed = frame.slice();
+  const at = random.below(frame.length);
+  const begin = Math.min(random.pick(operationsOf(frame).concat(FRAME_HEADER_WORDS)), frame.length);
+  switch (random.below(9)) {
+    case 0:
+      changed[at] = random.pick(INTERESTING);
+      return changed;
+    case 1:
+      changed[at] = changed[at]! ^ (1 << random.below(32));
+      return changed;
+    case 2:
+      changed[at] = changed[at]! + random.between(-2, 2);
+      return changed;
+    case 3:
+      changed[at] = random.word();
+      return changed;
+    case 4: {
+      const shorter = frame.slice(0, at);
+      if (random.chance(0.5) && at > 0) shorter[FRAME.wordCount] = at;
+      return shorter;
+    }
+    case 5: {
+      const longer = spliced(frame, at, 0, new Int32Array(random.between(1, 8)));
+      longer[FRAME.wordCount] = longer.length;
+      return longer;
+    }
+    case 6: {
+      const twice = spliced(frame, begin, 0, frame.slice(begin, begin + (frame[begin] ?? 0)));
+      twice[FRAME.wordCount] = twice.length;
+      if (random.chance(0.5)) twice[FRAME.operationCount] = twice[FRAME.operationCount]! + 1;
+      return twice;
+    }
+    case 7: {
+      const headed = begin + random.below(12);
+      if (headed < changed.length) changed[headed] = random.pick(INTERESTING);
+      return changed;
+    }
+    default: {
+      const other = random.pick(CORPUS);
+      const start = random.below(other.length);
+      const part = other.slice(start, start + random.below(16));
+      const mixed = spliced(frame, at, Math.min(part.length, frame.length - at), part);
+      mixed[FRAME.wordCount] = mixed.length;
+      return mixed;
+    }
+  }
+}
+
+/** Walks what was accepted, as its receiver would; every part must lie in the frame. */
+function walk(frame: Int32Array, tag: number): number {
+  let parts = 0;
+  for (const offset of operationsOf(frame)) {
+    if (tag === TAG.request) parts += requestStatus(frame, offset, LIMITS) === STATUS_OK ? 1 : 0;
+    if (tag !== TAG.response) continue;
+    assert.ok(offset + responseWordCount(frame, offset) <= frame.length);
+    parts += readContext(frame, offset).length;
+    if (responseOpcode(frame, offset) === REQUEST_OPCODE.get) {
+      for (const sibling of readSiblings(frame, offset)) parts += sibling.bytes.length;
+    }
+    if (responseOpcode(frame, offset) === REQUEST_OPCODE.scan) {
+      parts += readScan(frame, offset).length;
+    }
+  }
+  return parts;
+}
+
+/** The frame amid words of others, so that reading outside of it would show. */
+function embedded(frame: Int32Array, filler: number): Int32Array {
+  const words = new Int32Array(frame.length + 64).fill(filler);
+  words.set(frame, 32);
+  return words;
+}
+
+test('[VF3] I6 50,000 damaged frames: no exception, every refusal named, nothing read outside', () => {
+  const random = new Prng(SEED);
+  const refusals = new Map<string, number>();
+  let accepted = 0;
+  for (let index = 0; index < FRAMES; index += 1) {
+    let frame = mutate(random.pick(CORPUS), random);
+    while (frame.length > 0 && random.chance(0.4)) frame = mutate(frame, random);
+    const quiet = embedded(frame, 0);
+    const loud = embedded(frame, -1);
+    let isAccepted = false;
+    for (const [tag, validate] of VALIDATORS.entries()) {
+      const rejection = validate(quiet, 32, frame.length);
+      assert.is(rejection, validate(loud, 32, frame.length), `seed ${SEED}, frame ${index}`);
+      const name = rejectionName(rejection);
+      assert.ok(name !== undefined, `seed ${SEED}, frame ${index}: ${rejection}`);
+      refusals.set(name, (refusals.get(name) ?? 0) + 1);
+      if (rejection === REJECTION.none && tag > 0) {
+        isAccepted = true;
+        assert.is(walk(frame, tag), walk(frame.slice(), tag));
+      }
+    }
+    const control = readControlFrame(quiet, 32, frame.length, LIMITS);
+    assert.equal(control, readControlFrame(loud, 32, frame.length, LIMITS));
+    if (!control.ok) refusals.set(control.reason, (refusals.get(control.reason) ?? 0) + 1);
+    if (isAccepted || control.ok) accepted += 1;
+  }
+  assert.ok(refusals.size > 30, `${refusals.size} names were met`);
+  assert.ok(accepted > 0 && accepted < FRAMES / 2, `${accepted} were still valid`);
+});
+
+test.run();

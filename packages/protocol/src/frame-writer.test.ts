@@ -1,0 +1,55 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ArrayBacking } from './array-backing.ts';
+import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION, TAG } from './frame.ts';
+import { FrameWriter } from './frame-writer.ts';
+
+function write(writer: FrameWriter, tag: number, wordCount: number): void {
+  const operation = writer.begin(tag, wordCount);
+  assert.ok(operation > 0);
+  writer.words[operation + OPERATION.opcode] = wordCount;
+  writer.end(wordCount);
+}
+
+test('[FW1, AB1] operations of one tag share a frame; its header counts them and their words', () => {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  writer.epoch = 7;
+  write(writer, TAG.request, 10);
+  write(writer, TAG.request, 12);
+  write(writer, TAG.response, 6);
+  writer.flush();
+  const [requests, responses] = backing.take();
+  assert.is(requests!.length, FRAME_HEADER_WORDS + 22);
+  assert.is(requests![FRAME.wordCount], FRAME_HEADER_WORDS + 22);
+  assert.is(requests![FRAME.tag], TAG.request | (PROTOCOL_VERSION << 8));
+  assert.is(requests![FRAME.operationCount], 2);
+  assert.is(requests![FRAME.epoch], 7);
+  assert.is(responses![FRAME.operationCount], 1);
+  assert.is(backing.take().length, 0);
+});
+
+test('[FW2] an operation that did not end is in no frame', () => {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  write(writer, TAG.request, 10);
+  assert.ok(writer.begin(TAG.request, 10) > 0);
+  writer.flush();
+  const frames = backing.take();
+  assert.is(frames.length, 1);
+  assert.is(frames[0]![FRAME.operationCount], 1);
+});
+
+test('[FW1] an operation longer than a usual frame gets a frame of its own', () => {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  write(writer, TAG.request, 10);
+  write(writer, TAG.request, 1000);
+  writer.flush();
+  assert.equal(
+    backing.take().map((frame) => frame.length),
+    [FRAME_HEADER_WORDS + 10, FRAME_HEADER_WORDS + 1000],
+  );
+});
+
+test.run();

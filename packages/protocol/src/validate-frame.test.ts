@@ -1,0 +1,187 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import type { Limits } from '@clockwise/kernel/limits';
+import { HEADER } from '@clockwise/record/layout';
+import { recordLimits } from '@clockwise/record/validate';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from './errors.ts';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  REPLICA_REPLY,
+  REPLICA_REPLY_HEADER_WORDS,
+  REPLY_KIND,
+  REQUEST,
+  REQUEST_OPCODE,
+  RESPONSE,
+  RESPONSE_FLAG,
+  TAG,
+} from './frame.ts';
+import {
+  SAMPLE_CONTEXT,
+  SAMPLE_VALUE,
+  collectFrame,
+  frameCorpus,
+  operationsOf,
+  sampleReplicaReplies,
+  sampleRequests,
+  sampleResponses,
+} from './frame-corpus.ts';
+import { readControlFrame } from './message-codec.ts';
+import { REJECTION, rejectionName } from './rejections.ts';
+import { makeRequestFields, writeGet } from './request-writer.ts';
+import {
+  readContext,
+  readScan,
+  readSiblings,
+  responseDurability,
+  responseFlags,
+  responseItemCount,
+  responsePrimaries,
+  responseReplicas,
+  responseRequestId,
+  responseRetryAfterMs,
+  responseStatus,
+} from './response-reader.ts';
+import { frameTag, validateFrameHeader } from './validate-frame.ts';
+import { validateReplicaReplyFrame, validateReplicaRequestFrame } from './validate-replica.ts';
+import { requestStatus, validateRequestFrame } from './validate-request.ts';
+import { validateResponseFrame } from './validate-response.ts';
+
+const LIMITS = DEFAULT_LIMITS;
+const RECORDS = recordLimits(LIMITS);
+
+type Validate = (words: Int32Array, offset: number, wordCount: number) => number;
+
+/** By tag; the first is the header's alone. */
+const VALIDATORS: readonly Validate[] = [
+  (words, offset, wordCount) => validateFrameHeader(words, offset, wordCount, LIMITS),
+  (words, offset, wordCount) => validateRequestFrame(words, offset, wordCount, LIMITS),
+  (words, offset, wordCount) => validateResponseFrame(words, offset, wordCount, LIMITS, RECORDS),
+  (words, offset, wordCount) =>
+    validateReplicaRequestFrame(words, offset, wordCount, LIMITS, RECORDS),
+  (words, offset, wordCount) =>
+    validateReplicaReplyFrame(words, offset, wordCount, LIMITS, RECORDS),
+];
+
+test('[RW1, VR1, VA1, VP1, VF1] frames as they are written are accepted, by their validator only', () => {
+  for (const frame of frameCorpus()) {
+    const tag = frameTag(frame, 0);
+    assert.is(validateFrameHeader(frame, 0, frame.length, LIMITS), REJECTION.none);
+    for (const each of [TAG.request, TAG.response, TAG.replicaRequest, TAG.replicaReply]) {
+      const rejection = rejectionName(VALIDATORS[each]!(frame, 0, frame.length));
+      assert.is(rejection, each === tag ? 'none' : 'frameTagUnexpected');
+    }
+    const control = readControlFrame(frame, 0, frame.length, LIMITS);
+    assert.is(control.ok, tag === TAG.control);
+  }
+});
+
+test('[RR1] a response is read field by field, and what is kept is a copy', () => {
+  const frame = sampleResponses();
+  const [get, missing, put, refused, scan] = operationsOf(frame) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  assert.is(responseStatus(frame, get), STATUS_OK);
+  assert.is(responseRequestId(frame, get), 9);
+  assert.is(responseFlags(frame, get), RESPONSE_FLAG.sloppy);
+  assert.is(responseReplicas(frame, get), 2);
+  assert.is(responsePrimaries(frame, get), 1);
+  assert.is(responseDurability(frame, get), 1);
+  assert.is(responseItemCount(frame, get), 1);
+  assert.is(responseStatus(frame, missing), STATUS_NOT_FOUND);
+  assert.is(responseStatus(frame, refused), ERRORS.OVERLOADED.code);
+  assert.is(responseRetryAfterMs(frame, refused), 0);
+  const siblings = readSiblings(frame, get);
+  const context = readContext(frame, put);
+  const records = readScan(frame, scan);
+  frame.fill(0);
+  assert.equal(context, SAMPLE_CONTEXT);
+  assert.equal(siblings, [{ tombstone: false, codec: 0, bytes: SAMPLE_VALUE, expirySeconds: 0 }]);
+  assert.equal(records[1]!.key, Uint8Array.of(107, 2));
+  assert.is(records[1]!.context.length, 8);
+  assert.equal(records[1]!.siblings[0]!.bytes, SAMPLE_VALUE);
+});
+
+test('[VR2] counts and words that do not agree are refused', () => {
+  const change = (index: number, value: number): string | undefined => {
+    const frame = sampleRequests();
+    frame[index] = value;
+    return rejectionName(validateRequestFrame(frame, 0, frame.length, LIMITS));
+  };
+  const first = FRAME_HEADER_WORDS;
+  assert.is(change(FRAME.operationCount, 8), 'operationsMissing');
+  assert.is(change(FRAME.operationCount, 6), 'wordsLeftOver');
+  assert.is(change(FRAME.operationCount, 0), 'frameOperationCount');
+  assert.is(change(FRAME.operationCount, -1), 'frameOperationCount');
+  assert.is(change(first, 0), 'operationTooShort');
+  assert.is(change(first, -12), 'operationTooShort');
+  assert.is(change(first, 0x7fff_fffe), 'operationTooLong');
+  assert.is(change(first, 13), 'operationWordCountOdd');
+  assert.is(change(first, 14), 'operationWordCountMismatch');
+  assert.is(change(first + REQUEST.keyAndContext, 4), 'paddingNotZero');
+  assert.is(change(first + REQUEST.opcode, 9), 'opcodeUnknown');
+  assert.is(change(first + REQUEST.opcode, REQUEST_OPCODE.get | (40 << 16)), 'levelUnknown');
+  assert.is(change(first + REQUEST.opcode, REQUEST_OPCODE.get | (8 << 8)), 'flagsUnknown');
+});
+
+test('[VR3] what exceeds the limits of this node is answered, not cut off', () => {
+  const frame = sampleRequests();
+  const [get, put, , , remove, scan] = operationsOf(frame) as number[];
+  const judge = (at: number, change: Partial<Limits>): number =>
+    requestStatus(frame, at, { ...LIMITS, ...change });
+  assert.is(judge(get!, {}), STATUS_OK);
+  assert.is(judge(get!, { keyBytesMax: 4 }), ERRORS.KEY_TOO_LARGE.code);
+  assert.is(judge(put!, { valueBytesMax: 28 }), ERRORS.VALUE_TOO_LARGE.code);
+  assert.is(judge(put!, { contextEntriesMax: 1 }), ERRORS.CONTEXT_TOO_LARGE.code);
+  assert.is(judge(remove!, { contextEntriesMax: 1 }), ERRORS.CONTEXT_TOO_LARGE.code);
+  assert.is(judge(scan!, { valueBytesMax: 1 }), STATUS_OK);
+  const empty = collectFrame((writer) => {
+    writeGet(writer, makeRequestFields(), new Uint8Array(0));
+  });
+  assert.is(validateRequestFrame(empty, 0, empty.length, LIMITS), REJECTION.none);
+  assert.is(requestStatus(empty, FRAME_HEADER_WORDS, LIMITS), ERRORS.KEY_TOO_LARGE.code);
+});
+
+test('[VA2] an error with a body, [VP2] a record that is not there: refused', () => {
+  const answers = sampleResponses();
+  const refused = operationsOf(answers)[3]!;
+  answers[refused + RESPONSE.counts] = 1;
+  assert.is(
+    rejectionName(VALIDATORS[TAG.response]!(answers, 0, answers.length)),
+    'countsUnexpected',
+  );
+  const replies = sampleReplicaReplies();
+  const [read, missing] = operationsOf(replies) as [number, number];
+  const named = replies.slice();
+  named[missing + REPLICA_REPLY.recordWords] = 20;
+  const reject = (frame: Int32Array): string | undefined =>
+    rejectionName(VALIDATORS[TAG.replicaReply]!(frame, 0, frame.length));
+  assert.is(reject(named), 'recordWordCountMismatch');
+  const unmarked = replies.slice();
+  unmarked[read + REPLICA_REPLY.kind] = REPLY_KIND.read;
+  assert.is(reject(unmarked), 'recordUnexpected');
+  const damaged = replies.slice();
+  damaged[read + REPLICA_REPLY_HEADER_WORDS + HEADER.kind] = 0;
+  assert.is(reject(damaged), 'recordInvalid');
+});
+
+test('[VF2] I1 a frame that claims more than arrived, or 4 GB, or nothing', () => {
+  const frame = sampleRequests();
+  const judge = (words: Int32Array, wordCount: number): string | undefined =>
+    rejectionName(validateFrameHeader(words, 0, wordCount, LIMITS));
+  assert.is(judge(frame, frame.length + 2), 'frameTooShort');
+  assert.is(judge(frame, 0), 'frameTooShort');
+  assert.is(judge(new Int32Array(0), 0), 'frameTooShort');
+  const claims = frame.slice();
+  claims[FRAME.wordCount] = -1;
+  assert.is(judge(claims, claims.length), 'frameWordCountMismatch');
+  const large = new Int32Array(LIMITS.frameBytesMax / 4 + 2);
+  assert.is(judge(large, large.length), 'frameTooLong');
+});
+
+test.run();
