@@ -19,7 +19,7 @@ import { utf8ByteLength } from './utf8.ts';
 /** Lists and objects within one another. */
 export const STRUCTURED_DEPTH_MAX = 32;
 /** Values in one value, itself included. */
-export const STRUCTURED_ELEMENTS_MAX = 16384;
+export const STRUCTURED_ELEMENTS_MAX = 8192;
 /** Fields of one object. */
 export const STRUCTURED_FIELDS_MAX = 4096;
 

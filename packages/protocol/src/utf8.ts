@@ -73,26 +73,38 @@ export function decodeUtf8(
   start: number = 0,
   end: number = bytes.length,
 ): string | undefined {
+  const units = new Array<number>(Math.min(end - start, CHUNK_UNITS)).fill(0);
   let text = '';
-  const units: number[] = [];
+  let unitCount = 0;
   let position = start;
   while (position < end) {
+    if (unitCount + 2 > CHUNK_UNITS) {
+      text += textOf(units, unitCount);
+      unitCount = 0;
+    }
     const first = bytes[position]!;
     if (first < 0x80) {
-      units.push(first);
+      units[unitCount++] = first;
       position += 1;
-    } else {
-      const codePoint = decodeSequence(bytes, position, end);
-      if (codePoint < 0) return undefined;
-      pushCodePoint(units, codePoint);
-      position += codePoint < 0x800 ? 2 : codePoint < 0x1_0000 ? 3 : 4;
+      continue;
     }
-    if (units.length >= CHUNK_UNITS) {
-      text += String.fromCharCode.apply(undefined, units);
-      units.length = 0;
+    const codePoint = decodeSequence(bytes, position, end);
+    if (codePoint < 0) return undefined;
+    if (codePoint < 0x1_0000) {
+      units[unitCount++] = codePoint;
+      position += codePoint < 0x800 ? 2 : 3;
+    } else {
+      units[unitCount++] = 0xd800 | ((codePoint - 0x1_0000) >>> 10);
+      units[unitCount++] = 0xdc00 | (codePoint & 0x3ff);
+      position += 4;
     }
   }
-  return units.length === 0 ? text : text + String.fromCharCode.apply(undefined, units);
+  return text + textOf(units, unitCount);
+}
+
+function textOf(units: number[], unitCount: number): string {
+  const all = unitCount === units.length ? units : units.slice(0, unitCount);
+  return String.fromCharCode.apply(undefined, all);
 }
 
 /** The code point of the sequence of two to four bytes at `position`, or -1. */
@@ -109,15 +121,6 @@ function decodeSequence(bytes: Uint8Array, position: number, end: number): numbe
   if (count === 3 && (codePoint < 0x800 || (codePoint & 0xf800) === 0xd800)) return -1;
   if (count === 4 && (codePoint < 0x1_0000 || codePoint > 0x10_ffff)) return -1;
   return codePoint;
-}
-
-function pushCodePoint(units: number[], codePoint: number): void {
-  if (codePoint < 0x1_0000) {
-    units.push(codePoint);
-    return;
-  }
-  const rest = codePoint - 0x1_0000;
-  units.push(0xd800 | (rest >>> 10), 0xdc00 | (rest & 0x3ff));
 }
 
 function isPair(high: number, low: number): boolean {

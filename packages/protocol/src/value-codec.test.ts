@@ -131,7 +131,7 @@ test('[SV2] I2 depth, elements and cycles are bounded when writing too', () => {
 
 test('[SV2] I3 a claimed count is believed only as far as bytes have come', () => {
   assert.is(refusal([STRUCTURED_TYPE.list, 0xff, 0xff, 0xff, 0xff]), 'tooManyElements');
-  assert.is(refusal([STRUCTURED_TYPE.list, 0xff, 0x3f, 0, 0]), 'truncated');
+  assert.is(refusal([STRUCTURED_TYPE.list, 0xff, 0x1f, 0, 0]), 'truncated');
   assert.is(refusal([STRUCTURED_TYPE.object, 0xff, 0xff, 0xff, 0xff]), 'tooManyFields');
   assert.is(refusal([STRUCTURED_TYPE.object, 0, 1, 0, 0]), 'truncated');
   assert.is(refusal([STRUCTURED_TYPE.string, 0xff, 0xff, 0xff, 0xff, 65]), 'truncated');
