@@ -8,6 +8,7 @@ import type { RecordObject } from '@clockwise/record/build';
 import { ArrayBacking } from './array-backing.ts';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from './errors.ts';
 import {
+  FRAME,
   FRAME_HEADER_WORDS,
   LEVEL,
   REPLICA_OPCODE,
@@ -34,14 +35,27 @@ export const SAMPLE_CONTEXT: Int32Array = Int32Array.of(1, 1, 5, 0, -3, -2, 1, 0
 export const SAMPLE_KEY: Uint8Array = Uint8Array.from([107, 101, 121, 45, 49]);
 export const SAMPLE_VALUE: Uint8Array = Uint8Array.from({ length: 29 }, (_, index) => index);
 
+/** Frames of all shapes at once, and each shape as the only operation of a frame. */
 export function frameCorpus(): Int32Array[] {
-  return [
+  const many = [
     sampleRequests(),
     sampleResponses(),
     sampleReplicaRequests(),
     sampleReplicaReplies(),
-    ...sampleControls(),
   ];
+  return [...many, ...many.flatMap(singleOperations), ...sampleControls()];
+}
+
+function singleOperations(frame: Int32Array): Int32Array[] {
+  return operationsOf(frame).map((operation) => {
+    const wordCount = FRAME_HEADER_WORDS + frame[operation]!;
+    const single = new Int32Array(wordCount);
+    single.set(frame.subarray(0, FRAME_HEADER_WORDS));
+    single.set(frame.subarray(operation, operation + frame[operation]!), FRAME_HEADER_WORDS);
+    single[FRAME.wordCount] = wordCount;
+    single[FRAME.operationCount] = 1;
+    return single;
+  });
 }
 
 /** Where the operations of a frame that is still whole begin. */

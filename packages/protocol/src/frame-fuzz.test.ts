@@ -11,7 +11,7 @@ import { recordLimits } from '@clockwise/record/validate';
 import { STATUS_OK } from './errors.ts';
 import { FRAME, FRAME_HEADER_WORDS, REQUEST_OPCODE, TAG } from './frame.ts';
 import { frameCorpus, operationsOf } from './frame-corpus.ts';
-import { readControlFrame } from './message-codec.ts';
+import { readControl, readControlFrame } from './message-codec.ts';
 import { REJECTION, rejectionName } from './rejections.ts';
 import {
   readContext,
@@ -61,7 +61,7 @@ function mutate(frame: Int32Array, random: Prng): Int32Array {
   const changed = frame.slice();
   const at = random.below(frame.length);
   const begin = Math.min(random.pick(operationsOf(frame).concat(FRAME_HEADER_WORDS)), frame.length);
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0:
       changed[at] = random.pick(INTERESTING);
       return changed;
@@ -72,7 +72,7 @@ function mutate(frame: Int32Array, random: Prng): Int32Array {
       changed[at] = changed[at]! + random.between(-2, 2);
       return changed;
     case 3:
-      changed[at] = random.word();
+      changed[at] = random.chance(0.5) ? random.word() : random.below(128);
       return changed;
     case 4: {
       const shorter = frame.slice(0, at);
@@ -89,6 +89,11 @@ function mutate(frame: Int32Array, random: Prng): Int32Array {
       twice[FRAME.wordCount] = twice.length;
       if (random.chance(0.5)) twice[FRAME.operationCount] = twice[FRAME.operationCount]! + 1;
       return twice;
+    }
+    case 8: {
+      const near = begin + random.below(12);
+      if (near < changed.length) changed[near] = changed[near]! + (random.between(-3, 9) << 16);
+      return changed;
     }
     case 7: {
       const headed = begin + random.below(12);
@@ -131,13 +136,43 @@ function embedded(frame: Int32Array, filler: number): Int32Array {
   return words;
 }
 
+/** Int32 words that tell of the first read outside of `from` to `to`. */
+function guarded(words: Int32Array, from: number, to: number): Int32Array {
+  return new Proxy(words, {
+    get(target, property): unknown {
+      if (property === 'length') return target.length;
+      const index = Number(property);
+      assert.ok(index >= from && index < to, `word ${String(property)} of ${from} to ${to}`);
+      return target[index];
+    },
+  });
+}
+
+/** One random mutation, or several on top of one another. */
+function damaged(random: Prng): Int32Array {
+  let frame = mutate(random.pick(CORPUS), random);
+  while (frame.length > 0 && random.chance(0.4)) frame = mutate(frame, random);
+  return frame;
+}
+
+test('[VF2] I1 I6 no validator reads a word outside of what arrived', () => {
+  const random = new Prng(SEED).stream('guarded');
+  for (let index = 0; index < FRAMES / 5; index += 1) {
+    const frame = damaged(random);
+    const words = guarded(embedded(frame, -1), 32, 32 + frame.length);
+    for (const validate of VALIDATORS) {
+      const name = rejectionName(validate(words, 32, frame.length));
+      assert.ok(name !== undefined, `seed ${SEED}, frame ${index}`);
+    }
+  }
+});
+
 test('[VF3] I6 50,000 damaged frames: no exception, every refusal named, nothing read outside', () => {
   const random = new Prng(SEED);
   const refusals = new Map<string, number>();
   let accepted = 0;
   for (let index = 0; index < FRAMES; index += 1) {
-    let frame = mutate(random.pick(CORPUS), random);
-    while (frame.length > 0 && random.chance(0.4)) frame = mutate(frame, random);
+    const frame = damaged(random);
     const quiet = embedded(frame, 0);
     const loud = embedded(frame, -1);
     let isAccepted = false;
@@ -154,6 +189,9 @@ test('[VF3] I6 50,000 damaged frames: no exception, every refusal named, nothing
     }
     const control = readControlFrame(quiet, 32, frame.length, LIMITS);
     assert.equal(control, readControlFrame(loud, 32, frame.length, LIMITS));
+    const begin = 32 + Math.min(FRAME_HEADER_WORDS, frame.length);
+    const message = readControl(quiet, begin, frame.length + 32 - begin);
+    assert.equal(message, readControl(loud, begin, frame.length + 32 - begin));
     if (!control.ok) refusals.set(control.reason, (refusals.get(control.reason) ?? 0) + 1);
     if (isAccepted || control.ok) accepted += 1;
   }
