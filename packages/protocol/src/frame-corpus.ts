@@ -47,11 +47,11 @@ export function frameCorpus(): Int32Array[] {
 }
 
 function singleOperations(frame: Int32Array): Int32Array[] {
-  return operationsOf(frame).map((operation) => {
-    const wordCount = FRAME_HEADER_WORDS + frame[operation]!;
+  return operationsOf(frame).map((start) => {
+    const wordCount = FRAME_HEADER_WORDS + frame[start]!;
     const single = new Int32Array(wordCount);
     single.set(frame.subarray(0, FRAME_HEADER_WORDS));
-    single.set(frame.subarray(operation, operation + frame[operation]!), FRAME_HEADER_WORDS);
+    single.set(frame.subarray(start, start + frame[start]!), FRAME_HEADER_WORDS);
     single[FRAME.wordCount] = wordCount;
     single[FRAME.operationCount] = 1;
     return single;
