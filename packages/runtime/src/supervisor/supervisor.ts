@@ -1,0 +1,286 @@
+/**
+ * Supervisor: starts the threads of a node, watches them, replaces what crashes, and carries control
+ * messages and jobs between them. It lives on the main thread.
+ *
+ * Boundary: which threads there are is the composition root's plan; what actors say to each other is
+ * theirs. When to start again is restart-policy's.
+ *
+ * Invariants:
+ *   SV1 a replica and its log writer are replaced as a pair, after both have ended and the pool has
+ *       finished what the replica had asked for
+ *   SV2 a shard is given up, the node is not
+ */
+import { assert, unreachable } from '@clockwise/kernel/assert';
+import type { ActorName } from '@clockwise/kernel/effects';
+import type { Limits } from '@clockwise/kernel/limits';
+import type { Prng } from '@clockwise/kernel/prng';
+import { diskFailure } from '../disk/disk-failure.ts';
+import type { RuntimeLimits } from '../runtime-limits.ts';
+import type { ShellFigures } from '../shell/actor-shell.ts';
+import type { ActorPlace, FailureMode, FromThread } from '../thread-messages.ts';
+import { ActorLife } from './actor-life.ts';
+import { ChannelMaker } from './channel-maker.ts';
+import type { ActorThreadPlan, JobRunner, ShardPlan } from './node-plan.ts';
+import { RESTART_RULES, RestartPolicy } from './restart-policy.ts';
+import { ShardLife } from './shard-life.ts';
+import type { ThreadHandle } from './thread-handle.ts';
+import { Unit } from './unit.ts';
+import type { UnitState } from './unit.ts';
+
+export interface SupervisorOptions {
+  readonly limits: Limits;
+  readonly runtimeLimits: RuntimeLimits;
+  readonly prng: Prng;
+  /** A fresh seed for a thread's life. */
+  readonly seed: () => string;
+  readonly now: () => number;
+  /** Index = coordinator number; each hosts the actor `coordinator-N`. */
+  readonly coordinators: readonly ActorThreadPlan[];
+  /** Index = shard number. */
+  readonly shards: readonly ShardPlan[];
+  readonly others: readonly ActorThreadPlan[];
+  readonly jobs: JobRunner;
+  /** A message for `main`. */
+  readonly told: (from: ActorName, message: unknown) => void;
+  readonly changed: (name: string, state: UnitState, life: number) => void;
+}
+
+/** A life of a unit: its threads and what belongs to them. */
+interface Life {
+  readonly threads: readonly ThreadHandle[];
+  readonly chunks: readonly SharedArrayBuffer[];
+  fail(threadName: string, mode: FailureMode): boolean;
+  drain(timeoutMs: number): Promise<void>;
+}
+
+interface Member {
+  readonly unit: Unit;
+  readonly actors: readonly ActorName[];
+  current: Life | undefined;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #channels: ChannelMaker;
+  readonly #members: Member[] = [];
+  readonly #ports = new Map<ActorName, number>();
+  readonly #readyWaiters: { readonly resolve: () => void; readonly reject: (e: Error) => void }[] =
+    [];
+  #beating: NodeJS.Timeout | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#channels = new ChannelMaker(options.runtimeLimits);
+    options.shards.forEach((plan, shard) => this.#addShard(plan, shard));
+    options.coordinators.forEach((plan, index) => this.#addActors(plan, index));
+    for (const plan of options.others) this.#addActors(plan, -1);
+  }
+
+  /** Starts all; resolves when each unit has been ready once, rejects when a shard is given up. */
+  start(): Promise<void> {
+    const { heartbeatMs } = this.#options.runtimeLimits;
+    const ready = new Promise<void>((resolve, reject) => {
+      this.#readyWaiters.push({ resolve, reject });
+    });
+    for (const member of this.#members) member.unit.start();
+    this.#beating = setInterval(() => this.#beat(), heartbeatMs);
+    return ready;
+  }
+
+  /** Coordinators and the small actors first, so that nothing is asked of shards that go. */
+  async stop(): Promise<void> {
+    clearInterval(this.#beating);
+    const { stopTimeoutMs } = this.#options.runtimeLimits;
+    const stop = (member: Member): Promise<void> =>
+      member.unit.stop(() => member.current?.drain(stopTimeoutMs) ?? Promise.resolve());
+    const isShard = (member: Member): boolean => (member.current?.chunks.length ?? 0) > 0;
+    await Promise.all(this.#members.filter((member) => !isShard(member)).map(stop));
+    await Promise.all(this.#members.filter(isShard).map(stop));
+  }
+
+  /** Where an actor listens. */
+  port(actor: ActorName): number | undefined {
+    return this.#ports.get(actor);
+  }
+
+  state(unit: string): UnitState | undefined {
+    return this.#members.find((member) => member.unit.name === unit)?.unit.state;
+  }
+
+  /** From `main` to an actor. Lost if the actor has no thread now. */
+  tell(to: ActorName, message: unknown): void {
+    this.#route('main', to, message);
+  }
+
+  /** Figures of the shells of one unit, by actor. Rejects with WORKER_DIED. */
+  figures(unit: string): Promise<Record<ActorName, ShellFigures>> {
+    const member = this.#members.find((candidate) => candidate.unit.name === unit);
+    const control = member?.current?.threads.find(
+      (thread) => thread.control !== undefined,
+    )?.control;
+    assert(control !== undefined, 'figures are asked of a unit that was started');
+    return control.call('figures');
+  }
+
+  /** For tests: makes the named thread fail. */
+  fail(threadName: string, mode: FailureMode | 'terminate'): void {
+    for (const { current } of this.#members) {
+      const thread = current?.threads.find((candidate) => candidate.name === threadName);
+      if (current === undefined || thread === undefined) continue;
+      if (mode === 'terminate') void thread.terminate('a test ended it');
+      else current.fail(threadName, mode);
+      return;
+    }
+    assert(false, `a thread is named ${threadName}`);
+  }
+
+  #addShard(plan: ShardPlan, shard: number): void {
+    const name = `replica-${shard}`;
+    const { limits, runtimeLimits, seed } = this.#options;
+    const member: Member = {
+      actors: [name],
+      current: undefined,
+      unit: this.#unit(name, true, {
+        spawn: (life) => {
+          const current = new ShardLife({
+            plan,
+            shard,
+            life,
+            limits,
+            runtimeLimits,
+            seed: seed(),
+            received: (message) => this.#received(member, life, message),
+            ended: (reason) => member.unit.crashed(life, reason),
+          });
+          member.current = current;
+          return current.threads;
+        },
+        up: () => this.#channels.shardUp((member.current as ShardLife).end()),
+        down: () => this.#channels.shardDown(shard),
+      }),
+    };
+    this.#members.push(member);
+  }
+
+  #addActors(plan: ActorThreadPlan, coordinator: number): void {
+    const { limits, runtimeLimits, seed } = this.#options;
+    const member: Member = {
+      actors: plan.actors.map((place) => place.name),
+      current: undefined,
+      unit: this.#unit(plan.name, false, {
+        spawn: (life) => {
+          const current = new ActorLife({
+            plan: { ...plan, actors: plan.actors.map((place) => this.#place(place)) },
+            limits,
+            runtimeLimits,
+            seed: seed(),
+            received: (message) => this.#received(member, life, message),
+            ended: (reason) => member.unit.crashed(life, reason),
+          });
+          member.current = current;
+          return current.threads;
+        },
+        up: () => {
+          if (coordinator < 0) return;
+          this.#channels.coordinatorUp((member.current as ActorLife).coordinatorEnd(coordinator));
+        },
+        down: () => {
+          if (coordinator >= 0) this.#channels.coordinatorDown(coordinator);
+        },
+      }),
+    };
+    this.#members.push(member);
+  }
+
+  #unit(
+    name: string,
+    givesUp: boolean,
+    hooks: {
+      readonly spawn: (life: number) => readonly ThreadHandle[];
+      readonly up: () => void;
+      readonly down: () => void;
+    },
+  ): Unit {
+    const { runtimeLimits, prng, now, jobs, changed } = this.#options;
+    return new Unit({
+      name,
+      policy: new RestartPolicy({ ...RESTART_RULES, givesUp }, prng.stream(`restart/${name}`)),
+      startTimeoutMs: runtimeLimits.startTimeoutMs,
+      now,
+      ...hooks,
+      settled: () => jobs.settle(name),
+      changed: (state, life) => {
+        changed(name, state, life);
+        this.#lookWhoIsReady(name, state);
+      },
+    });
+  }
+
+  /** A thread that comes back listens where it did: its peers and clients know that port. */
+  #place(place: ActorPlace): ActorPlace {
+    const port = this.#ports.get(place.name);
+    if (place.listen === null || port === undefined) return place;
+    return { ...place, listen: { ...place.listen, port } };
+  }
+
+  #lookWhoIsReady(name: string, state: UnitState): void {
+    if (this.#readyWaiters.length === 0) return;
+    if (state.kind === 'given-up') {
+      const error = new Error(`${name} does not start: ${state.reason}`);
+      for (const waiter of this.#readyWaiters.splice(0)) waiter.reject(error);
+    } else if (this.#members.every((member) => member.unit.state.kind === 'ready')) {
+      for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
+    }
+  }
+
+  #received(member: Member, life: number, message: FromThread): void {
+    if (member.unit.life !== life) return;
+    switch (message.kind) {
+      case 'ready':
+        for (const [actor, port] of Object.entries(message.ports)) this.#ports.set(actor, port);
+        member.unit.ready(life);
+        return;
+      case 'tell':
+        this.#route(message.from, message.to, message.message);
+        return;
+      case 'job':
+        void this.#runJob(member, life, message);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  #route(from: ActorName, to: ActorName, message: unknown): void {
+    if (to === 'main') {
+      this.#options.told(from, message);
+      return;
+    }
+    const member = this.#members.find((candidate) => candidate.actors.includes(to));
+    assert(member !== undefined, `an actor is named ${to}`);
+    member.current?.threads[0]?.post({ kind: 'told', from, to, message });
+  }
+
+  async #runJob(
+    member: Member,
+    life: number,
+    { actor, job, input }: FromThread & { readonly kind: 'job' },
+  ): Promise<void> {
+    const current = member.current;
+    assert(current !== undefined, 'a job is asked for by a thread');
+    try {
+      const output = await this.#options.jobs.run(actor, input, current.chunks);
+      if (member.unit.life !== life) return;
+      current.threads[0]?.post({ kind: 'job-done', actor, job, output });
+    } catch (error) {
+      if (member.unit.life !== life) return;
+      const failure = diskFailure(error);
+      current.threads[0]?.post({ kind: 'job-failed', actor, job, failure });
+    }
+  }
+
+  #beat(): void {
+    const nowMs = this.#options.now();
+    for (const member of this.#members) member.unit.check(nowMs);
+  }
+}
