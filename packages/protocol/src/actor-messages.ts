@@ -41,12 +41,24 @@ export type ActorMessage =
   /** coordinator -> main and back: the node's status as JSON, asked for by a client. Lost: the client times out. */
   | { readonly kind: 'status-wanted'; readonly request: number }
   | { readonly kind: 'status'; readonly request: number; readonly json: string }
+  /** coordinator -> ring-manager and back: the ring as it is encoded on disk. Lost: the client times out. */
+  | { readonly kind: 'ring-wanted'; readonly request: number }
+  | { readonly kind: 'ring'; readonly request: number; readonly bytes: Uint8Array }
   /** main -> any actor and back: figures for status. */
   | { readonly kind: 'figures-wanted'; readonly request: number }
   | {
       readonly kind: 'figures';
       readonly request: number;
       readonly figures: Readonly<Record<string, number | string>>;
+    }
+  /** anti-entropy -> replica and back: roots of partitions, low and high word each, as of a sequence. */
+  | { readonly kind: 'roots-wanted'; readonly request: number; readonly partitions: readonly number[] }
+  | {
+      readonly kind: 'roots';
+      readonly request: number;
+      readonly sequence: number;
+      readonly partitions: readonly number[];
+      readonly words: readonly number[];
     }
   /** anti-entropy -> main: what the last comparison found. */
   | {

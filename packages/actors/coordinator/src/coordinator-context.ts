@@ -11,6 +11,7 @@ import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import type { ConnectionKeeper } from '@clockwise/protocol/connection-keeper';
 import type { ConnectionTable } from '@clockwise/protocol/connection-table';
 import { RecordJoin } from '@clockwise/versioning/join';
+import { VisibleSiblings } from '@clockwise/versioning/reconcile';
 import { RequestSlots } from './request-slots.ts';
 import type { RingView } from './ring-view.ts';
 
@@ -24,8 +25,6 @@ export interface CoordinatorOptions {
   readonly shards: readonly ShardMemory[];
   /** This opening of the node, two words: names it to its peers. */
   readonly bootId: { readonly low: number; readonly high: number };
-  /** The ring as it is encoded on disk, for those who ask for it. */
-  readonly ringBytes: Uint8Array;
 }
 
 /** Counters for status and metrics; each is named for what it counts. */
@@ -68,6 +67,8 @@ export class CoordinatorContext {
     proxied: 0,
   };
   readonly dataCentreCount: number;
+  /** Which siblings a reader is shown; made once, used for every answer. */
+  readonly visible: VisibleSiblings = new VisibleSiblings();
   now: Instant = 0;
   wallTimeMs = 0;
   /** The earliest due instant of any slot in flight that is known of. */

@@ -55,10 +55,9 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   readonly #replies: ReplyDispatch;
   readonly #sweep: Sweep;
   readonly #recordLimits: RecordLimits;
-  readonly #ringBytes: Uint8Array;
-  /** Status requests that main has not answered, by our number. */
-  readonly #statusAskers: Map<number, { connection: number; generation: number; id: number }>;
-  #statusCount = 0;
+  /** Questions that were passed on to main or the ring-manager, by our number. */
+  readonly #askers: Map<number, Asker> = new Map();
+  #askerCount = 0;
   #sweepAt = Infinity;
   #started = false;
 
@@ -90,8 +89,6 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     this.#replies = new ReplyDispatch(this.#context, this.#scans, (probe) => this.#probed(probe));
     this.#sweep = new Sweep(this.#context, this.#scans, this.#replies);
     this.#recordLimits = recordLimits(options.limits);
-    this.#ringBytes = options.ringBytes;
-    this.#statusAskers = new Map();
   }
 
   step(batch: Batch<CoordinatorEvent>, out: Out<CoordinatorEffect>): void {
@@ -285,21 +282,25 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   }
 
   #answerControl(connection: number, message: ControlMessage): void {
-    const { connections, out } = this.#context;
+    const { out } = this.#context;
     if (message.kind === 'ringRequest') {
-      const { requestId } = message;
-      const sink = this.#context.toConnection(connection);
-      writeControl(sink, { kind: 'ring', requestId, bytes: this.#ringBytes });
+      const request = this.#keepAsker(connection, message.requestId);
+      out.effect({ kind: 'tell', to: 'ring-manager', message: { kind: 'ring-wanted', request } });
     } else if (message.kind === 'statusRequest') {
-      if (this.#statusAskers.size >= STATUS_ASKERS_MAX) this.#statusAskers.clear();
-      this.#statusCount += 1;
-      const generation = connections.generation[connection]!;
-      this.#statusAskers.set(this.#statusCount, { connection, generation, id: message.requestId });
-      const request = this.#statusCount;
+      const request = this.#keepAsker(connection, message.requestId);
       out.effect({ kind: 'tell', to: 'main', message: { kind: 'status-wanted', request } });
     } else {
       this.#keeper.reject(connection, `${message.kind} is not served here`, out);
     }
+  }
+
+  #keepAsker(connection: number, id: number): number {
+    // Askers whose answer never came (their actor died) have timed out long before this many.
+    if (this.#askers.size >= ASKERS_MAX) this.#askers.clear();
+    const generation = this.#context.connections.generation[connection]!;
+    this.#askerCount += 1;
+    this.#askers.set(this.#askerCount, { connection, generation, id });
+    return this.#askerCount;
   }
 
   #takeMessage(message: ActorMessage): void {
@@ -308,7 +309,11 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       const node = context.ring.nodes.findIndex((other) => other.nodeId === message.nodeId);
       if (node >= 0) context.suspected[node] = message.state === 'down' ? 1 : 0;
     } else if (message.kind === 'status') {
-      this.#answerStatus(message.request, message.json);
+      const { json } = message;
+      this.#answer(message.request, (requestId) => ({ kind: 'status', requestId, json }));
+    } else if (message.kind === 'ring') {
+      const { bytes } = message;
+      this.#answer(message.request, (requestId) => ({ kind: 'ring', requestId, bytes }));
     } else if (message.kind === 'probe') {
       this.#probe(message.probe);
     } else if (message.kind === 'figures-wanted') {
@@ -318,14 +323,12 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     }
   }
 
-  #answerStatus(request: number, json: string): void {
-    const asker = this.#statusAskers.get(request);
+  #answer(request: number, messageFor: (requestId: number) => ControlMessage): void {
+    const asker = this.#askers.get(request);
     if (asker === undefined) return;
-    this.#statusAskers.delete(request);
-    const { connections } = this.#context;
-    if (!connections.isOpen(asker.connection, asker.generation)) return;
-    const sink = this.#context.toConnection(asker.connection);
-    writeControl(sink, { kind: 'status', requestId: asker.id, json });
+    this.#askers.delete(request);
+    if (!this.#context.connections.isOpen(asker.connection, asker.generation)) return;
+    writeControl(this.#context.toConnection(asker.connection), messageFor(asker.id));
   }
 
   /** The gossiper asks whether the data path lives: through a shard, and back (DESIGN.md, section 4). */
@@ -351,7 +354,14 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
 }
 
 const SWEEP_GRAIN_MS = 5;
-const STATUS_ASKERS_MAX = 256;
+const ASKERS_MAX = 256;
+
+/** A connection that waits for another actor's answer, and its own number for the question. */
+interface Asker {
+  readonly connection: number;
+  readonly generation: number;
+  readonly id: number;
+}
 
 function welcomeOf(options: CoordinatorOptions): Welcome {
   const { ring, limits } = options;

@@ -20,10 +20,6 @@ import {
   contextOffset,
   ENTRY_WORDS,
   recentsOffset,
-  SIBLING,
-  SIBLING_FLAG,
-  siblingCount,
-  siblingsOffset,
   siblingWordCount,
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
@@ -121,27 +117,17 @@ export function respondRecord(
   let position = offset + RESPONSE_HEADER_WORDS;
   copyWords(record, from, words, position, entryWords);
   position += entryWords;
-  const nowSeconds = Math.floor(context.wallTimeMs / 1000);
-  let sibling = siblingsOffset(record, recordOffset);
-  let alive = 0;
-  for (let left = siblingCount(record, recordOffset); left > 0; left -= 1) {
+  const { visible } = context;
+  const alive = visible.collect(record, recordOffset, Math.floor(context.wallTimeMs / 1000));
+  for (let index = 0; index < alive; index += 1) {
+    const sibling = visible.offsets[index]!;
     const size = siblingWordCount(record, sibling);
-    if (isAlive(record, sibling, nowSeconds)) {
-      copyWords(record, sibling, words, position, size);
-      position += size;
-      alive += 1;
-    }
-    sibling += size;
+    copyWords(record, sibling, words, position, size);
+    position += size;
   }
   const status = alive === 0 ? STATUS_NOT_FOUND : STATUS_OK;
   writeHeader(words, offset, context, slot, status, entries | (alive << 16));
   sink.end(position - offset);
-}
-
-export function isAlive(words: Int32Array, sibling: number, nowSeconds: number): boolean {
-  if ((words[sibling + SIBLING.flagsAndCodec]! & SIBLING_FLAG.tombstone) !== 0) return false;
-  const expiry = words[sibling + SIBLING.expirySeconds]! >>> 0;
-  return expiry === 0 || expiry > nowSeconds;
 }
 
 /** A page of a scan: whole records, tombstones among them, for the cursor goes on after the last. */

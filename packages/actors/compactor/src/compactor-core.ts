@@ -1,0 +1,138 @@
+/**
+ * The compactor: when a shard's frozen chunks are flushed. One flush of a shard at a time, oldest
+ * chunk first, and no more flushes at once than the pool may spend on them; one that failed is tried
+ * again after a pause that grows.
+ *
+ * Invariants:
+ *   CO1 at most one flush of a shard, and `flushesAtOnceMax` in all, are under way
+ *   CO2 a chunk that was reported frozen is flushed in the end, unless its shard is replaced
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import type { Batch, Core, Instant, Out } from '@clockwise/kernel/core';
+import type { Effect, WorldEvent } from '@clockwise/kernel/effects';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+
+export type CompactorEvent = WorldEvent<ActorMessage, never>;
+export type CompactorEffect = Effect<ActorMessage, never>;
+
+export interface CompactorOptions {
+  readonly shardCount: number;
+  readonly flushesAtOnceMax: number;
+}
+
+const TIMER_RETRY = 1;
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 10_000;
+
+type ShardState =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'flushing'; readonly chunk: number }
+  | { readonly kind: 'pausing'; readonly until: Instant };
+
+interface Shard {
+  state: ShardState;
+  /** Chunks that wait, oldest first. */
+  waiting: number[];
+  failures: number;
+}
+
+export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
+  readonly #shards: Shard[];
+  readonly #flushesAtOnceMax: number;
+  #flushes = 0;
+  #started = false;
+
+  constructor(options: CompactorOptions) {
+    this.#flushesAtOnceMax = options.flushesAtOnceMax;
+    this.#shards = Array.from({ length: options.shardCount }, () => ({
+      state: { kind: 'idle' },
+      waiting: [],
+      failures: 0,
+    }));
+  }
+
+  step(batch: Batch<CompactorEvent>, out: Out<CompactorEffect>): void {
+    if (!this.#started) {
+      this.#started = true;
+      // After a restart of this actor: the shards say again what waits.
+      this.#shards.forEach((_, shard) => {
+        out.effect({ kind: 'tell', to: `replica-${shard}`, message: { kind: 'frozen-wanted' } });
+      });
+    }
+    for (const event of batch.events) {
+      if (event.kind === 'told') this.#takeMessage(event.from, event.message, batch.now, out);
+    }
+    this.#schedule(batch.now, out);
+  }
+
+  hash(): number {
+    return this.#shards.reduce(
+      (hash, shard) => (Math.imul(hash, 31) + shard.waiting.length * 7 + shard.failures) | 0,
+      this.#flushes,
+    );
+  }
+
+  #takeMessage(from: string, message: ActorMessage, now: Instant, out: Out<CompactorEffect>): void {
+    if (message.kind === 'chunk-frozen') {
+      const { waiting, state } = this.#shards[message.shard]!;
+      const known =
+        waiting.includes(message.chunk) ||
+        (state.kind === 'flushing' && state.chunk === message.chunk);
+      if (!known) waiting.push(message.chunk);
+    } else if (message.kind === 'chunk-flushed') {
+      this.#flushEnded(this.#shards[message.shard]!, message.chunk, message.ok, now);
+    } else if (message.kind === 'shard-state') {
+      // A shard that opens anew has flushed or forgotten all that it reported before.
+      const shard = this.#shards[message.shard]!;
+      shard.state = { kind: 'idle' };
+      shard.waiting = [];
+      shard.failures = 0;
+    } else if (message.kind === 'figures-wanted') {
+      const waiting = this.#shards.reduce((sum, shard) => sum + shard.waiting.length, 0);
+      const figures = { flushes: this.#flushes, chunksWaiting: waiting };
+      const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
+      out.effect({ kind: 'tell', to: from, message: reply });
+    }
+  }
+
+  #flushEnded(shard: Shard, chunk: number, ok: boolean, now: Instant): void {
+    if (ok) {
+      this.#flushes += 1;
+      shard.failures = 0;
+      shard.state = { kind: 'idle' };
+      return;
+    }
+    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(shard.failures, 10));
+    shard.failures += 1;
+    shard.waiting.unshift(chunk);
+    shard.state = { kind: 'pausing', until: now + pauseMs };
+  }
+
+  #schedule(now: Instant, out: Out<CompactorEffect>): void {
+    let running = this.#shards.filter((shard) => shard.state.kind === 'flushing').length;
+    this.#shards.forEach((shard, index) => {
+      switch (shard.state.kind) {
+        case 'flushing':
+          return;
+        case 'pausing':
+          if (shard.state.until > now) {
+            out.effect({ kind: 'timer', timer: TIMER_RETRY, at: shard.state.until });
+            return;
+          }
+          shard.state = { kind: 'idle' };
+          break;
+        case 'idle':
+          break;
+        default:
+          unreachable(shard.state);
+      }
+      if (running >= this.#flushesAtOnceMax) return;
+      const chunk = shard.waiting.shift();
+      if (chunk === undefined) return;
+      running += 1;
+      shard.state = { kind: 'flushing', chunk };
+      const message: ActorMessage = { kind: 'flush-chunk', chunk };
+      out.effect({ kind: 'tell', to: `replica-${index}`, message });
+    });
+  }
+}

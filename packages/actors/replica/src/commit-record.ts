@@ -1,0 +1,38 @@
+/**
+ * From a record that stands in reserved memory to one that is in the index, in the log's range and in
+ * the leaves of the hash tree. data plane.
+ */
+import { leafHash } from '@clockwise/record/leaf-hash';
+import { HEADER, PREFIX, PREFIX_FLAG, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { ReplicaContext } from './replica-context.ts';
+
+/** `previous` is the record of the key until now, or -1. */
+export function commitRecord(
+  context: ReplicaContext,
+  record: number,
+  hash: number,
+  previousWords: Int32Array,
+  previous: number,
+): void {
+  const { memtable, leaves, leafHash: scratch } = context;
+  let replacedLow = 0;
+  let replacedHigh = 0;
+  if (previous >= 0) {
+    const prefix = previous - PREFIX_WORDS;
+    if ((previousWords[prefix + PREFIX.flags]! & PREFIX_FLAG.cached) === 0) {
+      replacedLow = previousWords[prefix + PREFIX.leafInstalledLow]!;
+      replacedHigh = previousWords[prefix + PREFIX.leafInstalledHigh]!;
+    } else {
+      leafHash(previousWords, previous, scratch);
+      replacedLow = scratch[0]!;
+      replacedHigh = scratch[1]!;
+    }
+  }
+  const { words } = memtable;
+  leafHash(words, record, scratch);
+  const installedLow = scratch[0]!;
+  const installedHigh = scratch[1]!;
+  memtable.commit(record, hash, replacedLow, replacedHigh, installedLow, installedHigh);
+  const tokenHigh = words[record + HEADER.tokenHigh]!;
+  leaves.replace(tokenHigh, replacedLow, replacedHigh, installedLow, installedHigh);
+}

@@ -1,0 +1,148 @@
+/**
+ * What the operations of one shard share: its memory, its versions, and during a step the batch and
+ * the output. data plane.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { Batch, Instant, Out } from '@clockwise/kernel/core';
+import type { Effect, ReplicaPublished, WorldEvent } from '@clockwise/kernel/effects';
+import type { Limits } from '@clockwise/kernel/limits';
+import type { LeafTable } from '@clockwise/merkle/leaf-table';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
+import type { Memtable } from '@clockwise/storage/memtable';
+import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-clock';
+import { RecordJoin } from '@clockwise/versioning/join';
+import { RecordWriter } from '@clockwise/versioning/write';
+import { WriteOperands } from '@clockwise/versioning/write-operands';
+
+export type ReplicaEffect = Effect<ActorMessage, JobInput>;
+export type ReplicaEvent = WorldEvent<ActorMessage, JobOutput>;
+
+export interface ReplicaBatch extends Batch<ReplicaEvent> {
+  readonly published: ReplicaPublished;
+}
+
+export interface ReplicaOut extends Out<ReplicaEffect> {
+  /**
+   * Words [fromWord, toWord) of a chunk go to the log. What this step wrote on lane `durable` is
+   * released when all that was appended up to the end of the step is as durable as was asked.
+   */
+  append(
+    chunk: number,
+    fromWord: number,
+    toWord: number,
+    lastSequence: number,
+    needsSync: boolean,
+  ): void;
+}
+
+/** 64 bits as two words. */
+export interface Incarnation {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface ReplicaCounters {
+  reads: number;
+  writes: number;
+  stores: number;
+  scans: number;
+  overloaded: number;
+  diskReads: number;
+  flushes: number;
+  lwwDiscardedConcurrent: number;
+}
+
+export class ReplicaContext {
+  readonly shard: number;
+  readonly limits: Limits;
+  readonly memtable: Memtable;
+  readonly leaves: LeafTable;
+  readonly incarnation: Incarnation;
+  readonly writer: RecordWriter;
+  readonly join: RecordJoin;
+  readonly clock: HybridClock = new HybridClock(HYBRID_AHEAD_MS_MAX);
+  readonly operands: WriteOperands = new WriteOperands();
+  /** Where leaf hashes are computed into: low, high. */
+  readonly leafHash: Int32Array = new Int32Array(2);
+  readonly counters: ReplicaCounters = {
+    reads: 0,
+    writes: 0,
+    stores: 0,
+    scans: 0,
+    overloaded: 0,
+    diskReads: 0,
+    flushes: 0,
+    lwwDiscardedConcurrent: 0,
+  };
+  now: Instant = 0;
+  wallTimeMs = 0;
+  /** Of this step: the highest sequence that is durable, and whether an append must be synced. */
+  releasedSequence = 0;
+  needsSync = false;
+  /** Set for ever by a disk that failed: nothing is written any more, and nothing served. */
+  fenced = false;
+  #out: ReplicaOut | undefined;
+
+  constructor(options: {
+    shard: number;
+    limits: Limits;
+    memtable: Memtable;
+    leaves: LeafTable;
+    incarnation: Incarnation;
+  }) {
+    this.shard = options.shard;
+    this.limits = options.limits;
+    this.memtable = options.memtable;
+    this.leaves = options.leaves;
+    this.incarnation = options.incarnation;
+    this.writer = new RecordWriter(options.limits);
+    this.join = new RecordJoin(options.limits);
+    this.operands.dot[0] = options.incarnation.low;
+    this.operands.dot[1] = options.incarnation.high;
+  }
+
+  beginStep(batch: ReplicaBatch, out: ReplicaOut): void {
+    this.now = batch.now;
+    this.wallTimeMs = batch.wallTimeMs;
+    this.releasedSequence = batch.published.releasedSequence();
+    this.needsSync = false;
+    this.#out = out;
+  }
+
+  get out(): ReplicaOut {
+    assert(this.#out !== undefined, 'output is written only within a step');
+    return this.#out;
+  }
+
+  get nowSeconds(): number {
+    return Math.floor(this.wallTimeMs / 1000);
+  }
+
+  /** Hands what was appended in this step to the log. */
+  endStep(): void {
+    const { memtable, out } = this;
+    const lastSequence = memtable.nextSequence - 1;
+    for (let index = 0; index < memtable.appendCount; index += 1) {
+      out.append(
+        memtable.appendChunks[index]!,
+        memtable.appendFroms[index]!,
+        memtable.appendTos[index]!,
+        lastSequence,
+        this.needsSync,
+      );
+    }
+    memtable.clearAppends();
+    this.#out = undefined;
+  }
+}
+
+/** The sequence of the record at `record`; 0 for a clean copy of what a table holds. */
+export function sequenceOf(words: Int32Array, record: number): number {
+  const prefix = record - PREFIX_WORDS;
+  return (
+    (words[prefix + PREFIX.sequenceLow]! >>> 0) +
+    words[prefix + PREFIX.sequenceHigh]! * 0x1_0000_0000
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * Answers of a replica to coordinators. data plane.
+ *
+ * Invariants:
+ *   RP1 an answer that rests on a record leaves only when that record is durable
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { LANE, type Lane } from '@clockwise/kernel/core';
+import {
+  POLICY,
+  REPLICA_REPLY,
+  REPLICA_REPLY_HEADER_WORDS,
+  REPLICA_REQUEST,
+  TAG,
+} from '@clockwise/protocol/frame';
+import { recordWordCount } from '@clockwise/record/layout';
+import { sequenceOf, type ReplicaContext } from './replica-context.ts';
+
+/** Which operation is answered: who asked, by the words of the request at `offset`. */
+export interface Asker {
+  source: number;
+  words: Int32Array;
+  offset: number;
+}
+
+/** An answer without a record. */
+export function replyStatus(
+  context: ReplicaContext,
+  asker: Asker,
+  kind: number,
+  status: number,
+  lane: Lane,
+): void {
+  reply(context, asker, kind | (status << 8), lane, 0, 0, 0);
+}
+
+/** An answer that names a record in the shard's memory. */
+export function replyRecord(
+  context: ReplicaContext,
+  asker: Asker,
+  kind: number,
+  lane: Lane,
+  chunk: number,
+  record: number,
+): void {
+  const { pool } = context.memtable;
+  const chunkWord = chunk | (pool.generations[chunk]! << 16);
+  const wordCount = recordWordCount(pool.words[chunk]!, record);
+  reply(context, asker, kind, lane, chunkWord, record, wordCount);
+}
+
+/** [RP1] `now` where the record is durable already, else the lane that waits for that. */
+export function laneOf(context: ReplicaContext, chunk: number, record: number): Lane {
+  const words = context.memtable.pool.words[chunk]!;
+  return sequenceOf(words, record) <= context.releasedSequence ? LANE.now : LANE.durable;
+}
+
+function reply(
+  context: ReplicaContext,
+  asker: Asker,
+  kind: number,
+  lane: Lane,
+  chunkWord: number,
+  offset: number,
+  recordWords: number,
+): void {
+  const sink = context.out.send(asker.source, lane);
+  const start = sink.begin(TAG.replicaReply, REPLICA_REPLY_HEADER_WORDS);
+  assert(start >= 0, 'a request is sent only with credit for its reply');
+  const { words } = sink;
+  const request = asker.words;
+  words[start + REPLICA_REPLY.kind] = kind;
+  words[start + REPLICA_REPLY.route] = request[asker.offset + REPLICA_REQUEST.route]!;
+  words[start + REPLICA_REPLY.slot] = request[asker.offset + REPLICA_REQUEST.slot]!;
+  words[start + REPLICA_REPLY.slotGeneration] =
+    request[asker.offset + REPLICA_REQUEST.slotGeneration]!;
+  words[start + REPLICA_REPLY.chunk] = chunkWord;
+  words[start + REPLICA_REPLY.offset] = offset;
+  words[start + REPLICA_REPLY.recordWords] = recordWords;
+  words[start + REPLICA_REPLY.durability] = durabilityOf(
+    request[asker.offset + REPLICA_REQUEST.opcode]!,
+  );
+  words[start + REPLICA_REPLY.recordCount] = 0;
+  sink.end(REPLICA_REPLY_HEADER_WORDS);
+}
+
+/** The durability in a request's policy bits. */
+export function durabilityOf(opcodeWord: number): number {
+  return ((opcodeWord >>> 24) & POLICY.durabilityMask) >> POLICY.durabilityShift;
+}

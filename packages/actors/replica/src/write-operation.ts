@@ -1,0 +1,151 @@
+/**
+ * A client's put or delete on the replica that makes its dot: read, merge, append, insert, in one
+ * step. data plane.
+ *
+ * Invariants:
+ *   W1 a dot is made only after this replica has successfully read the key
+ *   W2 counters of an incarnation ascend without repetition
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import { LANE } from '@clockwise/kernel/core';
+import { ERRORS } from '@clockwise/protocol/errors';
+import {
+  DURABILITY,
+  POLICY,
+  REPLICA_REQUEST,
+  REPLICA_REQUEST_FLAG,
+  REPLICA_WRITE_HEADER_WORDS,
+  REPLY_FLAG,
+  REPLY_KIND,
+} from '@clockwise/protocol/frame';
+import { ENTRY_WORDS, paddedWords, recordWordCount } from '@clockwise/record/layout';
+import { applyWrite, WRITE_STATUS } from '@clockwise/versioning/write';
+import { writeWordCountMax } from '@clockwise/versioning/write-operands';
+import { commitRecord } from './commit-record.ts';
+import type { ReplicaContext } from './replica-context.ts';
+import { durabilityOf, laneOf, replyRecord, replyStatus, type Asker } from './reply.ts';
+
+/** Makes the dots of one incarnation. */
+export class DotMaker {
+  /** Counters count from 1; two words, so that no number is boxed. */
+  #low = 0;
+  #high = 0;
+
+  /** [W2] Writes the next counter into `dot` (an ENTRY). */
+  next(dot: Int32Array): void {
+    this.#low = (this.#low + 1) | 0;
+    if (this.#low === 0) this.#high += 1;
+    dot[2] = this.#low;
+    dot[3] = this.#high;
+  }
+
+  /** Whether a counter, in two words, was never given. */
+  isAhead(low: number, high: number): boolean {
+    if (high >>> 0 !== this.#high >>> 0) return high >>> 0 > this.#high >>> 0;
+    return low >>> 0 > this.#low >>> 0;
+  }
+}
+
+/** `chunk` and `current` say where the key's record is; `current` is -1 where there is none. */
+export function applyWriteOperation(
+  context: ReplicaContext,
+  dots: DotMaker,
+  asker: Asker,
+  hash: number,
+  chunk: number,
+  current: number,
+): void {
+  const { memtable, operands, counters } = context;
+  fillOperands(context, asker.words, asker.offset);
+  const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
+  const currentSize = current < 0 ? 0 : recordWordCount(currentWords, current);
+  const record = memtable.reserve(writeWordCountMax(operands, currentSize));
+  if (record < 0) {
+    counters.overloaded += 1;
+    replyStatus(context, asker, REPLY_KIND.written, ERRORS.OVERLOADED.code, LANE.now);
+    return;
+  }
+  counters.writes += 1;
+  dots.next(operands.dot);
+  const { words } = memtable;
+  const size = applyWrite(context.writer, operands, currentWords, current, words, record);
+  if (size < 0) {
+    replyRefusal(context, asker, size, chunk, current);
+    return;
+  }
+  commitRecord(context, record, hash, currentWords, current);
+  const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
+  if (durabilityOf(flags) === DURABILITY.sync) context.needsSync = true;
+  const active = memtable.activeChunk;
+  if (((flags >>> 8) & REPLICA_REQUEST_FLAG.forward) !== 0) {
+    replyRecord(context, asker, REPLY_KIND.forward, LANE.now, active, record);
+  }
+  replyRecord(context, asker, REPLY_KIND.written, LANE.durable, active, record);
+}
+
+function replyRefusal(
+  context: ReplicaContext,
+  asker: Asker,
+  status: number,
+  chunk: number,
+  current: number,
+): void {
+  switch (status) {
+    case WRITE_STATUS.duplicate: {
+      // The operation is in the record already: forwarded again, and acknowledged when durable.
+      const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
+      if (((flags >>> 8) & REPLICA_REQUEST_FLAG.forward) !== 0) {
+        replyRecord(context, asker, REPLY_KIND.forward, LANE.now, chunk, current);
+      }
+      const kind = REPLY_KIND.written | (REPLY_FLAG.duplicate << 24);
+      replyRecord(context, asker, kind, laneOf(context, chunk, current), chunk, current);
+      return;
+    }
+    case WRITE_STATUS.tooManySiblings:
+      refuse(context, asker, ERRORS.TOO_MANY_SIBLINGS.code);
+      return;
+    case WRITE_STATUS.contextTooLarge:
+      refuse(context, asker, ERRORS.CONTEXT_TOO_LARGE.code);
+      return;
+    case WRITE_STATUS.contextFromFuture:
+      refuse(context, asker, ERRORS.BAD_REQUEST.code);
+      return;
+    default:
+      unreachable(status as never);
+  }
+}
+
+function refuse(context: ReplicaContext, asker: Asker, status: number): void {
+  replyStatus(context, asker, REPLY_KIND.written, status, LANE.now);
+}
+
+function fillOperands(context: ReplicaContext, words: Int32Array, offset: number): void {
+  const { operands, clock } = context;
+  const opcode = words[offset + REPLICA_REQUEST.opcode]!;
+  const flags = (opcode >>> 8) & 0xff;
+  const keyAndContext = words[offset + REPLICA_REQUEST.keyAndContext]!;
+  operands.bucketId = words[offset + REPLICA_REQUEST.bucketId]!;
+  operands.tokenHigh = words[offset + REPLICA_REQUEST.tokenHigh]!;
+  operands.tokenLow = words[offset + REPLICA_REQUEST.tokenLow]!;
+  operands.replicationClass = words[offset + REPLICA_REQUEST.replicationClass]!;
+  operands.keyWords = words;
+  operands.keyOffset = offset + REPLICA_WRITE_HEADER_WORDS;
+  operands.keyByteCount = keyAndContext & 0xffff;
+  operands.contextGiven = (flags & REPLICA_REQUEST_FLAG.contextGiven) !== 0;
+  operands.contextWords = words;
+  operands.contextOffset = operands.keyOffset + paddedWords(operands.keyByteCount);
+  operands.contextCount = keyAndContext >>> 16;
+  operands.valueWords = words;
+  operands.valueOffset = operands.contextOffset + operands.contextCount * ENTRY_WORDS;
+  operands.valueByteCount = words[offset + REPLICA_REQUEST.valueBytes]!;
+  operands.codec = (opcode >>> 16) & 0xff;
+  operands.tombstone = (flags & REPLICA_REQUEST_FLAG.tombstone) !== 0;
+  operands.expirySeconds = words[offset + REPLICA_REQUEST.expirySeconds]!;
+  operands.sessionLow = words[offset + REPLICA_REQUEST.sessionLow]!;
+  operands.sessionHigh = words[offset + REPLICA_REQUEST.sessionHigh]!;
+  operands.sequence = words[offset + REPLICA_REQUEST.sequence]!;
+  operands.lww = ((opcode >>> 24) & POLICY.lww) !== 0;
+  clock.tick(context.wallTimeMs);
+  operands.hybridLow = clock.low;
+  operands.hybridHigh = clock.high;
+}
