@@ -1,0 +1,271 @@
+/** Single writes and the scenarios of clients that reconcile badly, on two or three replicas. */
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import { Prng } from '@clockwise/kernel/prng';
+import { decodeRecord, encodeRecord, writeBytes, writeEntry } from '@clockwise/record/build';
+import type { Dot, RecordObject } from '@clockwise/record/build';
+import { recordLimits, validateRecord } from '@clockwise/record/validate';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { joinRecords, RecordJoin } from './join.ts';
+import { VisibleSiblings } from './reconcile.ts';
+import { WriteOperands, writeWordCountMax } from './write-operands.ts';
+import { applyWrite, RecordWriter, WRITE_STATUS } from './write.ts';
+import type { WriteLimits } from './write.ts';
+
+const SECONDS = 1_700_000_000;
+
+interface Put {
+  readonly value: string;
+  readonly context?: readonly Dot[];
+  readonly session?: number;
+  readonly sequence: number;
+  readonly hybridMs?: number;
+  readonly lww?: boolean;
+}
+
+/** One replica of one key. */
+class Replica {
+  words: Int32Array | undefined;
+  readonly #incarnation: bigint;
+  readonly #operands = new WriteOperands();
+  readonly #writer: RecordWriter;
+  #counter = 0n;
+
+  constructor(incarnation: bigint, limits: WriteLimits = DEFAULT_LIMITS) {
+    this.#incarnation = incarnation;
+    this.#writer = new RecordWriter(limits);
+    writeBytes((this.#operands.keyWords = new Int32Array(2)), 0, new Uint8Array([1, 2, 3]));
+    this.#operands.keyByteCount = 3;
+  }
+
+  put(put: Put): number {
+    const operands = this.#operands;
+    this.#counter += 1n;
+    writeEntry(operands.dot, 0, { incarnation: this.#incarnation, counter: this.#counter });
+    const bytes = new TextEncoder().encode(put.value);
+    writeBytes((operands.valueWords = new Int32Array(bytes.length + 2)), 0, bytes);
+    operands.valueByteCount = bytes.length;
+    operands.contextGiven = put.context !== undefined;
+    operands.contextCount = put.context?.length ?? 0;
+    operands.contextWords = new Int32Array(operands.contextCount * 4);
+    put.context?.forEach((entry, index) => writeEntry(operands.contextWords, index * 4, entry));
+    operands.sessionLow = put.session ?? 1;
+    operands.sequence = put.sequence;
+    const milliseconds = put.hybridMs ?? SECONDS * 1000;
+    operands.hybridHigh = Math.floor(milliseconds / 65_536) | 0;
+    operands.hybridLow = ((milliseconds % 65_536) << 16) | 0;
+    operands.lww = put.lww ?? false;
+    const current = this.words ?? new Int32Array(0);
+    const out = new Int32Array(writeWordCountMax(operands, current.length) + 1).fill(-1);
+    const status = applyWrite(this.#writer, operands, current, this.words ? 0 : -1, out, 0);
+    assert.is(out.at(-1), -1, 'writeWordCountMax is room enough');
+    if (status > 0) this.words = out.slice(0, status);
+    if (status > 0) assert.is(validateRecord(out, 0, status, recordLimits(DEFAULT_LIMITS)), 0);
+    return status;
+  }
+
+  receive(from: Replica, lww = false): RecordJoin {
+    const join = new RecordJoin(DEFAULT_LIMITS);
+    join.lww = lww;
+    join.nowSeconds = SECONDS;
+    const own = this.words ?? from.words!;
+    const out = new Int32Array(own.length + from.words!.length);
+    this.words = out.slice(0, joinRecords(join, own, 0, from.words!, 0, out, 0));
+    return join;
+  }
+
+  get record(): RecordObject {
+    return decodeRecord(this.words!, 0);
+  }
+  get values(): string[] {
+    return this.record.siblings.map((one) => new TextDecoder().decode(one.value)).sort();
+  }
+  get shown(): number {
+    return new VisibleSiblings().collect(this.words!, 0, SECONDS);
+  }
+}
+
+test('[V6] an overwrite replaces all, an empty context nothing, a context what it covers', () => {
+  const one = new Replica(5n);
+  one.put({ value: 'a', sequence: 1 });
+  one.put({ value: 'b', sequence: 2, context: [] });
+  const { context } = one.record;
+  one.put({ value: 'c', sequence: 3, context: [] });
+  assert.equal(one.values, ['a', 'b', 'c']);
+  one.put({ value: 'd', sequence: 4, context });
+  assert.equal(one.values, ['c', 'd']);
+  one.put({ value: 'e', sequence: 5 });
+  assert.equal(one.values, ['e']);
+});
+
+test('[V9] a retry makes nothing, also after its value was overwritten', () => {
+  const one = new Replica(5n);
+  one.put({ value: 'a', sequence: 1 });
+  assert.is(one.put({ value: 'a', sequence: 1 }), WRITE_STATUS.duplicate);
+  one.put({ value: 'b', sequence: 2 });
+  assert.is(one.put({ value: 'a', sequence: 1 }), WRITE_STATUS.duplicate);
+  assert.equal(one.values, ['b']);
+});
+
+test('[V8] writes without a session are all different', () => {
+  const one = new Replica(5n);
+  for (const value of ['a', 'b']) assert.ok(one.put({ value, session: 0, sequence: 0 }) > 0);
+  assert.equal(one.record.recents, []);
+  one.put({ value: 'c', session: 0, sequence: 0, context: [] });
+  assert.is(one.shown, 2);
+});
+
+test('[V13] two operations that were retried crosswise and overwrote each other both stay', () => {
+  const [one, two] = [new Replica(5n), new Replica(6n)];
+  one.put({ value: 'x', session: 1, sequence: 1 });
+  one.put({ value: 'y', session: 2, sequence: 1 });
+  two.put({ value: 'y', session: 2, sequence: 1 });
+  two.put({ value: 'x', session: 1, sequence: 1 });
+  one.receive(two);
+  assert.equal(one.values, ['x', 'y']);
+  assert.is(one.shown, 2);
+});
+
+test('[V12] a deleted value does not come back by the retry of its put', () => {
+  const [one, two] = [new Replica(5n), new Replica(6n)];
+  one.put({ value: 'x', sequence: 1 });
+  one.put({ value: 'y', sequence: 2 });
+  two.put({ value: 'x', sequence: 1 });
+  for (const [to, from] of [
+    [one, two],
+    [two, one],
+  ] as const) {
+    to.receive(from);
+    assert.is(to.shown, 1);
+  }
+  assert.equal(one.words, two.words);
+});
+
+test('[V10] siblings, bytes and context entries beyond the limits are refused', () => {
+  const limits = { ...DEFAULT_LIMITS, siblingsMax: 2, siblingBytesMax: 10, contextEntriesMax: 3 };
+  const counted = new Replica(5n, limits);
+  counted.put({ value: 'a', sequence: 1 });
+  counted.put({ value: 'b', sequence: 2, context: [] });
+  assert.is(counted.put({ value: 'c', sequence: 3, context: [] }), WRITE_STATUS.tooManySiblings);
+  assert.ok(counted.put({ value: 'c', sequence: 4, context: counted.record.context }) > 0);
+
+  const weighed = new Replica(5n, limits);
+  assert.ok(weighed.put({ value: 'x'.repeat(50), sequence: 1, context: [] }) > 0, 'one value may');
+  assert.is(weighed.put({ value: 'y', sequence: 2, context: [] }), WRITE_STATUS.tooManySiblings);
+
+  const foreign = [1n, 2n, 3n].map((incarnation) => ({ incarnation, counter: 9n }));
+  const status = counted.put({ value: 'd', sequence: 5, context: foreign });
+  assert.is(status, WRITE_STATUS.contextTooLarge);
+});
+
+test('[V10] what joins made too large can be reconciled in steps', () => {
+  const limits = { ...DEFAULT_LIMITS, siblingsMax: 2 };
+  const [one, two] = [new Replica(5n, limits), new Replica(6n, limits)];
+  for (const replica of [one, two]) {
+    replica.put({ value: 'a', sequence: Number(replica === one), session: 3, context: [] });
+    replica.put({ value: 'b', sequence: 2 + Number(replica === one), session: 3, context: [] });
+  }
+  one.receive(two);
+  assert.is(one.record.siblings.length, 4);
+  assert.is(one.put({ value: 'c', sequence: 9, context: [] }), WRITE_STATUS.tooManySiblings);
+  const some = one.record.siblings.slice(0, 1).map((sibling) => sibling.dot);
+  assert.ok(one.put({ value: 'c', sequence: 10, context: some }) > 0);
+});
+
+test('[V6] a context that claims dots not given yet is refused', () => {
+  const one = new Replica(5n);
+  const context = [{ incarnation: 5n, counter: 99n }];
+  assert.is(one.put({ value: 'a', sequence: 1, context }), WRITE_STATUS.contextFromFuture);
+});
+
+test('A1 siblings: the later write through the node with the slow clock stays alone', () => {
+  const [fast, slow] = [new Replica(5n), new Replica(6n)];
+  fast.put({ value: 'v1', sequence: 1, hybridMs: SECONDS * 1000 + 10_000 });
+  slow.receive(fast);
+  slow.put({ value: 'v2', sequence: 2 });
+  fast.receive(slow);
+  assert.equal(fast.values, ['v2']);
+});
+
+test('A1 lww: the later write wins although its clock is behind; concurrent losses are told', () => {
+  const [fast, slow] = [new Replica(5n), new Replica(6n)];
+  fast.put({ value: 'v1', sequence: 1, hybridMs: SECONDS * 1000 + 10_000, lww: true });
+  slow.receive(fast, true);
+  slow.put({ value: 'v2', sequence: 2, lww: true });
+  assert.not(fast.receive(slow, true).discardedConcurrent);
+  assert.equal(fast.values, ['v2']);
+  fast.put({ value: 'v3', sequence: 3, hybridMs: SECONDS * 1000 + 20_000, lww: true });
+  slow.put({ value: 'v4', sequence: 4, lww: true });
+  assert.ok(fast.receive(slow, true).discardedConcurrent);
+  assert.equal(fast.values, ['v3']);
+});
+
+test('A2 two clients that are always one write stale: never more than two siblings', () => {
+  const replica = new Replica(5n);
+  const contexts: Dot[][] = [[], []];
+  let sequence = 0;
+  for (let element = 0; element < 100; element += 1) {
+    const client = element % 2;
+    const union = new Set([String(element)]);
+    if (replica.words)
+      replica.values.flatMap((value) => value.split(',')).forEach((one) => union.add(one));
+    sequence += 1;
+    const context = contexts[client]!;
+    replica.put({ value: [...union].join(','), session: client + 1, sequence, context });
+    contexts[client] = [...replica.record.context];
+    assert.ok(replica.record.siblings.length <= 2);
+  }
+  const final = new Set(replica.values.flatMap((value) => value.split(',')));
+  assert.is(final.size, 100);
+  assert.is(replica.record.context.length, 1);
+});
+
+test('A3 10,000 puts without a context by 50 clients: refused at the limit, none dropped', () => {
+  const random = new Prng('A3');
+  const replicas = [1n, 2n, 3n].map((incarnation) => new Replica(incarnation));
+  const accepted = new Set<string>();
+  let refused = 0;
+  for (let index = 0; index < 10_000; index += 1) {
+    const replica = random.pick(replicas);
+    const value = `v${index}`;
+    const status = replica.put({ value, session: 1 + (index % 50), sequence: index, context: [] });
+    if (status > 0) accepted.add(value);
+    else refused += Number(status === WRITE_STATUS.tooManySiblings);
+    const other = random.pick(replicas);
+    if (status > 0 && other !== replica) other.receive(replica);
+  }
+  for (const replica of replicas)
+    replicas.forEach((other) => other.words && replica.receive(other));
+  assert.is(accepted.size + refused, 10_000, 'every put was accepted or refused');
+  assert.equal(replicas[2]!.values, [...accepted].sort(), 'nothing accepted is dropped');
+  assert.ok(accepted.size <= DEFAULT_LIMITS.siblingsMax * replicas.length);
+  assert.is(replicas[2]!.record.context.length, replicas.length, 'the context names replicas only');
+});
+
+test('A3 10,000 overwrites by 50 clients: one sibling, one entry, a bounded record', () => {
+  const replica = new Replica(5n);
+  for (let index = 0; index < 10_000; index += 1) {
+    replica.put({ value: `v${index}`, session: 1 + (index % 50), sequence: index });
+  }
+  assert.equal(replica.values, ['v9999']);
+  assert.is(replica.record.context.length, 1);
+  assert.is(replica.record.recents.length, DEFAULT_LIMITS.recentOperationsMax);
+});
+
+test('[V2] an expired value that one side keeps as a tombstone is a tombstone in the join', () => {
+  const replica = new Replica(5n);
+  replica.put({ value: 'a', sequence: 1 });
+  const { siblings, ...rest } = replica.record;
+  const buried = siblings.map((one) => ({
+    ...one,
+    tombstone: true,
+    codec: 0,
+    value: new Uint8Array(0),
+  }));
+  const other = new Replica(6n);
+  other.words = encodeRecord({ ...rest, siblings: buried });
+  assert.not(replica.receive(other).equalsLeft);
+  assert.equal(replica.words, other.words);
+});
+
+test.run();
