@@ -11,27 +11,7 @@ import { CHUNK_KIND, CHUNK_STATE } from './chunk.ts';
 import { compareKeys } from './keyed-hash.ts';
 import type { Memtable } from './memtable.ts';
 import { sortRecords } from './record-sort.ts';
-
-/** A stretch of one bucket's tokens, both ends included; halves are compared as unsigned. */
-export interface TokenRange {
-  readonly bucketId: number;
-  readonly fromHigh: number;
-  readonly fromLow: number;
-  readonly toHigh: number;
-  readonly toLow: number;
-}
-
-/** Negative, zero or positive: tokens as pairs of unsigned halves. */
-export function compareTokenHalves(
-  leftHigh: number,
-  leftLow: number,
-  rightHigh: number,
-  rightLow: number,
-): number {
-  if (leftHigh !== rightHigh) return leftHigh >>> 0 < rightHigh >>> 0 ? -1 : 1;
-  if (leftLow !== rightLow) return leftLow >>> 0 < rightLow >>> 0 ? -1 : 1;
-  return 0;
-}
+import { compareTokenHalves, type TokenRange } from './token-range.ts';
 
 export interface RecordPlaces {
   readonly count: number;

@@ -63,11 +63,19 @@ export function readWhole(
   return { ok: true, value: filled };
 }
 
-/** A whole file as words; a last, incomplete word is left away. Refuses more than `bytesMax`. */
-export function readFileWords(disk: Disk, name: string, bytesMax: number): DiskResult<Int32Array> {
+/**
+ * A file's first `byteCount` bytes (all, if not said) as words; a last, incomplete word is left away.
+ * A file of more than `bytesMax` bytes is refused before anything is allocated.
+ */
+export function readFileWords(
+  disk: Disk,
+  name: string,
+  bytesMax: number,
+  byteCount: number = bytesMax,
+): DiskResult<Int32Array> {
   const file = disk.open(name, 'read');
   if (!file.ok) return file;
-  const words = readOpenFile(disk, file.value, name, bytesMax);
+  const words = readOpenFile(disk, file.value, { name, bytesMax, byteCount });
   disk.close(file.value);
   return words;
 }
@@ -75,15 +83,14 @@ export function readFileWords(disk: Disk, name: string, bytesMax: number): DiskR
 function readOpenFile(
   disk: Disk,
   file: FileHandle,
-  name: string,
-  bytesMax: number,
+  wanted: { readonly name: string; readonly bytesMax: number; readonly byteCount: number },
 ): DiskResult<Int32Array> {
   const size = disk.size(file);
   if (!size.ok) return size;
-  if (size.value > bytesMax) {
-    return { ok: false, code: 'OTHER', detail: `${name} is longer than it may be` };
+  if (size.value > wanted.bytesMax) {
+    return { ok: false, code: 'OTHER', detail: `${wanted.name} is longer than it may be` };
   }
-  const bytes = new Uint8Array((size.value >>> 2) << 2);
+  const bytes = new Uint8Array(Math.floor(Math.min(size.value, wanted.byteCount) / 4) * 4);
   const read = readWhole(disk, file, bytes, 0);
   if (!read.ok) return read;
   return { ok: true, value: new Int32Array(bytes.buffer, 0, read.value >>> 2) };

@@ -1,0 +1,175 @@
+/**
+ * Turns a frozen chunk into a table, without a copy of the chunk: a pure function of the chunk's words
+ * and a disk, run in the pool. Nobody learns of the table before the manifest names it.
+ *
+ * Invariants:
+ *   FJ1 the table holds, of each key in the chunk, the newest version and no other
+ *   FJ2 the leaves after it are the leaves before it, less what the chunk's records replaced, plus what
+ *       they installed (modulo 2^64), over all of them and not only the newest
+ *   FJ3 when the result is ok, file and name are durable
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import { CHUNK_HEADER_WORDS } from './chunk.ts';
+import type { Checksum } from './checksum.ts';
+import type { Disk, DiskResult } from './disk.ts';
+import { compareKeys, keysEqual } from './keyed-hash.ts';
+import { writeLeaves } from './leaves-file.ts';
+import type { TableMetadata } from './manifest.ts';
+import { sortRecords } from './record-sort.ts';
+import { TableWriter } from './sstable-writer.ts';
+
+export interface FlushInput {
+  /** The chunk's words [CHUNK_HEADER_WORDS, usedWords) are [prefix | record] runs. */
+  readonly words: Int32Array;
+  readonly usedWords: number;
+  readonly recordCount: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** Taken from the manifest's counter before the job began. */
+  readonly fileNumber: number;
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly blockBytes: number;
+  readonly bloomBitsPerKey: number;
+  /** Hash-tree leaves as of the floor, two words each; undefined: the store keeps none. */
+  readonly leaves: FlushLeaves | undefined;
+}
+
+export interface FlushLeaves {
+  /** Another number of the manifest's counter. */
+  readonly fileNumber: number;
+  readonly words: Int32Array;
+}
+
+export interface FlushOutput {
+  readonly table: TableMetadata;
+  /** The leaves as of the chunk's last sequence, in a buffer of their own. */
+  readonly leaves: Int32Array | undefined;
+}
+
+export function flushChunk(
+  disk: Disk,
+  checksum: Checksum,
+  input: FlushInput,
+): DiskResult<FlushOutput> {
+  const offsets = newestRecords(input);
+  const created = TableWriter.create({
+    disk,
+    checksum,
+    fileNumber: input.fileNumber,
+    level: 0,
+    storeIdLow: input.storeIdLow,
+    storeIdHigh: input.storeIdHigh,
+    blockBytes: input.blockBytes,
+    bloomBitsPerKey: input.bloomBitsPerKey,
+    recordCountMax: offsets.length,
+    firstSequence: input.firstSequence,
+    lastSequence: input.lastSequence,
+  });
+  if (!created.ok) return created;
+  const writer = created.value;
+  for (let index = 0; index < offsets.length; index += 1) {
+    writer.add(input.words, offsets[index]!);
+  }
+  const finished = writer.finish();
+  if (!finished.ok) return finished;
+  const leaves = leavesAfter(input);
+  if (leaves !== undefined && input.leaves !== undefined) {
+    const { fileNumber } = input.leaves;
+    const written = writeLeaves(
+      disk,
+      { fileNumber, sequence: input.lastSequence, leaves },
+      checksum,
+    );
+    if (!written.ok) return written;
+  }
+  const synced = disk.syncDirectory();
+  if (!synced.ok) return synced;
+  return { ok: true, value: { table: finished.value, leaves } };
+}
+
+/** Word offsets of the records to write, in the order of tables. */
+export function newestRecords(input: FlushInput): Int32Array {
+  const { words, recordCount } = input;
+  const offsets = new Int32Array(recordCount);
+  const bucketIds = new Int32Array(recordCount);
+  const tokenHighs = new Int32Array(recordCount);
+  const tokenLows = new Int32Array(recordCount);
+  let count = 0;
+  for (let at = CHUNK_HEADER_WORDS; at < input.usedWords;) {
+    const record = at + PREFIX_WORDS;
+    offsets[count] = record;
+    bucketIds[count] = words[record + HEADER.bucketId]!;
+    tokenHighs[count] = words[record + HEADER.tokenHigh]!;
+    tokenLows[count] = words[record + HEADER.tokenLow]!;
+    count += 1;
+    at = record + words[record + HEADER.wordCount]!;
+  }
+  assert(count === recordCount, 'the chunk holds as many records as it says');
+  const keyBytes = (record: number): number => words[record + HEADER.keyAndContext]! & 0xffff;
+  const order = sortRecords({
+    count,
+    bucketIds,
+    tokenHighs,
+    tokenLows,
+    compareKeys: (left, right) => {
+      const [a, b] = [offsets[left]!, offsets[right]!];
+      const [keyA, keyB] = [a + HEADER_WORDS, b + HEADER_WORDS];
+      return compareKeys(words, keyA, keyBytes(a), words, keyB, keyBytes(b));
+    },
+  });
+  let kept = 0;
+  for (let index = 0; index < count; index += 1) {
+    const record = offsets[order[index]!]!;
+    const next = index + 1 < count ? offsets[order[index + 1]!]! : -1;
+    // The sort is stable and records lie in order of sequence: the last of a key is its newest.
+    if (next === -1 || !sameKey(words, record, next)) {
+      bucketIds[kept] = record;
+      kept += 1;
+    }
+  }
+  return bucketIds.slice(0, kept);
+}
+
+function sameKey(words: Int32Array, left: number, right: number): boolean {
+  const keyBytes = words[left + HEADER.keyAndContext]! & 0xffff;
+  return (
+    words[left + HEADER.tokenLow] === words[right + HEADER.tokenLow] &&
+    words[left + HEADER.tokenHigh] === words[right + HEADER.tokenHigh] &&
+    words[left + HEADER.bucketId] === words[right + HEADER.bucketId] &&
+    (words[right + HEADER.keyAndContext]! & 0xffff) === keyBytes &&
+    keysEqual(words, left + HEADER_WORDS, words, right + HEADER_WORDS, keyBytes)
+  );
+}
+
+function leavesAfter(input: FlushInput): Int32Array | undefined {
+  if (input.leaves === undefined) return undefined;
+  const leaves = input.leaves.words.slice();
+  const { words } = input;
+  for (let at = CHUNK_HEADER_WORDS; at < input.usedWords;) {
+    applyLeafChange(leaves, words, at);
+    at += PREFIX_WORDS + words[at + PREFIX_WORDS + HEADER.wordCount]!;
+  }
+  return leaves;
+}
+
+/**
+ * Takes a record's change into `leaves` (two words each, a power of two of them, by the top bits of
+ * the token): what its prefix at `prefix` says it replaced goes, what it installed comes.
+ */
+export function applyLeafChange(leaves: Int32Array, words: Int32Array, prefix: number): void {
+  const leafBits = 31 - Math.clz32(leaves.length / 2);
+  const tokenHigh = words[prefix + PREFIX_WORDS + HEADER.tokenHigh]!;
+  const at = ((tokenHigh >>> 1) >>> (31 - leafBits)) * 2;
+  const low =
+    (leaves[at]! >>> 0) -
+    (words[prefix + PREFIX.leafReplacedLow]! >>> 0) +
+    (words[prefix + PREFIX.leafInstalledLow]! >>> 0);
+  leaves[at] = low;
+  leaves[at + 1] =
+    leaves[at + 1]! -
+    words[prefix + PREFIX.leafReplacedHigh]! +
+    words[prefix + PREFIX.leafInstalledHigh]! +
+    Math.floor(low / 0x1_0000_0000);
+}

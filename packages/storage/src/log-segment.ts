@@ -1,0 +1,164 @@
+/**
+ * Reads one segment of the commit log: its groups in order up to where they end, and what there is to
+ * say about the end.
+ *
+ * Invariants:
+ *   LS1 a group is given out only whole: header, ids, place, order, payload and its records are sound
+ *   LS2 no length is believed before it is checked against what the file holds (F4)
+ *   LS3 what a sound header behind the end testifies is reported: damage is not taken for a tail (F3)
+ */
+import { HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { Checksum } from './checksum.ts';
+import {
+  GROUP,
+  GROUP_HEADER_BYTES,
+  GROUP_HEADER_WORDS,
+  isGroupHeader,
+  readSegmentHeader,
+  readSequence,
+  type SegmentHeaderReading,
+  type SegmentId,
+  SEGMENT_HEADER_BYTES,
+} from './log-format.ts';
+import { checksumWords } from './whole-transfer.ts';
+
+/** Called for each sound group: records stand in words [from, to). */
+export type GroupVisitor = (words: Int32Array, from: number, to: number) => void;
+
+export interface SegmentReading {
+  readonly header: SegmentHeaderReading;
+  /** By its header or, were that damaged, by its first group. */
+  readonly firstSequence: number;
+  /** Bytes up to the end of the last sound group. */
+  readonly endBytes: number;
+  /** The last sequence in it; one less than the first where it holds no record. */
+  readonly lastSequence: number;
+  /** The highest sequence that a sound header, before or behind the end, calls durable. */
+  readonly testifiedSequence: number;
+  /** Where the first group begins that nobody testifies to be durable. */
+  readonly untestifiedFrom: number;
+}
+
+export interface SegmentReadOptions {
+  readonly id: SegmentId;
+  readonly checksum: Checksum;
+  /** The sequence to expect first, where the header is not sound. */
+  readonly expectedSequence: number;
+  /** What lies behind this many bytes is no part of the log. */
+  readonly limitBytes: number;
+  /** Groups from this sequence on are another writer's leftovers. */
+  readonly limitSequence: number;
+}
+
+export function readSegment(
+  words: Int32Array,
+  options: SegmentReadOptions,
+  visit: GroupVisitor,
+): SegmentReading {
+  const { id, checksum } = options;
+  const header = readSegmentHeader(words, id, checksum);
+  const limitWords = Math.min(words.length, Math.floor(options.limitBytes / 4));
+  const expected = firstOf(words, header, limitWords, options);
+  const walk = { at: SEGMENT_HEADER_BYTES / 4, next: expected, testified: 0 };
+  const ends: { from: number; last: number }[] = [];
+  if (header.kind !== 'foreign') {
+    while (isSoundGroup(words, walk.at, limitWords, walk.next, options)) {
+      const from = walk.at + GROUP_HEADER_WORDS;
+      const to = from + words[walk.at + GROUP.payloadBytes]! / 4;
+      visit(words, from, to);
+      walk.testified = readSequence(words, walk.at + GROUP.syncedSequenceLow);
+      walk.next = readSequence(words, walk.at + GROUP.lastSequenceLow) + 1;
+      ends.push({ from: walk.at * 4, last: walk.next - 1 });
+      walk.at = to;
+    }
+  }
+  const behind =
+    header.kind === 'foreign' ? 0 : testimonyBehind(words, walk.at, limitWords, options);
+  const testifiedSequence = Math.max(walk.testified, behind);
+  const untestified = ends.find((group) => group.last > testifiedSequence);
+  return {
+    header,
+    firstSequence: expected,
+    endBytes: walk.at * 4,
+    lastSequence: walk.next - 1,
+    testifiedSequence,
+    untestifiedFrom: untestified === undefined ? walk.at * 4 : untestified.from,
+  };
+}
+
+function firstOf(
+  words: Int32Array,
+  header: SegmentHeaderReading,
+  limitWords: number,
+  options: SegmentReadOptions,
+): number {
+  if (header.kind === 'valid') return header.firstSequence;
+  const at = SEGMENT_HEADER_BYTES / 4;
+  if (header.kind === 'foreign' || at + GROUP_HEADER_WORDS > limitWords) {
+    return options.expectedSequence;
+  }
+  return isGroupHeader(words, at, options.id, options.checksum)
+    ? readSequence(words, at + GROUP.firstSequenceLow)
+    : options.expectedSequence;
+}
+
+function isSoundGroup(
+  words: Int32Array,
+  at: number,
+  limitWords: number,
+  expectedSequence: number,
+  options: SegmentReadOptions,
+): boolean {
+  if (at + GROUP_HEADER_WORDS > limitWords) return false;
+  if (!isGroupHeader(words, at, options.id, options.checksum)) return false;
+  const payloadBytes = words[at + GROUP.payloadBytes]!;
+  const from = at + GROUP_HEADER_WORDS;
+  if (payloadBytes < 0 || payloadBytes % 8 !== 0 || payloadBytes / 4 > limitWords - from) {
+    return false;
+  }
+  const first = readSequence(words, at + GROUP.firstSequenceLow);
+  const last = readSequence(words, at + GROUP.lastSequenceLow);
+  if (first !== expectedSequence || last < first - 1 || last >= options.limitSequence) return false;
+  const to = from + payloadBytes / 4;
+  return (
+    words[at + GROUP.payloadChecksum] === checksumWords(options.checksum, words, from, to) &&
+    areRecords(words, from, to, first, last)
+  );
+}
+
+/** Whether whole records with sequences first to last fill words [from, to). */
+function areRecords(
+  words: Int32Array,
+  from: number,
+  to: number,
+  first: number,
+  last: number,
+): boolean {
+  let sequence = first;
+  let at = from;
+  while (at < to) {
+    if (to - at < PREFIX_WORDS + HEADER_WORDS) return false;
+    const wordCount = words[at + PREFIX_WORDS]!;
+    if (wordCount < HEADER_WORDS || wordCount > to - at - PREFIX_WORDS) return false;
+    if (readSequence(words, at + PREFIX.sequenceLow) !== sequence) return false;
+    sequence += 1;
+    at += PREFIX_WORDS + wordCount;
+  }
+  return sequence === last + 1;
+}
+
+/** The highest synced sequence in a sound header of this segment at or behind word `from`. */
+function testimonyBehind(
+  words: Int32Array,
+  from: number,
+  limitWords: number,
+  options: SegmentReadOptions,
+): number {
+  let testified = 0;
+  for (let at = from; at + GROUP_HEADER_BYTES / 4 <= limitWords; at += 2) {
+    if (!isGroupHeader(words, at, options.id, options.checksum)) continue;
+    if (readSequence(words, at + GROUP.lastSequenceLow) >= options.limitSequence) continue;
+    testified = Math.max(testified, readSequence(words, at + GROUP.syncedSequenceLow));
+  }
+  return testified;
+}

@@ -1,0 +1,327 @@
+/**
+ * The one writer of a shard's commit log: groups into segments, one gathered write each, synced when
+ * the caller says so. Runs in the log writer's thread (the simulator calls it inline).
+ *
+ *     open segment:   header | groups ... | zeros ahead of the groups
+ *     full segments:  wait until the durable flush point passes them, then become spares
+ *     spares:         renamed, given a new header and overwritten: a sync of a file that does not
+ *                     grow is twice as fast
+ *
+ * Invariants:
+ *   LW1 groups lie in order of sequence, without a gap, and only behind a durable segment name
+ *   LW2 a segment is left only when all of it is durable
+ *   LW3 after the first error nothing is written or synced any more (F5)
+ *   LW4 a segment is recycled only past the floor, and only one of this opening (H5)
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { Checksum } from './checksum.ts';
+import { type Disk, type DiskError, type DiskResult, DONE, type FileHandle } from './disk.ts';
+import { logName } from './file-names.ts';
+import {
+  GROUP,
+  GROUP_HEADER_BYTES,
+  GROUP_HEADER_WORDS,
+  GROUP_MAGIC,
+  readSequence,
+  segmentHeader,
+  SEGMENT_HEADER_BYTES,
+  writeSequence,
+} from './log-format.ts';
+import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
+
+/** Zeros are written this far ahead of the groups, where the file is new. */
+const ZEROS_AHEAD_BYTES = 1024 * 1024;
+
+/** Words [fromWord, toWord) of a chunk: whole [prefix | record] runs. */
+export interface LogRange {
+  readonly buffer: SharedArrayBuffer | ArrayBuffer;
+  readonly fromWord: number;
+  readonly toWord: number;
+}
+
+/** A segment that takes no more groups, and the last sequence in it. */
+export interface FullSegment {
+  readonly opening: number;
+  readonly index: number;
+  readonly lastSequence: number;
+}
+
+/** Where a log begins: made by `openStore`, plain data for the writer's thread. */
+export interface LogStart {
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly opening: number;
+  /** The index of the first segment, which exists and is empty. */
+  readonly firstIndex: number;
+  readonly firstSequence: number;
+  /** Segments of earlier openings that the floor has not passed. */
+  readonly earlier: readonly FullSegment[];
+}
+
+export interface CommitLogOptions {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly start: LogStart;
+  readonly segmentBytes: number;
+  readonly groupBytesMax: number;
+  /** Recycled files that are kept for later segments. */
+  readonly sparesMax: number;
+}
+
+export class CommitLogWriter {
+  readonly #options: CommitLogOptions;
+  readonly #header: Int32Array = new Int32Array(GROUP_HEADER_WORDS);
+  readonly #zeros: Uint8Array = new Uint8Array(ZEROS_AHEAD_BYTES);
+  #file: FileHandle = -1;
+  #index: number;
+  #position = SEGMENT_HEADER_BYTES;
+  /** Bytes of the open file that exist already: overwriting them does not grow it. */
+  #existingBytes = SEGMENT_HEADER_BYTES;
+  #writtenSequence: number;
+  #syncedSequence: number;
+  #unsynced = false;
+  #failure: DiskError | undefined = undefined;
+  #full: FullSegment[];
+  #spares: FullSegment[] = [];
+
+  constructor(options: CommitLogOptions) {
+    this.#options = options;
+    this.#index = options.start.firstIndex;
+    this.#writtenSequence = options.start.firstSequence - 1;
+    this.#syncedSequence = options.start.firstSequence - 1;
+    this.#full = [...options.start.earlier];
+  }
+
+  get writtenSequence(): number {
+    return this.#writtenSequence;
+  }
+  get syncedSequence(): number {
+    return this.#syncedSequence;
+  }
+  /** Bytes of segments that the log still needs, for metrics. */
+  get segmentCount(): number {
+    return this.#full.length + 1;
+  }
+  get failure(): DiskError | undefined {
+    return this.#failure;
+  }
+
+  /** Opens the first segment, which `openStore` made. */
+  open(): DiskResult<null> {
+    const { disk, start } = this.#options;
+    const file = disk.open(logName(start.opening, this.#index), 'write');
+    if (!file.ok) return this.#fail(file);
+    this.#file = file.value;
+    return DONE;
+  }
+
+  /** Writes records [firstSequence, lastSequence], which stand in `ranges` in order. */
+  write(
+    ranges: readonly LogRange[],
+    firstSequence: number,
+    lastSequence: number,
+  ): DiskResult<null> {
+    assert(this.#file !== -1, 'the log is open');
+    assert(firstSequence === this.#writtenSequence + 1, 'LW1 groups follow one another');
+    if (this.#failure !== undefined) return this.#failure;
+    for (const group of splitGroups(ranges, this.#options.groupBytesMax)) {
+      const last = group.lastSequence ?? lastSequence;
+      const written = this.#writeGroup(group.ranges, this.#writtenSequence + 1, last);
+      if (!written.ok) return written;
+    }
+    return DONE;
+  }
+
+  /** Makes durable all that was written. */
+  sync(): DiskResult<null> {
+    if (this.#failure !== undefined) return this.#failure;
+    if (!this.#unsynced) return DONE;
+    const synced = this.#options.disk.datasync(this.#file);
+    if (!synced.ok) return this.#fail(synced);
+    this.#unsynced = false;
+    this.#syncedSequence = this.#writtenSequence;
+    return DONE;
+  }
+
+  /** Everything up to `floorSequence` is durable in tables: its segments are free. */
+  release(floorSequence: number): DiskResult<null> {
+    if (this.#failure !== undefined) return this.#failure;
+    const kept: FullSegment[] = [];
+    for (const segment of this.#full) {
+      if (segment.lastSequence > floorSequence) {
+        kept.push(segment);
+      } else if (
+        segment.opening === this.#options.start.opening &&
+        this.#spares.length < this.#options.sparesMax
+      ) {
+        this.#spares.push(segment);
+      } else {
+        const removed = this.#options.disk.remove(logName(segment.opening, segment.index));
+        if (!removed.ok && removed.code !== 'ENOENT') return this.#fail(removed);
+      }
+    }
+    this.#full = kept;
+    return DONE;
+  }
+
+  /** Ends the log durably, and says so in it. */
+  close(): DiskResult<null> {
+    const result = this.#seal();
+    if (this.#file !== -1) this.#options.disk.close(this.#file);
+    this.#file = -1;
+    return result;
+  }
+
+  /** A group without records, whose header testifies that all before it is durable. */
+  #seal(): DiskResult<null> {
+    const synced = this.sync();
+    if (!synced.ok) return synced;
+    const next = this.#writtenSequence + 1;
+    const sealed = this.#writeGroup([], next, next - 1);
+    return sealed.ok ? this.sync() : sealed;
+  }
+
+  #writeGroup(
+    ranges: readonly LogRange[],
+    firstSequence: number,
+    lastSequence: number,
+  ): DiskResult<null> {
+    const payload: Uint8Array[] = [];
+    let payloadBytes = 0;
+    for (const range of ranges) {
+      const byteCount = (range.toWord - range.fromWord) * 4;
+      payload.push(new Uint8Array(range.buffer, range.fromWord * 4, byteCount));
+      payloadBytes += byteCount;
+    }
+    const end = this.#position + GROUP_HEADER_BYTES + payloadBytes;
+    // A group larger than a segment gets one of its own, which is longer than the others.
+    if (end > this.#options.segmentBytes && this.#position > SEGMENT_HEADER_BYTES) {
+      const rotated = this.#rotate();
+      if (!rotated.ok) return rotated;
+    }
+    this.#fillHeader(payload, payloadBytes, firstSequence, lastSequence);
+    const parts = [bytesOf(this.#header), ...payload];
+    this.#unsynced = true;
+    const written = writeWhole(this.#options.disk, this.#file, parts, this.#position);
+    if (!written.ok) return this.#fail(written);
+    this.#position += GROUP_HEADER_BYTES + payloadBytes;
+    this.#writtenSequence = lastSequence;
+    return this.#fillAhead();
+  }
+
+  #fillHeader(
+    payload: readonly Uint8Array[],
+    payloadBytes: number,
+    firstSequence: number,
+    lastSequence: number,
+  ): void {
+    const { checksum, start } = this.#options;
+    const header = this.#header;
+    let payloadChecksum = 0;
+    for (const part of payload) payloadChecksum = checksum(part, payloadChecksum);
+    header[GROUP.magic] = GROUP_MAGIC;
+    header[GROUP.payloadBytes] = payloadBytes;
+    writeSequence(header, GROUP.firstSequenceLow, firstSequence);
+    writeSequence(header, GROUP.lastSequenceLow, lastSequence);
+    header[GROUP.opening] = start.opening;
+    header[GROUP.index] = this.#index;
+    header[GROUP.position] = this.#position / 8;
+    writeSequence(header, GROUP.syncedSequenceLow, this.#syncedSequence);
+    header[GROUP.payloadChecksum] = payloadChecksum;
+    header[GROUP.reserved] = 0;
+    header[GROUP.checksum] = checksumWords(checksum, header, 0, GROUP.checksum);
+  }
+
+  /** Where the file is new, makes it grow by large steps of zeros rather than with each group. */
+  #fillAhead(): DiskResult<null> {
+    if (this.#position <= this.#existingBytes) return DONE;
+    const room = Math.max(0, this.#options.segmentBytes - this.#position);
+    const zeros = this.#zeros.subarray(0, Math.min(room, ZEROS_AHEAD_BYTES));
+    this.#existingBytes = this.#position + zeros.length;
+    if (zeros.length === 0) return DONE;
+    const written = writeWhole(this.#options.disk, this.#file, [zeros], this.#position);
+    return written.ok ? DONE : this.#fail(written);
+  }
+
+  #rotate(): DiskResult<null> {
+    // The name of the next segment says that this one is complete (LW2).
+    const synced = this.sync();
+    if (!synced.ok) return synced;
+    const { disk, start } = this.#options;
+    const lastSequence = this.#writtenSequence;
+    this.#full.push({ opening: start.opening, index: this.#index, lastSequence });
+    disk.close(this.#file);
+    this.#file = -1;
+    this.#index += 1;
+    const file = this.#nextFile(logName(start.opening, this.#index));
+    if (!file.ok) return this.#fail(file);
+    this.#file = file.value;
+    this.#position = SEGMENT_HEADER_BYTES;
+    const id = { ...start, index: this.#index };
+    const header = segmentHeader(id, lastSequence + 1, this.#options.checksum);
+    const written = writeWhole(disk, this.#file, [bytesOf(header)], 0);
+    return written.ok ? DONE : this.#fail(written);
+  }
+
+  /** A spare under the new name, or a new file; the name is durable. */
+  #nextFile(name: string): DiskResult<FileHandle> {
+    const { disk } = this.#options;
+    const spare = this.#spares.pop();
+    if (spare !== undefined) {
+      const renamed = disk.rename(logName(spare.opening, spare.index), name);
+      if (!renamed.ok) return renamed;
+    }
+    const file = disk.open(name, spare === undefined ? 'create' : 'write');
+    if (!file.ok) return file;
+    const size = disk.size(file.value);
+    if (!size.ok) return size;
+    this.#existingBytes = size.value;
+    const synced = disk.syncDirectory();
+    return synced.ok ? file : synced;
+  }
+
+  #fail(error: DiskError): DiskError {
+    this.#failure ??= error;
+    return error;
+  }
+}
+
+interface GroupRanges {
+  readonly ranges: readonly LogRange[];
+  /** Undefined: the last sequence of the whole write. */
+  readonly lastSequence: number | undefined;
+}
+
+/** One group, unless it would be longer than `bytesMax`: then several, cut between records. */
+function splitGroups(ranges: readonly LogRange[], bytesMax: number): readonly GroupRanges[] {
+  let total = 0;
+  for (const range of ranges) total += (range.toWord - range.fromWord) * 4;
+  if (total <= bytesMax) return [{ ranges, lastSequence: undefined }];
+  const groups: GroupRanges[] = [];
+  let pending: LogRange[] = [];
+  let pendingBytes = 0;
+  let lastSequence = 0;
+  for (const range of ranges) {
+    const words = new Int32Array(range.buffer);
+    let from = range.fromWord;
+    for (let at = range.fromWord; at < range.toWord;) {
+      const wordCount = PREFIX_WORDS + words[at + PREFIX_WORDS]!;
+      if (pendingBytes > 0 && pendingBytes + wordCount * 4 > bytesMax) {
+        if (at > from) pending.push({ buffer: range.buffer, fromWord: from, toWord: at });
+        groups.push({ ranges: pending, lastSequence });
+        pending = [];
+        pendingBytes = 0;
+        from = at;
+      }
+      pendingBytes += wordCount * 4;
+      lastSequence = readSequence(words, at + PREFIX.sequenceLow);
+      at += wordCount;
+    }
+    if (range.toWord > from) {
+      pending.push({ buffer: range.buffer, fromWord: from, toWord: range.toWord });
+    }
+  }
+  groups.push({ ranges: pending, lastSequence: undefined });
+  return groups;
+}

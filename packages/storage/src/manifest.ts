@@ -1,0 +1,203 @@
+/**
+ * What the store consists of, as one value, and its form on disk (docs/formats/manifest.md). Each
+ * edition is a whole new file; manifest-files.ts says which one counts.
+ *
+ *     header (32 words) | sealed segments (6 each) | tables (24 each)
+ *
+ * Invariants:
+ *   MF1 decode(encode(value)) is the value; a file with any byte changed does not decode
+ *   MF2 an edition of another version or store is foreign, never damaged
+ */
+import type { Checksum } from './checksum.ts';
+import { readSequence, writeSequence } from './log-format.ts';
+import type { SealedSegment } from './log-reader.ts';
+import { checksumWords } from './whole-transfer.ts';
+
+export const MANIFEST_VERSION = 1;
+/** 'CWMF' */
+const MANIFEST_MAGIC = 0x464d5743;
+const HEADER_WORDS = 32;
+const SEALED_WORDS = 6;
+const TABLE_WORDS = 24;
+
+/** Positions are append-only: they are on disks. */
+const HEADER = {
+  magic: 0,
+  version: 1,
+  wordCount: 2,
+  edition: 3,
+  storeIdLow: 4,
+  storeIdHigh: 5,
+  shardIndex: 6,
+  shardCount: 7,
+  opening: 8,
+  nextFileNumber: 9,
+  floorSequenceLow: 10,
+  floorSequenceHigh: 11,
+  leavesFileNumber: 12,
+  sealedCount: 13,
+  tableCount: 14,
+  /** CRC-32 of the whole file, this word as zero. */
+  checksum: 31,
+} as const;
+
+/** A table as the manifest knows it; all of it is also in the table's own footer. */
+export interface TableMetadata {
+  readonly fileNumber: number;
+  readonly level: number;
+  readonly byteCount: number;
+  readonly recordCount: number;
+  readonly tombstoneCount: number;
+  /** Of the first and the last record, in the order of (bucket, token, key). */
+  readonly firstBucketId: number;
+  readonly firstTokenHigh: number;
+  readonly firstTokenLow: number;
+  readonly lastBucketId: number;
+  readonly lastTokenHigh: number;
+  readonly lastTokenLow: number;
+  /** Of the log records that went in; ranges of tables of level 0 do not overlap. */
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+export interface Manifest {
+  readonly edition: number;
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly shardIndex: number;
+  readonly shardCount: number;
+  /** How often the store was opened for writing; names the log's segments. */
+  readonly opening: number;
+  /** Files with this number and above do not exist, or are leftovers. Numbers are never reused. */
+  readonly nextFileNumber: number;
+  /** All records up to this sequence are in tables. */
+  readonly floorSequence: number;
+  /** The file of hash-tree leaves as of the floor; 0: none. */
+  readonly leavesFileNumber: number;
+  readonly sealed: readonly SealedSegment[];
+  /** Oldest first. */
+  readonly tables: readonly TableMetadata[];
+}
+
+export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Array {
+  const { sealed, tables } = manifest;
+  const wordCount = HEADER_WORDS + sealed.length * SEALED_WORDS + tables.length * TABLE_WORDS;
+  const words = new Int32Array(wordCount);
+  words[HEADER.magic] = MANIFEST_MAGIC;
+  words[HEADER.version] = MANIFEST_VERSION;
+  words[HEADER.wordCount] = wordCount;
+  words[HEADER.edition] = manifest.edition;
+  words[HEADER.storeIdLow] = manifest.storeIdLow;
+  words[HEADER.storeIdHigh] = manifest.storeIdHigh;
+  words[HEADER.shardIndex] = manifest.shardIndex;
+  words[HEADER.shardCount] = manifest.shardCount;
+  words[HEADER.opening] = manifest.opening;
+  words[HEADER.nextFileNumber] = manifest.nextFileNumber;
+  writeSequence(words, HEADER.floorSequenceLow, manifest.floorSequence);
+  words[HEADER.leavesFileNumber] = manifest.leavesFileNumber;
+  words[HEADER.sealedCount] = sealed.length;
+  words[HEADER.tableCount] = tables.length;
+  let at = HEADER_WORDS;
+  for (const segment of sealed) {
+    words[at] = segment.opening;
+    words[at + 1] = segment.index;
+    writeSequence(words, at + 2, segment.endBytes);
+    writeSequence(words, at + 4, segment.lastSequence);
+    at += SEALED_WORDS;
+  }
+  for (const table of tables) {
+    encodeTable(words, at, table);
+    at += TABLE_WORDS;
+  }
+  words[HEADER.checksum] = checksumWords(checksum, words, 0, wordCount);
+  return words;
+}
+
+export type ManifestReading =
+  | { readonly kind: 'valid'; readonly manifest: Manifest }
+  | { readonly kind: 'damaged'; readonly reason: string }
+  | { readonly kind: 'foreign'; readonly reason: string };
+
+export function decodeManifest(words: Int32Array, checksum: Checksum): ManifestReading {
+  const wordCount = words[HEADER.wordCount];
+  if (words.length < HEADER_WORDS || words[HEADER.magic] !== MANIFEST_MAGIC) {
+    return { kind: 'damaged', reason: 'no manifest header' };
+  }
+  if (wordCount !== words.length) return { kind: 'damaged', reason: 'another length than it says' };
+  const copy = words.slice();
+  copy[HEADER.checksum] = 0;
+  if (checksumWords(checksum, copy, 0, copy.length) !== words[HEADER.checksum]) {
+    return { kind: 'damaged', reason: 'checksum' };
+  }
+  if (words[HEADER.version] !== MANIFEST_VERSION) {
+    const reason = `manifest version ${words[HEADER.version]}, not ${MANIFEST_VERSION}`;
+    return { kind: 'foreign', reason };
+  }
+  const sealedCount = words[HEADER.sealedCount]!;
+  const tableCount = words[HEADER.tableCount]!;
+  if (HEADER_WORDS + sealedCount * SEALED_WORDS + tableCount * TABLE_WORDS !== words.length) {
+    return { kind: 'damaged', reason: 'counts and length disagree' };
+  }
+  return { kind: 'valid', manifest: decodeBody(words, sealedCount, tableCount) };
+}
+
+function decodeBody(words: Int32Array, sealedCount: number, tableCount: number): Manifest {
+  const tablesAt = HEADER_WORDS + sealedCount * SEALED_WORDS;
+  return {
+    edition: words[HEADER.edition]!,
+    storeIdLow: words[HEADER.storeIdLow]!,
+    storeIdHigh: words[HEADER.storeIdHigh]!,
+    shardIndex: words[HEADER.shardIndex]!,
+    shardCount: words[HEADER.shardCount]!,
+    opening: words[HEADER.opening]!,
+    nextFileNumber: words[HEADER.nextFileNumber]!,
+    floorSequence: readSequence(words, HEADER.floorSequenceLow),
+    leavesFileNumber: words[HEADER.leavesFileNumber]!,
+    sealed: Array.from({ length: sealedCount }, (_, index) => {
+      const at = HEADER_WORDS + index * SEALED_WORDS;
+      return {
+        opening: words[at]!,
+        index: words[at + 1]!,
+        endBytes: readSequence(words, at + 2),
+        lastSequence: readSequence(words, at + 4),
+      };
+    }),
+    tables: Array.from({ length: tableCount }, (_, index) =>
+      decodeTable(words, tablesAt + index * TABLE_WORDS),
+    ),
+  };
+}
+
+function encodeTable(words: Int32Array, at: number, table: TableMetadata): void {
+  words[at] = table.fileNumber;
+  words[at + 1] = table.level;
+  writeSequence(words, at + 2, table.byteCount);
+  writeSequence(words, at + 4, table.recordCount);
+  writeSequence(words, at + 6, table.tombstoneCount);
+  words[at + 8] = table.firstBucketId;
+  words[at + 9] = table.firstTokenHigh;
+  words[at + 10] = table.firstTokenLow;
+  words[at + 11] = table.lastBucketId;
+  words[at + 12] = table.lastTokenHigh;
+  words[at + 13] = table.lastTokenLow;
+  writeSequence(words, at + 14, table.firstSequence);
+  writeSequence(words, at + 16, table.lastSequence);
+}
+
+function decodeTable(words: Int32Array, at: number): TableMetadata {
+  return {
+    fileNumber: words[at]!,
+    level: words[at + 1]!,
+    byteCount: readSequence(words, at + 2),
+    recordCount: readSequence(words, at + 4),
+    tombstoneCount: readSequence(words, at + 6),
+    firstBucketId: words[at + 8]!,
+    firstTokenHigh: words[at + 9]!,
+    firstTokenLow: words[at + 10]!,
+    lastBucketId: words[at + 11]!,
+    lastTokenHigh: words[at + 12]!,
+    lastTokenLow: words[at + 13]!,
+    firstSequence: readSequence(words, at + 14),
+    lastSequence: readSequence(words, at + 16),
+  };
+}

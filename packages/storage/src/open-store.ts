@@ -1,0 +1,311 @@
+/**
+ * Opens a shard's store: finds the manifest that counts, opens its tables, replays the log, and begins
+ * a new opening with a log segment of its own. The one place where a store is written by nobody else.
+ *
+ *     manifest -> tables -> log (replayed) -> tail made durable -> new segment -> new manifest -> orphans
+ *
+ * Invariants:
+ *   OS1 nothing is written unless everything that the manifest names is sound: damage is reported, and
+ *       the folder stays as it is for whoever repairs it
+ *   OS2 what was replayed is durable before the store is handed out
+ *   OS3 a crash at any step leaves a folder that opens to the same records
+ *   OS4 a file is removed only after the manifest that does not name it is durable
+ *   OS5 openings and file numbers are never given twice, also where an older edition counts
+ */
+import type { Checksum } from './checksum.ts';
+import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
+import { leavesName, logName, parseFileName, tableName } from './file-names.ts';
+import { type LeavesSnapshot, readLeaves } from './leaves-file.ts';
+import { segmentHeader } from './log-format.ts';
+import {
+  type LogRecovery,
+  recoverLog,
+  type RecordVisitor,
+  type UncertainTail,
+} from './log-reader.ts';
+import type { LogStart } from './log-writer.ts';
+import { loadManifest, publishManifest } from './manifest-files.ts';
+import type { Manifest } from './manifest.ts';
+import { openTable, type TableReader } from './sstable-reader.ts';
+import { bytesOf, readWhole, writeNewFile, writeWhole } from './whole-transfer.ts';
+
+export interface OpenStoreOptions {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly shardIndex: number;
+  readonly shardCount: number;
+  /** A segment file that is longer is refused unread. */
+  readonly segmentBytesMax: number;
+  /** An empty folder is damage: this store has held data before (F16). */
+  readonly mustExist: boolean;
+  /** Takes each record that no table holds, in order of sequence; false: no room. */
+  readonly replay: RecordVisitor;
+}
+
+export interface OpenedStore {
+  readonly manifest: Manifest;
+  /** Oldest first, as in the manifest. */
+  readonly tables: readonly TableReader[];
+  /** Undefined: none, or damaged; to be computed from the tables. */
+  readonly leaves: LeavesSnapshot | undefined;
+  readonly log: LogStart;
+  readonly nextSequence: number;
+  readonly replayedCount: number;
+}
+
+export type OpenOutcome =
+  | { readonly kind: 'ready'; readonly store: OpenedStore }
+  /** Others must serve this shard until it is refilled; the folder is as it was. */
+  | { readonly kind: 'needs-repair'; readonly reasons: readonly string[] }
+  /** Another store's files, or another version's. */
+  | { readonly kind: 'foreign'; readonly reason: string }
+  /** `replay` had no room: more memory, or smaller segments. */
+  | { readonly kind: 'no-room' }
+  | {
+      readonly kind: 'failed';
+      readonly name: 'DISK_FULL' | 'DISK_FAILED';
+      readonly error: DiskError;
+    };
+
+type Failed = Exclude<OpenOutcome, { readonly kind: 'ready' }>;
+
+export function openStore(options: OpenStoreOptions): OpenOutcome {
+  const { disk, checksum } = options;
+  const names = disk.list();
+  if (!names.ok) return failed(names);
+  const base = findManifest(options, names.value);
+  if (base.kind !== 'found') return base;
+  const tables = openTables(options, base.manifest);
+  if (!Array.isArray(tables)) return tables as Failed;
+  const recovery = recoverLog({
+    ...options,
+    names: names.value,
+    opening: base.manifest.opening,
+    sealed: base.manifest.sealed,
+    floorSequence: base.manifest.floorSequence,
+    visit: options.replay,
+  });
+  if (recovery.kind !== 'recovered') return recoveryFailure(recovery);
+  const durable = rewriteTails(disk, recovery.uncertain);
+  if (!durable.ok) return failed(durable);
+  const begun = beginOpening(options, { names: names.value, base, recovery });
+  if (!begun.ok) return failed(begun);
+  const { manifest, log } = begun.value;
+  const cleaned = removeOrphans(disk, names.value, manifest);
+  if (!cleaned.ok) return failed(cleaned);
+  const leaves =
+    manifest.leavesFileNumber === 0
+      ? { ok: true as const, value: undefined }
+      : readLeaves(disk, manifest.leavesFileNumber, checksum);
+  if (!leaves.ok) return failed(leaves);
+  const store: OpenedStore = {
+    manifest,
+    tables: tables as TableReader[],
+    leaves: leaves.value?.sequence === manifest.floorSequence ? leaves.value : undefined,
+    log,
+    nextSequence: log.firstSequence,
+    replayedCount: recovery.recordCount,
+  };
+  return { kind: 'ready', store };
+}
+
+interface Base {
+  readonly kind: 'found';
+  readonly manifest: Manifest;
+  readonly highestEdition: number;
+}
+
+/** The manifest that counts; edition 0, which no file holds, where the store is new. */
+function findManifest(options: OpenStoreOptions, names: readonly string[]): Base | Failed {
+  const load = loadManifest(options.disk, names, options.checksum);
+  switch (load.kind) {
+    case 'failed':
+      return failed(load.error);
+    case 'foreign':
+      return load;
+    case 'found':
+      return isOurs(load.manifest, options) ?? load;
+    case 'none':
+      break;
+  }
+  const held = options.mustExist ? ['this store has held data'] : whatNewStoresLack(options, names);
+  if (held.length > 0) {
+    return { kind: 'needs-repair', reasons: ['no sound manifest', ...load.reasons, ...held] };
+  }
+  const { storeIdLow, storeIdHigh, shardIndex, shardCount } = options;
+  const manifest: Manifest = {
+    edition: 0,
+    storeIdLow,
+    storeIdHigh,
+    shardIndex,
+    shardCount,
+    opening: 0,
+    nextFileNumber: 1,
+    floorSequence: 0,
+    leavesFileNumber: 0,
+    sealed: [],
+    tables: [],
+  };
+  return { kind: 'found', manifest, highestEdition: load.highestEdition };
+}
+
+function isOurs(manifest: Manifest, options: OpenStoreOptions): Failed | undefined {
+  if (
+    manifest.storeIdLow !== options.storeIdLow ||
+    manifest.storeIdHigh !== options.storeIdHigh ||
+    manifest.shardIndex !== options.shardIndex ||
+    manifest.shardCount !== options.shardCount
+  ) {
+    return { kind: 'foreign', reason: 'the folder belongs to another store or shard' };
+  }
+  return undefined;
+}
+
+/** What is in the folder that a store which never answered anybody cannot have. */
+function whatNewStoresLack(options: OpenStoreOptions, names: readonly string[]): string[] {
+  const held = names.filter((name) => {
+    const kind = parseFileName(name)?.kind;
+    return kind === 'table' || kind === 'leaves';
+  });
+  const log = recoverLog({
+    ...options,
+    names,
+    opening: 0,
+    sealed: [],
+    floorSequence: 0,
+    visit: () => true,
+  });
+  if (log.kind !== 'recovered' || log.recordCount > 0) held.push('the log has records');
+  return held;
+}
+
+function openTables(options: OpenStoreOptions, manifest: Manifest): TableReader[] | Failed {
+  const tables: TableReader[] = [];
+  const reasons: string[] = [];
+  for (const wanted of manifest.tables) {
+    const opening = openTable(options.disk, wanted, options.checksum);
+    switch (opening.kind) {
+      case 'open':
+        tables.push(opening.reader);
+        break;
+      case 'damaged':
+        reasons.push(opening.reason);
+        break;
+      case 'foreign':
+        return opening;
+      case 'failed':
+        return failed(opening.error);
+    }
+  }
+  return reasons.length > 0 ? { kind: 'needs-repair', reasons } : tables;
+}
+
+function recoveryFailure(recovery: Exclude<LogRecovery, { readonly kind: 'recovered' }>): Failed {
+  switch (recovery.kind) {
+    case 'damaged': {
+      const reason = `${recovery.reason}; records from ${recovery.fromSequence} on are in doubt`;
+      return { kind: 'needs-repair', reasons: [reason] };
+    }
+    case 'failed':
+      return failed(recovery.error);
+    case 'foreign':
+    case 'no-room':
+      return recovery;
+  }
+}
+
+/**
+ * Writes the same bytes again and syncs them. After a failed sync the system may call pages clean that
+ * never reached the disk; only bytes that are written anew are sure to be synced (F5).
+ */
+function rewriteTails(disk: Disk, tails: readonly UncertainTail[]): DiskResult<null> {
+  for (const tail of tails) {
+    const file = disk.open(tail.name, 'write');
+    if (!file.ok) return file;
+    const bytes = new Uint8Array(tail.toBytes - tail.fromBytes);
+    const read = readWhole(disk, file.value, bytes, tail.fromBytes);
+    const written = read.ok ? writeWhole(disk, file.value, [bytes], tail.fromBytes) : read;
+    const synced = written.ok ? disk.datasync(file.value) : written;
+    disk.close(file.value);
+    if (!synced.ok) return synced;
+  }
+  return DONE;
+}
+
+interface Recovered {
+  readonly names: readonly string[];
+  readonly base: Base;
+  readonly recovery: Extract<LogRecovery, { readonly kind: 'recovered' }>;
+}
+
+/** The new opening's first segment, then the manifest that says where the old openings end. */
+function beginOpening(
+  options: OpenStoreOptions,
+  { names, base, recovery }: Recovered,
+): DiskResult<{ readonly manifest: Manifest; readonly log: LogStart }> {
+  const { disk, checksum, storeIdLow, storeIdHigh } = options;
+  const { opening, nextFileNumber } = freshNumbers(names, base.manifest);
+  const firstSequence = recovery.lastSequence + 1;
+  const id = { storeIdLow, storeIdHigh, opening, index: 1 };
+  const header = segmentHeader(id, firstSequence, checksum);
+  const created = writeNewFile(disk, logName(opening, 1), [bytesOf(header)]);
+  if (!created.ok) return created;
+  // The manifest promises that a segment of its opening exists.
+  const synced = disk.syncDirectory();
+  if (!synced.ok) return synced;
+  const manifest: Manifest = {
+    ...base.manifest,
+    edition: base.highestEdition + 1,
+    opening,
+    nextFileNumber,
+    sealed: recovery.sealed,
+  };
+  const published = publishManifest(disk, manifest, base.manifest.edition, checksum);
+  if (!published.ok) return published;
+  const log = {
+    storeIdLow,
+    storeIdHigh,
+    opening,
+    firstIndex: 1,
+    firstSequence,
+    earlier: recovery.sealed,
+  };
+  return { ok: true, value: { manifest, log } };
+}
+
+/** Above all that any file in the folder was ever named by. */
+function freshNumbers(
+  names: readonly string[],
+  manifest: Manifest,
+): { readonly opening: number; readonly nextFileNumber: number } {
+  let opening = manifest.opening;
+  let lastFileNumber = manifest.nextFileNumber - 1;
+  for (const name of names) {
+    const file = parseFileName(name);
+    if (file?.kind === 'log') opening = Math.max(opening, file.opening);
+    if (file?.kind === 'table' || file?.kind === 'leaves') {
+      lastFileNumber = Math.max(lastFileNumber, file.fileNumber);
+    }
+  }
+  return { opening: opening + 1, nextFileNumber: lastFileNumber + 1 };
+}
+
+function removeOrphans(disk: Disk, names: readonly string[], manifest: Manifest): DiskResult<null> {
+  const named = new Set<string>();
+  for (const table of manifest.tables) named.add(tableName(table.fileNumber));
+  for (const segment of manifest.sealed) named.add(logName(segment.opening, segment.index));
+  if (manifest.leavesFileNumber !== 0) named.add(leavesName(manifest.leavesFileNumber));
+  for (const name of names) {
+    const kind = parseFileName(name)?.kind;
+    if (kind === undefined || kind === 'manifest' || named.has(name)) continue;
+    const removed = disk.remove(name);
+    if (!removed.ok && removed.code !== 'ENOENT') return removed;
+  }
+  return DONE;
+}
+
+function failed(error: DiskError): Failed {
+  return { kind: 'failed', name: writeFailureName(error.code), error };
+}

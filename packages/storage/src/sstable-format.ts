@@ -1,0 +1,181 @@
+/**
+ * A table on disk (docs/formats/sstable.md): records without prefix, sorted by (bucket, token, key).
+ *
+ *     block | block | ... | index (6 words a block) | filter | footer (64 words)
+ *     block:  header (4 words) | whole records
+ *
+ * Offsets are in units of 8 bytes, unsigned. Positions and numbers are append-only: they are on disks.
+ */
+import type { Checksum } from './checksum.ts';
+import { readSequence, writeSequence } from './log-format.ts';
+import type { TableMetadata } from './manifest.ts';
+import { bytesOf, checksumWords } from './whole-transfer.ts';
+
+export const TABLE_VERSION = 1;
+/** 'CWST' */
+const TABLE_MAGIC = 0x54535743;
+
+export const BLOCK_HEADER_WORDS = 4;
+export const BLOCK = {
+  /** Bytes behind the header as they stand in the file, and as the codec gives them back. */
+  storedBytes: 0,
+  rawBytes: 1,
+  /** codec id | records << 8 */
+  codecAndCount: 2,
+  /** CRC-32 of file number and offset, of the words before this one, and of what follows it. */
+  checksum: 3,
+} as const;
+
+/** How a block's bytes are stored; append-only. */
+export const BLOCK_CODEC = { none: 0 } as const;
+
+export const INDEX_ENTRY_WORDS = 6;
+export const INDEX_ENTRY = {
+  bucketId: 0,
+  tokenHigh: 1,
+  tokenLow: 2,
+  offsetUnits: 3,
+  blockBytes: 4,
+  flags: 5,
+} as const;
+/** The block's first record has the bucket and token of the last record of the block before it. */
+export const INDEX_FLAG = { continued: 1 } as const;
+
+export const FOOTER_WORDS = 64;
+export const FOOTER_BYTES: number = FOOTER_WORDS * 4;
+const FOOTER = {
+  magic: 0,
+  version: 1,
+  fileNumber: 2,
+  storeIdLow: 3,
+  storeIdHigh: 4,
+  level: 5,
+  byteCountLow: 6,
+  recordCountLow: 8,
+  tombstoneCountLow: 10,
+  firstBucketId: 12,
+  firstTokenHigh: 13,
+  firstTokenLow: 14,
+  lastBucketId: 15,
+  lastTokenHigh: 16,
+  lastTokenLow: 17,
+  firstSequenceLow: 18,
+  lastSequenceLow: 20,
+  blockCount: 22,
+  indexOffsetUnits: 23,
+  indexChecksum: 24,
+  filterOffsetUnits: 25,
+  filterWords: 26,
+  filterProbes: 27,
+  filterChecksum: 28,
+  checksum: 63,
+} as const;
+
+export interface TableFooter {
+  readonly table: TableMetadata;
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly blockCount: number;
+  readonly indexBytesFrom: number;
+  readonly indexChecksum: number;
+  readonly filterBytesFrom: number;
+  readonly filterWords: number;
+  readonly filterProbes: number;
+  readonly filterChecksum: number;
+}
+
+/** The checksum of a block whose header stands at word `at`, bound to where it stands in which file. */
+export function blockChecksum(
+  checksum: Checksum,
+  place: { readonly fileNumber: number; readonly offsetUnits: number },
+  words: Int32Array,
+  at: number,
+): number {
+  const bound = checksum(bytesOf(Int32Array.of(place.fileNumber, place.offsetUnits)), 0);
+  const header = checksumWords(checksum, words, at, at + BLOCK.checksum, bound);
+  const from = at + BLOCK_HEADER_WORDS;
+  const to = from + words[at + BLOCK.storedBytes]! / 4;
+  return checksumWords(checksum, words, from, to, header);
+}
+
+export function encodeFooter(footer: TableFooter, checksum: Checksum): Int32Array {
+  const words = new Int32Array(FOOTER_WORDS);
+  const { table } = footer;
+  words[FOOTER.magic] = TABLE_MAGIC;
+  words[FOOTER.version] = TABLE_VERSION;
+  words[FOOTER.fileNumber] = table.fileNumber;
+  words[FOOTER.storeIdLow] = footer.storeIdLow;
+  words[FOOTER.storeIdHigh] = footer.storeIdHigh;
+  words[FOOTER.level] = table.level;
+  writeSequence(words, FOOTER.byteCountLow, table.byteCount);
+  writeSequence(words, FOOTER.recordCountLow, table.recordCount);
+  writeSequence(words, FOOTER.tombstoneCountLow, table.tombstoneCount);
+  words[FOOTER.firstBucketId] = table.firstBucketId;
+  words[FOOTER.firstTokenHigh] = table.firstTokenHigh;
+  words[FOOTER.firstTokenLow] = table.firstTokenLow;
+  words[FOOTER.lastBucketId] = table.lastBucketId;
+  words[FOOTER.lastTokenHigh] = table.lastTokenHigh;
+  words[FOOTER.lastTokenLow] = table.lastTokenLow;
+  writeSequence(words, FOOTER.firstSequenceLow, table.firstSequence);
+  writeSequence(words, FOOTER.lastSequenceLow, table.lastSequence);
+  words[FOOTER.blockCount] = footer.blockCount;
+  words[FOOTER.indexOffsetUnits] = footer.indexBytesFrom / 8;
+  words[FOOTER.indexChecksum] = footer.indexChecksum;
+  words[FOOTER.filterOffsetUnits] = footer.filterBytesFrom / 8;
+  words[FOOTER.filterWords] = footer.filterWords;
+  words[FOOTER.filterProbes] = footer.filterProbes;
+  words[FOOTER.filterChecksum] = footer.filterChecksum;
+  words[FOOTER.checksum] = checksumWords(checksum, words, 0, FOOTER.checksum);
+  return words;
+}
+
+export type FooterReading =
+  | { readonly kind: 'valid'; readonly footer: TableFooter }
+  | { readonly kind: 'damaged'; readonly reason: string }
+  | { readonly kind: 'foreign'; readonly reason: string };
+
+export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReading {
+  if (words.length < FOOTER_WORDS || words[FOOTER.magic] !== TABLE_MAGIC) {
+    return { kind: 'damaged', reason: 'no table footer' };
+  }
+  if (words[FOOTER.checksum] !== checksumWords(checksum, words, 0, FOOTER.checksum)) {
+    return { kind: 'damaged', reason: 'footer checksum' };
+  }
+  if (words[FOOTER.version] !== TABLE_VERSION) {
+    const reason = `table version ${words[FOOTER.version]}, not ${TABLE_VERSION}`;
+    return { kind: 'foreign', reason };
+  }
+  return {
+    kind: 'valid',
+    footer: {
+      table: decodeMetadata(words),
+      storeIdLow: words[FOOTER.storeIdLow]!,
+      storeIdHigh: words[FOOTER.storeIdHigh]!,
+      blockCount: words[FOOTER.blockCount]!,
+      indexBytesFrom: (words[FOOTER.indexOffsetUnits]! >>> 0) * 8,
+      indexChecksum: words[FOOTER.indexChecksum]!,
+      filterBytesFrom: (words[FOOTER.filterOffsetUnits]! >>> 0) * 8,
+      filterWords: words[FOOTER.filterWords]!,
+      filterProbes: words[FOOTER.filterProbes]!,
+      filterChecksum: words[FOOTER.filterChecksum]!,
+    },
+  };
+}
+
+function decodeMetadata(words: Int32Array): TableMetadata {
+  return {
+    fileNumber: words[FOOTER.fileNumber]!,
+    level: words[FOOTER.level]!,
+    byteCount: readSequence(words, FOOTER.byteCountLow),
+    recordCount: readSequence(words, FOOTER.recordCountLow),
+    tombstoneCount: readSequence(words, FOOTER.tombstoneCountLow),
+    firstBucketId: words[FOOTER.firstBucketId]!,
+    firstTokenHigh: words[FOOTER.firstTokenHigh]!,
+    firstTokenLow: words[FOOTER.firstTokenLow]!,
+    lastBucketId: words[FOOTER.lastBucketId]!,
+    lastTokenHigh: words[FOOTER.lastTokenHigh]!,
+    lastTokenLow: words[FOOTER.lastTokenLow]!,
+    firstSequence: readSequence(words, FOOTER.firstSequenceLow),
+    lastSequence: readSequence(words, FOOTER.lastSequenceLow),
+  };
+}

@@ -1,0 +1,215 @@
+/**
+ * Writes one table from records that come in order. The file is durable when `finish` returns ok; its
+ * name after the caller's `syncDirectory`. The number is never used again, whatever came of it.
+ *
+ * Invariants:
+ *   TW1 a block holds whole records, and more bytes than its target only if it holds one record
+ *   TW2 the filter tests true for every record written
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { HEADER, KIND } from '@clockwise/record/layout';
+import { BLOOM_LINE_WORDS, bloomAdd, bloomLineCount, bloomProbeCount } from './bloom.ts';
+import type { Checksum } from './checksum.ts';
+import { type Disk, type DiskError, type DiskResult, type FileHandle } from './disk.ts';
+import { tableName } from './file-names.ts';
+import type { TableMetadata } from './manifest.ts';
+import {
+  BLOCK,
+  BLOCK_CODEC,
+  BLOCK_HEADER_WORDS,
+  blockChecksum,
+  encodeFooter,
+  FOOTER_BYTES,
+  INDEX_ENTRY,
+  INDEX_ENTRY_WORDS,
+  INDEX_FLAG,
+} from './sstable-format.ts';
+import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
+
+/** Finished blocks are written when they fill this much. */
+const WRITE_WORDS = 256 * 1024;
+
+export interface TableWriterOptions {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly fileNumber: number;
+  readonly level: number;
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly blockBytes: number;
+  readonly bloomBitsPerKey: number;
+  /** An upper bound of the records to come: the filter is sized for it. */
+  readonly recordCountMax: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
+export class TableWriter {
+  readonly #options: TableWriterOptions;
+  readonly #file: FileHandle;
+  readonly #filter: Int32Array;
+  readonly #probeCount: number;
+  readonly #index: number[] = [];
+  /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
+  #buffer: Int32Array = new Int32Array(WRITE_WORDS + 16 * 1024);
+  #blockAt = 0;
+  #used = BLOCK_HEADER_WORDS;
+  #blockRecords = 0;
+  #blockContinued = false;
+  /** Bytes of the file that were written. */
+  #position = 0;
+  #recordCount = 0;
+  #tombstoneCount = 0;
+  readonly #first: [number, number, number] = [0, 0, 0];
+  readonly #last: [number, number, number] = [0, 0, 0];
+  #failure: DiskError | undefined = undefined;
+
+  private constructor(options: TableWriterOptions, file: FileHandle) {
+    this.#options = options;
+    this.#file = file;
+    this.#probeCount = bloomProbeCount(options.bloomBitsPerKey);
+    const lineCount = bloomLineCount(options.recordCountMax, options.bloomBitsPerKey);
+    this.#filter = new Int32Array(lineCount * BLOOM_LINE_WORDS);
+  }
+
+  static create(options: TableWriterOptions): DiskResult<TableWriter> {
+    const file = options.disk.open(tableName(options.fileNumber), 'create');
+    return file.ok ? { ok: true, value: new TableWriter(options, file.value) } : file;
+  }
+
+  /** REQUIRES: behind the record before it in (bucket, token, key). Errors wait for `finish`. */
+  add(words: Int32Array, record: number): void {
+    const wordCount = words[record + HEADER.wordCount]!;
+    const bucketId = words[record + HEADER.bucketId]!;
+    const tokenHigh = words[record + HEADER.tokenHigh]!;
+    const tokenLow = words[record + HEADER.tokenLow]!;
+    const targetWords = this.#options.blockBytes / 4 - BLOCK_HEADER_WORDS;
+    const blockWords = this.#used - this.#blockAt - BLOCK_HEADER_WORDS;
+    if (this.#blockRecords > 0 && blockWords + wordCount > targetWords) this.#finishBlock();
+    this.#ensureRoom(wordCount);
+    if (this.#blockRecords === 0) this.#beginBlock(bucketId, tokenHigh, tokenLow);
+    const buffer = this.#buffer;
+    for (let index = 0; index < wordCount; index += 1) {
+      buffer[this.#used + index] = words[record + index]!;
+    }
+    this.#used += wordCount;
+    this.#blockRecords += 1;
+    if (this.#recordCount === 0) setKey(this.#first, bucketId, tokenHigh, tokenLow);
+    setKey(this.#last, bucketId, tokenHigh, tokenLow);
+    this.#recordCount += 1;
+    if ((words[record + HEADER.kind]! & 0xff) === KIND.tombstone) this.#tombstoneCount += 1;
+    bloomAdd(this.#filter, this.#probeCount, bucketId, tokenHigh, tokenLow);
+  }
+
+  /** Writes what is left, index, filter and footer, and syncs the file. */
+  finish(): DiskResult<TableMetadata> {
+    assert(this.#recordCount > 0, 'a table holds a record');
+    assert(this.#recordCount <= this.#options.recordCountMax, 'the filter was sized for its keys');
+    this.#finishBlock();
+    const table = this.#writeTail();
+    const synced = this.#failure ?? this.#options.disk.datasync(this.#file);
+    this.#options.disk.close(this.#file);
+    if (synced.ok) return { ok: true, value: table };
+    // The error is what the caller hears; a leftover is an orphan that the next opening removes.
+    this.#options.disk.remove(tableName(this.#options.fileNumber));
+    return synced;
+  }
+
+  #beginBlock(bucketId: number, tokenHigh: number, tokenLow: number): void {
+    const last = this.#last;
+    this.#blockContinued =
+      this.#recordCount > 0 &&
+      last[0] === bucketId &&
+      last[1] === tokenHigh &&
+      last[2] === tokenLow;
+    const offsetUnits = this.#position / 8 + this.#blockAt / 2;
+    const flags = this.#blockContinued ? INDEX_FLAG.continued : 0;
+    this.#index.push(bucketId, tokenHigh, tokenLow, offsetUnits | 0, 0, flags);
+  }
+
+  #finishBlock(): void {
+    const at = this.#blockAt;
+    const storedBytes = (this.#used - at - BLOCK_HEADER_WORDS) * 4;
+    const buffer = this.#buffer;
+    buffer[at + BLOCK.storedBytes] = storedBytes;
+    buffer[at + BLOCK.rawBytes] = storedBytes;
+    buffer[at + BLOCK.codecAndCount] = BLOCK_CODEC.none | (this.#blockRecords << 8);
+    const entry = this.#index.length - INDEX_ENTRY_WORDS;
+    const offsetUnits = this.#index[entry + INDEX_ENTRY.offsetUnits]!;
+    const place = { fileNumber: this.#options.fileNumber, offsetUnits };
+    buffer[at + BLOCK.checksum] = blockChecksum(this.#options.checksum, place, buffer, at);
+    this.#index[entry + INDEX_ENTRY.blockBytes] = storedBytes + BLOCK_HEADER_WORDS * 4;
+    this.#blockAt = this.#used;
+    this.#used += BLOCK_HEADER_WORDS;
+    this.#blockRecords = 0;
+    if (this.#blockAt >= WRITE_WORDS) this.#writeBlocks();
+  }
+
+  /** Writes the finished blocks; what stands behind them moves to the front. */
+  #writeBlocks(): void {
+    this.#write(bytesOf(this.#buffer, 0, this.#blockAt));
+    this.#buffer.copyWithin(0, this.#blockAt, this.#used);
+    this.#used -= this.#blockAt;
+    this.#blockAt = 0;
+  }
+
+  #ensureRoom(wordCount: number): void {
+    const wanted = this.#used + wordCount + BLOCK_HEADER_WORDS;
+    if (wanted <= this.#buffer.length) return;
+    const grown = new Int32Array(Math.max(wanted, this.#buffer.length * 2));
+    grown.set(this.#buffer.subarray(0, this.#used));
+    this.#buffer = grown;
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#failure !== undefined) return;
+    const written = writeWhole(this.#options.disk, this.#file, [bytes], this.#position);
+    if (!written.ok) this.#failure = written;
+    this.#position += bytes.length;
+  }
+
+  #writeTail(): TableMetadata {
+    const { checksum, fileNumber, level, storeIdLow, storeIdHigh } = this.#options;
+    this.#writeBlocks();
+    const indexBytesFrom = this.#position;
+    const index = Int32Array.from(this.#index);
+    this.#write(bytesOf(index));
+    const filterBytesFrom = this.#position;
+    this.#write(bytesOf(this.#filter));
+    const table: TableMetadata = {
+      fileNumber,
+      level,
+      byteCount: this.#position + FOOTER_BYTES,
+      recordCount: this.#recordCount,
+      tombstoneCount: this.#tombstoneCount,
+      firstBucketId: this.#first[0],
+      firstTokenHigh: this.#first[1],
+      firstTokenLow: this.#first[2],
+      lastBucketId: this.#last[0],
+      lastTokenHigh: this.#last[1],
+      lastTokenLow: this.#last[2],
+      firstSequence: this.#options.firstSequence,
+      lastSequence: this.#options.lastSequence,
+    };
+    const footer = {
+      table,
+      storeIdLow,
+      storeIdHigh,
+      blockCount: index.length / INDEX_ENTRY_WORDS,
+      indexBytesFrom,
+      indexChecksum: checksumWords(checksum, index, 0, index.length),
+      filterBytesFrom,
+      filterWords: this.#filter.length,
+      filterProbes: this.#probeCount,
+      filterChecksum: checksumWords(checksum, this.#filter, 0, this.#filter.length),
+    };
+    this.#write(bytesOf(encodeFooter(footer, checksum)));
+    return table;
+  }
+}
+
+function setKey(key: number[], bucketId: number, tokenHigh: number, tokenLow: number): void {
+  key[0] = bucketId;
+  key[1] = tokenHigh;
+  key[2] = tokenLow;
+}
