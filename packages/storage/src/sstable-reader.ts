@@ -48,18 +48,29 @@ export interface BlockRead {
   readonly byteCount: number;
 }
 
+/** Plain data: a table's footer, index and filter as they were read. */
+export interface TableParts {
+  readonly footer: TableFooter;
+  readonly index: Int32Array;
+  readonly filter: Int32Array;
+}
+
 export class TableReader {
   readonly table: TableMetadata;
   readonly name: string;
   readonly blockCount: number;
   /** False: the filter is damaged; lookups read a block for every key (TR1). */
   readonly filterSound: boolean;
+  /** What the reader is made of, for passing it to another thread. */
+  readonly parts: TableParts;
   readonly #index: Int32Array;
   readonly #filter: Int32Array;
   readonly #filterProbes: number;
   readonly #checksum: Checksum;
 
-  constructor(footer: TableFooter, index: Int32Array, filter: Int32Array, checksum: Checksum) {
+  constructor(parts: TableParts, checksum: Checksum) {
+    const { footer, index, filter } = parts;
+    this.parts = parts;
     this.table = footer.table;
     this.name = tableName(footer.table.fileNumber);
     this.blockCount = footer.blockCount;
@@ -259,7 +270,7 @@ function openTableFile(
   }
   const filter = readWords(disk, file, footer.filterBytesFrom, footer.filterWords * 4);
   if (!(filter instanceof Int32Array)) return { kind: 'failed', error: filter };
-  return { kind: 'open', reader: new TableReader(footer, index, filter, checksum) };
+  return { kind: 'open', reader: new TableReader({ footer, index, filter }, checksum) };
 }
 
 function readWords(

@@ -1,0 +1,72 @@
+/**
+ * The work of a shard that the pool does, as plain data both ways: flush a chunk, publish an edition
+ * of the manifest, remove files that no edition names.
+ *
+ * Invariants:
+ *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import type { Checksum } from './checksum.ts';
+import type { Disk, DiskError, DiskResult } from './disk.ts';
+import { flushChunk, type FlushInput } from './flush-job.ts';
+import type { Manifest } from './manifest.ts';
+import { publishManifest } from './manifest-files.ts';
+import { openTable, type TableParts } from './sstable-reader.ts';
+
+export type JobInput =
+  | { readonly kind: 'flush'; readonly input: FlushInput }
+  | {
+      readonly kind: 'manifest';
+      readonly manifest: Manifest;
+      readonly previousEdition: number;
+    }
+  | { readonly kind: 'remove'; readonly names: readonly string[] };
+
+export type JobOutput =
+  | {
+      readonly kind: 'flush';
+      readonly parts: TableParts;
+      /** The leaves as of the table's last sequence. */
+      readonly leaves: Int32Array | undefined;
+    }
+  | { readonly kind: 'manifest' }
+  | { readonly kind: 'remove' };
+
+/** Runs one job on the shard's disk. */
+export function runJob(disk: Disk, checksum: Checksum, job: JobInput): DiskResult<JobOutput> {
+  switch (job.kind) {
+    case 'flush':
+      return flush(disk, checksum, job.input);
+    case 'manifest': {
+      const published = publishManifest(disk, job.manifest, job.previousEdition, checksum);
+      return published.ok ? { ok: true, value: { kind: 'manifest' } } : published;
+    }
+    case 'remove':
+      return remove(disk, job.names);
+    default:
+      return unreachable(job);
+  }
+}
+
+function flush(disk: Disk, checksum: Checksum, input: FlushInput): DiskResult<JobOutput> {
+  const flushed = flushChunk(disk, checksum, input);
+  if (!flushed.ok) return flushed;
+  // [JB1]
+  const opening = openTable(disk, flushed.value.table, checksum);
+  if (opening.kind === 'failed') return opening.error;
+  if (opening.kind !== 'open') return unreadable(opening.reason);
+  const { parts } = opening.reader;
+  return { ok: true, value: { kind: 'flush', parts, leaves: flushed.value.leaves } };
+}
+
+function unreadable(reason: string): DiskError {
+  return { ok: false, code: 'EIO', detail: `a table just written cannot be read: ${reason}` };
+}
+
+function remove(disk: Disk, names: readonly string[]): DiskResult<JobOutput> {
+  for (const name of names) {
+    const removed = disk.remove(name);
+    if (!removed.ok && removed.code !== 'ENOENT') return removed;
+  }
+  return { ok: true, value: { kind: 'remove' } };
+}
