@@ -54,6 +54,8 @@ export interface LogThreadSetup {
 }
 
 export type LogMail =
+  /** The replica has opened its store: its log begins here. The first mail of all. */
+  | { readonly kind: 'open'; readonly start: unknown }
   | { readonly kind: 'lane'; readonly target: number; readonly ring: RingHandle }
   | { readonly kind: 'fail'; readonly mode: FailureMode }
   /** Write what waits, sync, and end. */
@@ -83,7 +85,12 @@ export type ToThread =
   | { readonly kind: 'fail'; readonly mode: FailureMode };
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly ports: Readonly<Record<ActorName, number>> }
+  | {
+      readonly kind: 'ready';
+      readonly ports: Readonly<Record<ActorName, number>>;
+      /** Of a replica: where its log begins. */
+      readonly logStart: unknown;
+    }
   | {
       readonly kind: 'tell';
       readonly from: ActorName;

@@ -11,7 +11,7 @@ import { close, open, read } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '@clockwise/kernel/assert';
 import type { DiskFailure, WorldEvent } from '@clockwise/kernel/effects';
-import { diskFailure } from './disk-failure.ts';
+import { diskFailure } from './node-disk.ts';
 
 export interface FileRead {
   readonly read: number;

@@ -63,6 +63,8 @@ export interface LogSink {
   sync(): DiskFailure | undefined;
   /** Segments whose records are all at or below this sequence may be recycled. */
   floor(sequence: number): DiskFailure | undefined;
+  /** The orderly end: syncs, and says so in the log. */
+  close(): DiskFailure | undefined;
 }
 
 export interface GroupCommitOptions {
@@ -109,9 +111,11 @@ export class GroupCommit {
     return 0;
   }
 
-  /** The end: what no sync covers is synced, so that an orderly stop loses nothing. */
+  /** The orderly end. After a failure the log is left as it is. */
   finish(): void {
-    if (this.state !== 'failed' && this.#unsyncedSince >= 0) this.#finish(this.#sync());
+    if (this.state === 'failed') return;
+    const failure = this.#options.sink.close();
+    if (failure !== undefined) this.#fail(failure);
   }
 
   /** Descriptors are copied out; their room is given back only after the group is done. */

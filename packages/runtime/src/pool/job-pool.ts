@@ -1,6 +1,7 @@
 /**
  * JobPool: the process's piscina pool for work that takes long: flush, merge, checksum. Jobs are
- * files of the composition root (server/pool/*) with one function as default export.
+ * files of the composition root (server/pool/*) with one function as default export, which returns
+ * a DiskResult.
  *
  * Boundary: 26 us a round trip, so work comes in batches, never per operation.
  *
@@ -8,6 +9,7 @@
  *   JP1 `settle(owner)` resolves when every job that the owner had asked for has ended
  *   JP2 at most `jobsQueuedMax` jobs wait; one more is refused
  */
+import type { DiskResult } from '@clockwise/storage/disk';
 import { Piscina } from 'piscina';
 
 export interface JobPoolOptions {
@@ -20,7 +22,7 @@ export interface JobPoolOptions {
 
 export class JobPool {
   readonly #piscina: Piscina;
-  readonly #running = new Map<string, Set<Promise<unknown>>>();
+  readonly #running = new Map<string, Set<Promise<DiskResult<unknown>>>>();
 
   constructor(options: JobPoolOptions) {
     this.#piscina = new Piscina({
@@ -34,14 +36,14 @@ export class JobPool {
     });
   }
 
-  /** `task` is plain data and shared memory. Rejects with what the job threw. */
-  async run(owner: string, task: unknown): Promise<unknown> {
+  /** `task` is plain data and shared memory. Rejects where the job threw: errors lose their code. */
+  async run(owner: string, task: unknown): Promise<DiskResult<unknown>> {
     let jobs = this.#running.get(owner);
     if (jobs === undefined) {
       jobs = new Set();
       this.#running.set(owner, jobs);
     }
-    const job = Promise.resolve(this.#piscina.run(task));
+    const job: Promise<DiskResult<unknown>> = this.#piscina.run(task);
     jobs.add(job);
     try {
       return await job;

@@ -32,6 +32,8 @@ export interface Hosting {
   readonly core: HostedCore;
   /** Folder of the files that read effects name; without one there are none. */
   readonly directory?: string;
+  /** Of a replica that has opened its store: where its log begins, for its log writer. */
+  readonly logStart?: unknown;
 }
 
 /** What an actor asks of the thread that hosts it. */

@@ -77,6 +77,10 @@ export class ActorLife {
     };
   }
 
+  opened(_logStart: unknown): void {
+    // Only a shard has a log to open.
+  }
+
   fail(_threadName: string, mode: FailureMode): boolean {
     this.threads[0].post({ kind: 'fail', mode });
     return true;

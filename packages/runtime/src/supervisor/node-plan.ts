@@ -1,5 +1,6 @@
 /** What the composition root tells the supervisor: which threads there are, and who runs jobs. */
 import type { ActorName } from '@clockwise/kernel/effects';
+import type { DiskResult } from '@clockwise/storage/disk';
 import type { ActorPlace } from '../thread-messages.ts';
 
 /** A thread that hosts actors, and is no shard. */
@@ -22,8 +23,15 @@ export interface ShardPlan {
 }
 
 export interface JobRunner {
-  /** Runs one job for an actor; `chunks` is the memory of the shard that asks. Rejects with a code. */
-  run(actor: ActorName, input: unknown, chunks: readonly SharedArrayBuffer[]): Promise<unknown>;
+  /**
+   * Runs one job for an actor; `chunks` is the memory of the shard that asks. A disk's error is a
+   * value; a job that throws is broken, and counts as failed with OTHER.
+   */
+  run(
+    actor: ActorName,
+    input: unknown,
+    chunks: readonly SharedArrayBuffer[],
+  ): Promise<DiskResult<unknown>>;
   /** Resolves when every job that the actor has asked for has ended. */
   settle(actor: ActorName): Promise<void>;
 }

@@ -81,6 +81,10 @@ export class ShardLife {
     };
   }
 
+  opened(logStart: unknown): void {
+    this.#post({ kind: 'open', start: logStart });
+  }
+
   fail(threadName: string, mode: FailureMode): boolean {
     if (threadName === this.#logWriter.name) this.#post({ kind: 'fail', mode });
     else this.#replica.fail(threadName, mode);
@@ -127,7 +131,9 @@ export class ShardLife {
 
   #post(mail: LogMail): void {
     this.#mail.postMessage(mail);
-    Atomics.add(new Int32Array(this.#mailCount), 0, 1);
+    const mailCount = new Int32Array(this.#mailCount);
+    Atomics.add(mailCount, 0, 1);
+    Atomics.notify(mailCount, 0);
     new Doorbell(this.#logDoorbell).ring();
   }
 }

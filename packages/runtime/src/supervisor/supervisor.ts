@@ -14,7 +14,6 @@ import { assert, unreachable } from '@clockwise/kernel/assert';
 import type { ActorName } from '@clockwise/kernel/effects';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
-import { diskFailure } from '../disk/disk-failure.ts';
 import type { RuntimeLimits } from '../runtime-limits.ts';
 import type { ShellFigures } from '../shell/actor-shell.ts';
 import type { ActorPlace, FailureMode, FromThread } from '../thread-messages.ts';
@@ -42,6 +41,8 @@ export interface SupervisorOptions {
   readonly jobs: JobRunner;
   /** A message for `main`. */
   readonly told: (from: ActorName, message: unknown) => void;
+  /** A job threw: a bug, to be reported. */
+  readonly jobThrew: (actor: ActorName, error: unknown) => void;
   readonly changed: (name: string, state: UnitState, life: number) => void;
 }
 
@@ -49,6 +50,8 @@ export interface SupervisorOptions {
 interface Life {
   readonly threads: readonly ThreadHandle[];
   readonly chunks: readonly SharedArrayBuffer[];
+  /** Its thread is ready; a replica's has opened its store. */
+  opened(logStart: unknown): void;
   fail(threadName: string, mode: FailureMode): boolean;
   drain(timeoutMs: number): Promise<void>;
 }
@@ -238,6 +241,7 @@ export class Supervisor {
     switch (message.kind) {
       case 'ready':
         for (const [actor, port] of Object.entries(message.ports)) this.#ports.set(actor, port);
+        member.current?.opened(message.logStart);
         member.unit.ready(life);
         return;
       case 'tell':
@@ -268,15 +272,14 @@ export class Supervisor {
   ): Promise<void> {
     const current = member.current;
     assert(current !== undefined, 'a job is asked for by a thread');
-    try {
-      const output = await this.#options.jobs.run(actor, input, current.chunks);
-      if (member.unit.life !== life) return;
-      current.threads[0]?.post({ kind: 'job-done', actor, job, output });
-    } catch (error) {
-      if (member.unit.life !== life) return;
-      const failure = diskFailure(error);
-      current.threads[0]?.post({ kind: 'job-failed', actor, job, failure });
-    }
+    const result = await this.#options.jobs.run(actor, input, current.chunks).catch((error) => {
+      this.#options.jobThrew(actor, error);
+      return { ok: false, code: 'OTHER' } as const;
+    });
+    if (member.unit.life !== life) return;
+    const [thread] = current.threads;
+    if (result.ok) thread?.post({ kind: 'job-done', actor, job, output: result.value });
+    else thread?.post({ kind: 'job-failed', actor, job, failure: result.code });
   }
 
   #beat(): void {

@@ -80,7 +80,8 @@ export async function runActors<Data>(
     },
   });
   loop.start();
-  send({ kind: 'ready', ports });
+  const logStart = hostings.find((hosting) => hosting.logStart !== undefined)?.logStart ?? null;
+  send({ kind: 'ready', ports, logStart });
 }
 
 interface Hosted {

@@ -1,0 +1,11 @@
+/** A job of the pool: squares a number; a negative one is a disk error. */
+import type { DiskResult } from '@clockwise/storage/disk';
+
+export interface ToyTask {
+  readonly input: { readonly number: number };
+}
+
+export default function square({ input }: ToyTask): DiskResult<number> {
+  if (input.number < 0) return { ok: false, code: 'ENOSPC', detail: 'no room' };
+  return { ok: true, value: input.number * input.number };
+}

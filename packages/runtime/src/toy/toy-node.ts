@@ -1,0 +1,91 @@
+/** A node of toys: one coordinator, one shard, one thread of two actors; for tests and the bench. */
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import type { Limits } from '@clockwise/kernel/limits';
+import { Prng } from '@clockwise/kernel/prng';
+import { JobPool } from '../pool/job-pool.ts';
+import { randomSeed } from '../random-seed.ts';
+import { DEFAULT_RUNTIME_LIMITS } from '../runtime-limits.ts';
+import type { RuntimeLimits } from '../runtime-limits.ts';
+import { Supervisor } from '../supervisor/supervisor.ts';
+import type { UnitState } from '../supervisor/unit.ts';
+
+export interface ToyNode {
+  readonly supervisor: Supervisor;
+  readonly states: { readonly name: string; readonly state: UnitState; readonly life: number }[];
+  readonly told: unknown[];
+  stop(): Promise<void>;
+}
+
+export const TOY_LIMITS: Limits = {
+  ...DEFAULT_LIMITS,
+  memtableChunkBytes: 4 * 1024 * 1024,
+  memtableChunksMax: 1,
+};
+
+const file = (name: string): URL => new URL(`./${name}.js`, import.meta.url);
+
+export async function startToyNode(
+  logPath: string,
+  runtimeLimits: RuntimeLimits = DEFAULT_RUNTIME_LIMITS,
+): Promise<ToyNode> {
+  const states: ToyNode['states'] = [];
+  const told: unknown[] = [];
+  const pool = new JobPool({
+    module: file('toy-job'),
+    threadsMax: 1,
+    jobsQueuedMax: 16,
+    idleTimeoutMs: 1000,
+  });
+  const listen = { host: '127.0.0.1', port: 0, originsAllowed: ['https://allowed.example'] };
+  const supervisor = new Supervisor({
+    limits: TOY_LIMITS,
+    runtimeLimits,
+    prng: new Prng(randomSeed()),
+    seed: randomSeed,
+    now: () => performance.now(),
+    coordinators: [
+      {
+        name: 'coordinator-0',
+        module: file('toy-coordinator-worker'),
+        actors: [{ name: 'coordinator-0', listen }],
+        data: null,
+      },
+    ],
+    shards: [
+      {
+        module: file('toy-replica-worker'),
+        logModule: file('toy-log-worker'),
+        data: null,
+        logData: { path: logPath },
+      },
+    ],
+    others: [
+      {
+        name: 'control',
+        module: file('toy-pair-worker'),
+        actors: [
+          { name: 'ring-manager', listen },
+          { name: 'compactor', listen: null },
+        ],
+        data: null,
+      },
+    ],
+    jobs: {
+      run: (actor, input) => pool.run(actor, { input }),
+      settle: (actor) => pool.settle(actor),
+    },
+    jobThrew: (_actor, error) => told.push(String(error)),
+    told: (_from, message) => told.push(message),
+    changed: (name, state, life) => states.push({ name, state, life }),
+  });
+  await supervisor.start();
+  return {
+    supervisor,
+    states,
+    told,
+    async stop(): Promise<void> {
+      await supervisor.stop();
+      await pool.close();
+    },
+  };
+}
