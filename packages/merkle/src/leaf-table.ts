@@ -24,12 +24,12 @@ export function leafTableWords(partitionBits: number): number {
 export class LeafTable {
   /** low, high of each leaf, partition by partition. */
   readonly words: Int32Array;
-  readonly #partitionBits: number;
+  readonly partitionBits: number;
 
   constructor(partitionBits: number, words: Int32Array) {
     assert(partitionBits + LEAF_BITS <= 32, 'leaves are cut from the high half of the token');
     assert(words.length === leafTableWords(partitionBits), 'the table has all leaves');
-    this.#partitionBits = partitionBits;
+    this.partitionBits = partitionBits;
     this.words = words;
   }
 
@@ -42,7 +42,7 @@ export class LeafTable {
     installedHigh: number,
   ): void {
     const { words } = this;
-    const leaf = (tokenHigh >>> (32 - LEAF_BITS - this.#partitionBits)) * LEAF_WORDS;
+    const leaf = (tokenHigh >>> (32 - LEAF_BITS - this.partitionBits)) * LEAF_WORDS;
     const low = words[leaf]! >>> 0;
     // The difference in 33 bits each way: carries and borrows show in the high part.
     const sum = low + (installedLow >>> 0) - (replacedLow >>> 0);

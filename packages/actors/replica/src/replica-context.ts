@@ -4,13 +4,16 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Batch, Instant, Out } from '@clockwise/kernel/core';
-import type { Effect, ReplicaPublished, WorldEvent } from '@clockwise/kernel/effects';
+import type { DiskFailure, Effect, ReplicaPublished, WorldEvent } from '@clockwise/kernel/effects';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { LeafTable } from '@clockwise/merkle/leaf-table';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { Checksum } from '@clockwise/storage/checksum';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
+import type { Manifest } from '@clockwise/storage/manifest';
 import type { Memtable } from '@clockwise/storage/memtable';
+import type { TableReader } from '@clockwise/storage/sstable-reader';
 import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-clock';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { RecordWriter } from '@clockwise/versioning/write';
@@ -43,6 +46,27 @@ export interface Incarnation {
   readonly high: number;
 }
 
+export interface ReplicaOptions {
+  readonly shard: number;
+  readonly limits: Limits;
+  /** Drawn anew each time the shard's store is opened. */
+  readonly incarnation: Incarnation;
+  readonly coordinatorCount: number;
+  readonly partitionBits: number;
+  readonly checksum: Checksum;
+  /** The store as it was opened: what the log held is in memory, the rest in tables. */
+  readonly memtable: Memtable;
+  /** As of the last record in memory. */
+  readonly leaves: LeafTable;
+  /** As of the manifest's floor. */
+  readonly floorLeaves: Int32Array;
+  /** Oldest first, as the manifest lists them. */
+  readonly tables: readonly TableReader[];
+  readonly manifest: Manifest;
+  /** The highest edition of the manifest that may lie on the disk. */
+  readonly highestEdition: number;
+}
+
 export interface ReplicaCounters {
   reads: number;
   writes: number;
@@ -51,6 +75,7 @@ export interface ReplicaCounters {
   overloaded: number;
   diskReads: number;
   flushes: number;
+  flushesFailed: number;
   lwwDiscardedConcurrent: number;
 }
 
@@ -74,6 +99,7 @@ export class ReplicaContext {
     overloaded: 0,
     diskReads: 0,
     flushes: 0,
+    flushesFailed: 0,
     lwwDiscardedConcurrent: 0,
   };
   now: Instant = 0;
@@ -83,15 +109,10 @@ export class ReplicaContext {
   needsSync = false;
   /** Set for ever by a disk that failed: nothing is written any more, and nothing served. */
   fenced = false;
+  lastDiskFailure: DiskFailure | undefined = undefined;
   #out: ReplicaOut | undefined;
 
-  constructor(options: {
-    shard: number;
-    limits: Limits;
-    memtable: Memtable;
-    leaves: LeafTable;
-    incarnation: Incarnation;
-  }) {
+  constructor(options: ReplicaOptions) {
     this.shard = options.shard;
     this.limits = options.limits;
     this.memtable = options.memtable;

@@ -1,0 +1,254 @@
+/**
+ * From frozen chunks to tables: what is asked of the pool, in which order, and what becomes of it;
+ * and the chunks themselves, given up when memory is wanted and nobody reads them any more.
+ *
+ *     frozen --flush-chunk--> flush job --> manifest job --> table counts, chunk is resident
+ *                                                            log floor rises
+ *     resident --retire--> every reader past what named it --recycle--> free
+ *
+ * Invariants:
+ *   FC1 a table counts, and the log's floor passes its records, only when an edition of the manifest
+ *       that names it is durable
+ *   FC2 one flush at a time; a number for a file or an edition is used once
+ *   FC3 a retired chunk is recycled only when every consumer has let go of all that was written to it
+ *       before the chunk was retired
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import { LANE, type Lane } from '@clockwise/kernel/core';
+import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import type { FlushInput } from '@clockwise/storage/flush-job';
+import { leavesName } from '@clockwise/storage/file-names';
+import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
+import type { Manifest } from '@clockwise/storage/manifest';
+import type { ChunkDescription } from '@clockwise/storage/memtable';
+import { TableReader, type TableParts } from '@clockwise/storage/sstable-reader';
+import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
+import { TableSet } from './table-set.ts';
+
+/** Free chunks below which resident ones are given up: one to rotate to, one for clean copies. */
+const FREE_CHUNKS_WANTED = 2;
+
+type FlushState =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'writing'; readonly job: number; readonly chunk: ChunkDescription }
+  | {
+      readonly kind: 'publishing';
+      readonly job: number;
+      readonly chunk: ChunkDescription;
+      readonly parts: TableParts;
+      readonly leaves: Int32Array | undefined;
+      readonly manifest: Manifest;
+    };
+
+/**
+ * A chunk that no lookup finds any more, and what its readers must have passed. The step that retires
+ * it may still have frames under construction that name it, so positions are taken in the next one.
+ */
+interface RetiredChunk {
+  readonly chunk: number;
+  positions: { readonly now: readonly number[]; readonly durable: readonly number[] } | undefined;
+}
+
+export class FlushControl {
+  readonly tables: TableSet;
+  readonly #context: ReplicaContext;
+  readonly #options: ReplicaOptions;
+  #manifest: Manifest;
+  /** Where the next edition starts counting: above any that may lie on disk. */
+  #highestEdition: number;
+  #nextFileNumber: number;
+  #floorLeaves: Int32Array;
+  #state: FlushState = { kind: 'idle' };
+  #jobCount = 0;
+  #reported: Set<number> = new Set();
+  #retired: RetiredChunk[] = [];
+  /** The file number of leaves that only the kept previous edition names; 0: none. */
+  #unneededLeaves = 0;
+
+  constructor(context: ReplicaContext, options: ReplicaOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.tables = new TableSet(options.tables);
+    this.#manifest = options.manifest;
+    this.#highestEdition = options.highestEdition;
+    this.#nextFileNumber = options.manifest.nextFileNumber;
+    this.#floorLeaves = options.floorLeaves;
+  }
+
+  figures(): Record<string, number> {
+    const { pool } = this.#context.memtable;
+    return {
+      tables: this.tables.readers.length,
+      chunksFrozen: pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing),
+      chunksResident: pool.countState(CHUNK_STATE.resident),
+      lastSequence: this.#context.memtable.nextSequence - 1,
+    };
+  }
+
+  /** Tells the compactor of chunks that became frozen, and gives up what memory needs. */
+  afterStep(published: ReplicaPublished): void {
+    const { pool } = this.#context.memtable;
+    if (this.#context.fenced) return;
+    for (let chunk = 0; chunk < pool.states.length; chunk += 1) {
+      if (pool.states[chunk] === CHUNK_STATE.frozen && !this.#reported.has(chunk)) {
+        this.#report(chunk);
+      }
+    }
+    if (this.#retired.length > 0) this.#recycle(published);
+    while (pool.freeCount() + this.#retired.length < FREE_CHUNKS_WANTED && this.#retireOldest());
+  }
+
+  /** The compactor, after its own restart, asks what waits. */
+  reportFrozen(): void {
+    this.#reported.clear();
+  }
+
+  #report(chunk: number): void {
+    const { shard, memtable, out } = this.#context;
+    this.#reported.add(chunk);
+    const frozenCount = memtable.pool.countState(CHUNK_STATE.frozen);
+    const message: ActorMessage = { kind: 'chunk-frozen', shard, chunk, frozenCount };
+    out.effect({ kind: 'tell', to: 'compactor', message });
+  }
+
+  /** The compactor's word: flush the oldest frozen chunk now. */
+  flush(chunk: number): void {
+    if (this.#state.kind !== 'idle' || this.#context.fenced) return;
+    const description = this.#context.memtable.beginFlush();
+    if (description === undefined) {
+      this.#tellFlushed(chunk, true);
+      return;
+    }
+    const input = this.#flushInput(description);
+    this.#state = { kind: 'writing', job: this.#ask({ kind: 'flush', input }), chunk: description };
+  }
+
+  #flushInput(chunk: ChunkDescription): FlushInput {
+    const { limits } = this.#context;
+    const fileNumber = this.#nextFileNumber;
+    this.#nextFileNumber += 2;
+    return {
+      words: new Int32Array(chunk.buffer),
+      usedWords: chunk.usedWords,
+      recordCount: chunk.recordCount,
+      firstSequence: chunk.firstSequence,
+      lastSequence: chunk.lastSequence,
+      fileNumber,
+      storeIdLow: this.#manifest.storeIdLow,
+      storeIdHigh: this.#manifest.storeIdHigh,
+      blockBytes: limits.tableBlockBytes,
+      bloomBitsPerKey: limits.bloomBitsPerKey,
+      leaves: { fileNumber: fileNumber + 1, words: this.#floorLeaves },
+    };
+  }
+
+  #ask(input: JobInput): number {
+    this.#jobCount += 1;
+    this.#context.out.effect({ kind: 'job', job: this.#jobCount, input });
+    return this.#jobCount;
+  }
+
+  jobDone(job: number, output: JobOutput): void {
+    switch (output.kind) {
+      case 'flush':
+        this.#written(job, output.parts, output.leaves);
+        return;
+      case 'manifest':
+        this.#published(job);
+        return;
+      case 'remove':
+        return;
+      default:
+        unreachable(output);
+    }
+  }
+
+  jobFailed(job: number, failure: DiskFailure): void {
+    const state = this.#state;
+    if (state.kind === 'idle' || state.job !== job) return;
+    this.#state = { kind: 'idle' };
+    // [FC2] Neither the file numbers nor the edition is used again; what lies there is removed at
+    // the next opening.
+    this.#context.memtable.flushFailed(state.chunk.chunk);
+    this.#context.counters.flushesFailed += 1;
+    this.#context.lastDiskFailure = failure;
+    this.#tellFlushed(state.chunk.chunk, false);
+  }
+
+  #written(job: number, parts: TableParts, leaves: Int32Array | undefined): void {
+    const state = this.#state;
+    if (state.kind !== 'writing' || state.job !== job) return;
+    const manifest: Manifest = {
+      ...this.#manifest,
+      edition: this.#highestEdition + 1,
+      nextFileNumber: this.#nextFileNumber,
+      floorSequence: state.chunk.lastSequence,
+      leavesFileNumber: leaves === undefined ? 0 : parts.footer.table.fileNumber + 1,
+      sealed: this.#manifest.sealed.filter(
+        (segment) => segment.lastSequence > state.chunk.lastSequence,
+      ),
+      tables: [...this.#manifest.tables, parts.footer.table],
+    };
+    this.#highestEdition = manifest.edition;
+    const previousEdition = this.#manifest.edition;
+    const publish = this.#ask({ kind: 'manifest', manifest, previousEdition });
+    const { chunk } = state;
+    this.#state = { kind: 'publishing', job: publish, chunk, parts, leaves, manifest };
+  }
+
+  /** [FC1] From here on the table counts. */
+  #published(job: number): void {
+    const state = this.#state;
+    if (state.kind !== 'publishing' || state.job !== job) return;
+    const { memtable, counters, out } = this.#context;
+    this.#state = { kind: 'idle' };
+    const oldLeaves = this.#manifest.leavesFileNumber;
+    this.#manifest = state.manifest;
+    if (state.leaves !== undefined) this.#floorLeaves = state.leaves;
+    this.tables.add(new TableReader(state.parts, this.#options.checksum));
+    memtable.flushed(state.chunk.chunk);
+    this.#reported.delete(state.chunk.chunk);
+    counters.flushes += 1;
+    out.effect({ kind: 'log-floor', sequence: state.manifest.floorSequence });
+    if (this.#unneededLeaves > 0) {
+      this.#ask({ kind: 'remove', names: [leavesName(this.#unneededLeaves)] });
+    }
+    // The edition before this one, which is kept, names them.
+    this.#unneededLeaves = oldLeaves;
+    this.#tellFlushed(state.chunk.chunk, true);
+  }
+
+  #tellFlushed(chunk: number, ok: boolean): void {
+    const { shard, out } = this.#context;
+    const message: ActorMessage = { kind: 'chunk-flushed', shard, chunk, ok };
+    out.effect({ kind: 'tell', to: 'compactor', message });
+  }
+
+  #retireOldest(): boolean {
+    const { memtable } = this.#context;
+    const chunk = memtable.oldestResident();
+    if (chunk < 0) return false;
+    memtable.retire(chunk);
+    this.#retired.push({ chunk, positions: undefined });
+    return true;
+  }
+
+  /** [FC3] */
+  #recycle(published: ReplicaPublished): void {
+    const targets = Array.from({ length: this.#options.coordinatorCount }, (_, target) => target);
+    const passed = (lane: Lane, positions: readonly number[]): boolean =>
+      positions.every((position, target) => published.consumed(target, lane) >= position);
+    this.#retired = this.#retired.filter((retired) => {
+      retired.positions ??= {
+        now: targets.map((target) => published.written(target, LANE.now)),
+        durable: targets.map((target) => published.written(target, LANE.durable)),
+      };
+      const { now, durable } = retired.positions;
+      const isFree = passed(LANE.now, now) && passed(LANE.durable, durable);
+      if (isFree) this.#context.memtable.recycle(retired.chunk);
+      return !isFree;
+    });
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Reads of single keys from tables: from the newest table that may hold the key to the oldest, one
+ * block at a time. What is found goes into memory as a clean copy, so that every answer names a
+ * record in memory.
+ *
+ * Invariants:
+ *   TD1 a block is believed only after its checksum; a damaged one fails the read
+ *   TD2 a search during which a chunk was given up, or a table came, begins anew
+ */
+import type { DiskFailure } from '@clockwise/kernel/effects';
+import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
+import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
+import type { ParkedKey } from './parked-operations.ts';
+import type { ReplicaContext } from './replica-context.ts';
+import type { TableSet } from './table-set.ts';
+
+export type ReadFailure = DiskFailure | 'damaged' | 'no-room';
+
+export type ReadEnded =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'found'; readonly parked: ParkedKey }
+  | { readonly kind: 'next'; readonly parked: ParkedKey }
+  | { readonly kind: 'failed'; readonly parked: ParkedKey };
+
+/** Where the search for a key stands. */
+interface Search {
+  readonly parked: ParkedKey;
+  /** The set and the memory that it began with. */
+  readonly version: number;
+  readonly retiredCount: number;
+  readonly readers: readonly TableReader[];
+  table: number;
+  /** The block to read next in that table; -1: locate it. */
+  block: number;
+}
+
+export class TableReads {
+  readonly #context: ReplicaContext;
+  readonly #tables: TableSet;
+  readonly #searches: Map<ParkedKey, Search> = new Map();
+  readonly #reads: Map<number, Search> = new Map();
+  #readCount = 0;
+
+  constructor(context: ReplicaContext, tables: TableSet) {
+    this.#context = context;
+    this.#tables = tables;
+  }
+
+  mayContain(bucketId: number, tokenHigh: number, tokenLow: number): boolean {
+    const { readers } = this.#tables;
+    for (let index = 0; index < readers.length; index += 1) {
+      if (readers[index]!.mayContain(bucketId, tokenHigh, tokenLow)) return true;
+    }
+    return false;
+  }
+
+  /** Issues the next read for a key; or it is in no table. */
+  next(parked: ParkedKey): 'reading' | 'absent' {
+    const search = this.#searches.get(parked) ?? this.#begin(parked);
+    const { bucketId, tokenHigh, tokenLow } = parked;
+    while (search.table < search.readers.length) {
+      const reader = search.readers[search.table]!;
+      if (search.block < 0 && reader.mayContain(bucketId, tokenHigh, tokenLow)) {
+        search.block = reader.locate(bucketId, tokenHigh, tokenLow);
+      }
+      if (search.block >= 0) {
+        this.#issue(search, reader.blockRead(search.block));
+        return 'reading';
+      }
+      search.table += 1;
+    }
+    this.#searches.delete(parked);
+    if (!this.#isOld(search)) return 'absent';
+    return this.next(parked);
+  }
+
+  /** A number for a read that somebody else issues. */
+  readNumber(): number {
+    this.#readCount += 1;
+    return this.#readCount;
+  }
+
+  #begin(parked: ParkedKey): Search {
+    const search: Search = {
+      parked,
+      version: this.#tables.version,
+      retiredCount: this.#context.memtable.retiredCount,
+      readers: this.#tables.readers,
+      table: 0,
+      block: -1,
+    };
+    this.#searches.set(parked, search);
+    return search;
+  }
+
+  #issue(search: Search, { file, offset, byteCount }: BlockRead): void {
+    const read = this.readNumber();
+    this.#reads.set(read, search);
+    this.#context.counters.diskReads += 1;
+    this.#context.out.effect({ kind: 'read', read, file, offset, byteCount });
+  }
+
+  /** A read came back; `words` is undefined where it failed. */
+  take(read: number, words: Int32Array | undefined): ReadEnded {
+    const search = this.#reads.get(read);
+    if (search === undefined) return { kind: 'unknown' };
+    this.#reads.delete(read);
+    const { parked } = search;
+    // A fence ended the wait meanwhile.
+    if (this.#context.fenced) return this.#end(search, 'failed');
+    const reader = search.readers[search.table]!;
+    if (words === undefined || !reader.verifyBlock(words, 0, search.block)) {
+      return this.#end(search, 'failed');
+    }
+    if (this.#isOld(search)) {
+      this.#searches.delete(parked);
+      return { kind: 'next', parked };
+    }
+    const { bucketId, tokenHigh, tokenLow, key, keyByteCount, hash } = parked;
+    const found = reader.searchBlock(
+      words,
+      0,
+      search.block,
+      bucketId,
+      tokenHigh,
+      tokenLow,
+      key,
+      0,
+      keyByteCount,
+    );
+    if (found === NEXT_BLOCK) {
+      search.block += 1;
+      return { kind: 'next', parked };
+    }
+    if (found === NOT_IN_TABLE) {
+      search.table += 1;
+      search.block = -1;
+      return { kind: 'next', parked };
+    }
+    const copied = this.#context.memtable.insertCached(words, found, hash) >= 0;
+    return this.#end(search, copied ? 'found' : 'failed');
+  }
+
+  #end(search: Search, kind: 'found' | 'failed'): ReadEnded {
+    this.#searches.delete(search.parked);
+    return { kind, parked: search.parked };
+  }
+
+  /** [TD2] */
+  #isOld(search: Search): boolean {
+    return (
+      search.version !== this.#tables.version ||
+      search.retiredCount !== this.#context.memtable.retiredCount
+    );
+  }
+}
