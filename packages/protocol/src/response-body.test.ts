@@ -12,14 +12,13 @@ import {
   bodySiblingsOffset,
   isTombstone,
   nextSibling,
-  valueByteOffset,
+  valueOffset,
   valueCodec,
 } from './response-body.ts';
 
 test('[RB1] entries, then siblings, end where the operation ends', () => {
   const valueWords = 4;
-  const wordCount =
-    RESPONSE_HEADER_WORDS + 2 * ENTRY_WORDS + 2 * SIBLING_HEADER_WORDS + valueWords;
+  const wordCount = RESPONSE_HEADER_WORDS + 2 * ENTRY_WORDS + 2 * SIBLING_HEADER_WORDS + valueWords;
   const operation = 6;
   const words = new Int32Array(operation + wordCount);
   words[operation + RESPONSE.wordCount] = wordCount;
@@ -34,7 +33,7 @@ test('[RB1] entries, then siblings, end where the operation ends', () => {
   assert.is(bodyItemCount(words, operation), 2);
   assert.is(bodyOffset(operation), operation + RESPONSE_HEADER_WORDS);
   assert.is(bodySiblingsOffset(words, operation), first);
-  assert.is(valueByteOffset(first), (first + SIBLING_HEADER_WORDS) * 4);
+  assert.is(valueOffset(first), first + SIBLING_HEADER_WORDS);
   assert.is(valueCodec(words, first), 1);
   assert.not(isTombstone(words, first));
   assert.is(nextSibling(words, first), second);

@@ -59,9 +59,9 @@ export function nextSibling(words: Int32Array, sibling: number): number {
   return sibling + siblingWordCount(words, sibling);
 }
 
-/** Where the value's bytes begin, in bytes from the beginning of `words`. */
-export function valueByteOffset(sibling: number): number {
-  return (sibling + SIBLING_HEADER_WORDS) * 4;
+/** Where the value's bytes begin, in words. */
+export function valueOffset(sibling: number): number {
+  return sibling + SIBLING_HEADER_WORDS;
 }
 
 export function isTombstone(words: Int32Array, sibling: number): boolean {
@@ -80,8 +80,8 @@ export function recordKeyBytes(words: Int32Array, record: number): number {
   return keyBytes(words, record);
 }
 
-export function recordKeyByteOffset(record: number): number {
-  return keyOffset(record) * 4;
+export function recordKeyOffset(record: number): number {
+  return keyOffset(record);
 }
 
 export function recordEntryCount(words: Int32Array, record: number): number {

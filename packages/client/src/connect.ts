@@ -1,0 +1,94 @@
+/**
+ * The composition of a client: settings, table, dispatcher, connections, over whichever transport
+ * the platform has. `connect` for users; `connectIn` takes a world, so that tests bring their own.
+ */
+import { Prng } from '@clockwise/kernel/prng';
+import { AddressBook } from './address-book.ts';
+import { ConnectionCore } from './connection-core.ts';
+import { Connection } from './connection.ts';
+import { Database } from './database.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { ClockwiseError } from './errors.ts';
+import { Membership } from './membership.ts';
+import { settingsOf, type ConnectOptions, type Settings } from './options.ts';
+import { platformWorld } from './platform.ts';
+import { RequestTable } from './request-table.ts';
+import { TextCoder } from './text-coder.ts';
+import type { World } from './transport.ts';
+
+/** Of retries and of dialling alike. */
+const BACKOFF_MS_MIN = 10;
+const BACKOFF_MS_MAX = 500;
+const HANDSHAKE_TIMEOUT_MS = 2000;
+/** Less than the 30 s for which objects remember operation ids. */
+const REPEAT_WINDOW_MS = 20_000;
+const BUFFERED_BYTES_MAX = 1024 * 1024;
+
+/** Connects to a cluster; resolves once one of its coordinators has welcomed the client. */
+export async function connect(options: ConnectOptions): Promise<Database> {
+  const settings = settingsOf(options);
+  const seed = globalThis.crypto.getRandomValues(new Uint32Array(4)).join(' ');
+  return connectIn(await platformWorld(), settings, new Prng(seed));
+}
+
+export async function connectIn(world: World, settings: Settings, prng: Prng): Promise<Database> {
+  const sessions = prng.stream('sessions');
+  const table = new RequestTable(settings.requestsMax, () => ({
+    high: sessions.word(),
+    low: sessions.word(),
+  }));
+  const book = new AddressBook(settings.servers, prng.stream('addresses'));
+  const membership = new Membership(book, () => table.session);
+  const dispatcher = new Dispatcher({
+    world,
+    table,
+    coder: new TextCoder(),
+    membership,
+    prng: prng.stream('retries'),
+    limits: {
+      requestsMax: settings.requestsMax,
+      inFlightMax: settings.inFlightMax,
+      bufferedBytesMax: BUFFERED_BYTES_MAX,
+      timeoutMs: settings.timeoutMs,
+      backoffMsMin: BACKOFF_MS_MIN,
+      backoffMsMax: BACKOFF_MS_MAX,
+      repeatWindowMs: REPEAT_WINDOW_MS,
+    },
+  });
+  const limits = {
+    backoffMsMin: BACKOFF_MS_MIN,
+    backoffMsMax: BACKOFF_MS_MAX,
+    handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+    silenceMsPing: settings.silenceTimeoutMs / 2,
+    silenceMsMax: settings.silenceTimeoutMs,
+  };
+  const now = world.now();
+  const connections = Array.from({ length: settings.connectionCount }, (_, index) => {
+    const dice = prng.stream(`connection ${index}`);
+    const core = new ConnectionCore(book, limits, dice, () => membership.self(), now);
+    return new Connection(index, core, dispatcher, world);
+  });
+  dispatcher.start(connections);
+  await firstWelcome(world, membership, dispatcher, settings.connectTimeoutMs);
+  const { inFlightMax, timeoutMs } = settings;
+  return new Database({ dispatcher, table, membership, inFlightMax }, timeoutMs);
+}
+
+async function firstWelcome(
+  world: World,
+  membership: Membership,
+  dispatcher: Dispatcher,
+  timeoutMs: number,
+): Promise<void> {
+  const timer = world.setTimer(() => membership.giveUp(timeoutMs), timeoutMs);
+  try {
+    await membership.ready();
+  } catch (error) {
+    dispatcher.close();
+    throw error instanceof ClockwiseError
+      ? error
+      : new ClockwiseError('UNAVAILABLE', { cause: error });
+  } finally {
+    world.clearTimer(timer);
+  }
+}

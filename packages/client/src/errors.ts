@@ -1,0 +1,40 @@
+/**
+ * The one error that the SDK throws: a code of the protocol's table, whether a retry can help, and
+ * what is known of the outcome. A write that missed its quorum in time has outcome `unknown`: it
+ * may have happened, and reading or repeating it under a new operation is the caller's choice.
+ */
+import { ERRORS, type ErrorName, type Outcome } from '@clockwise/protocol/errors';
+
+export interface ErrorDetails {
+  /** Where more is known than the table says. */
+  readonly outcome?: Outcome;
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+  /** Replaces the table's sentence. */
+  readonly message?: string;
+}
+
+export class ClockwiseError extends Error {
+  override readonly name = 'ClockwiseError';
+  /** Stable: compare this, never the message. */
+  readonly code: ErrorName;
+  readonly retryable: boolean;
+  readonly outcome: Outcome;
+  /** Milliseconds after which the node asks to be tried again; 0: it did not say. */
+  readonly retryAfterMs: number;
+
+  constructor(code: ErrorName, details: ErrorDetails = {}) {
+    const definition = ERRORS[code];
+    const message = `${code}: ${details.message ?? definition.text}`;
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.code = code;
+    this.retryable = definition.retryable;
+    this.outcome = details.outcome ?? definition.outcome;
+    this.retryAfterMs = details.retryAfterMs ?? 0;
+  }
+}
+
+/** An argument that no node needs to see. */
+export function badRequest(message: string): ClockwiseError {
+  return new ClockwiseError('BAD_REQUEST', { message });
+}

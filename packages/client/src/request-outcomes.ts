@@ -1,0 +1,192 @@
+/**
+ * How requests end: with a result, with an error that says what is known of the outcome, or with
+ * another try. The only place that settles promises.
+ *
+ * Invariants:
+ *   RO1 a request is settled once, and its slot is free before anybody is told
+ *   RO2 a read changes nothing: whatever fails it, it was not applied
+ *   RO3 a write of which one try may have happened is unknown, whatever the later tries were told
+ *   RO4 a signal that aborts settles at once; the listener goes with the request
+ */
+import type { Prng } from '@clockwise/kernel/prng';
+import { ERRORS, type ErrorName, type Outcome } from '@clockwise/protocol/errors';
+import { REQUEST_OPCODE } from '@clockwise/protocol/frame';
+import { ClockwiseError } from './errors.ts';
+import { REQUEST_STATE, type RequestTable } from './request-table.ts';
+import { retryDelayMs, type RetryLimits } from './retry-policy.ts';
+import type { World } from './transport.ts';
+
+/** Where a request that is tried again goes, and who is told what is due. */
+export interface Requeue {
+  requeue(slot: number): void;
+  arm(at: number): void;
+}
+
+/** What a request in flight is counted at. */
+export interface InFlightCounter {
+  readonly index: number;
+  inFlightCount: number;
+}
+
+export interface OutcomeParts {
+  readonly world: World;
+  readonly table: RequestTable;
+  readonly limits: RetryLimits;
+  readonly prng: Prng;
+}
+
+const TRY_COUNT_MAX = 255;
+
+export function isWrite(opcode: number): boolean {
+  return opcode === REQUEST_OPCODE.put || opcode === REQUEST_OPCODE.delete;
+}
+
+export class RequestOutcomes {
+  inFlightCount = 0;
+  readonly #world: World;
+  readonly #table: RequestTable;
+  readonly #limits: RetryLimits;
+  readonly #prng: Prng;
+  readonly #requeue: Requeue;
+  readonly #counters: (InFlightCounter | undefined)[] = [];
+  /** Set by `#capture` while a promise is made: its two ends. */
+  #resolve: (result: unknown) => void = nothing;
+  #reject: (error: unknown) => void = nothing;
+  readonly #capture = (
+    resolve: (result: unknown) => void,
+    reject: (error: unknown) => void,
+  ): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
+
+  constructor(parts: OutcomeParts, requeue: Requeue) {
+    this.#world = parts.world;
+    this.#table = parts.table;
+    this.#limits = parts.limits;
+    this.#prng = parts.prng;
+    this.#requeue = requeue;
+  }
+
+  promise(slot: number): Promise<unknown> {
+    const promise = new Promise<unknown>(this.#capture);
+    this.#table.resolve[slot] = this.#resolve;
+    this.#table.reject[slot] = this.#reject;
+    return promise;
+  }
+
+  /** False: the signal had aborted before, and the request is settled. */
+  listen(slot: number, signal: AbortSignal): boolean {
+    if (signal.aborted) {
+      this.#cancel(slot, signal);
+      return false;
+    }
+    const listener = (): void => this.#cancel(slot, signal);
+    signal.addEventListener('abort', listener, { once: true });
+    this.#table.release[slot] = () => signal.removeEventListener('abort', listener);
+    return true;
+  }
+
+  sent(slot: number, counter: InFlightCounter, now: number): void {
+    const table = this.#table;
+    table.state[slot] = REQUEST_STATE.inFlight;
+    table.connection[slot] = counter.index;
+    if (table.tryCount[slot] === 0) table.firstSentAt[slot] = now;
+    if (table.tryCount[slot]! < TRY_COUNT_MAX) table.tryCount[slot]! += 1;
+    this.#counters[counter.index] = counter;
+    counter.inFlightCount += 1;
+    this.inFlightCount += 1;
+  }
+
+  succeed(slot: number, result: unknown): void {
+    const resolve = this.#table.resolve[slot]!;
+    this.#end(slot);
+    resolve(result);
+  }
+
+  throwTo(slot: number, error: unknown): void {
+    const reject = this.#table.reject[slot]!;
+    this.#end(slot);
+    reject(error);
+  }
+
+  /** A try in flight failed. */
+  failTry(slot: number, code: ErrorName, retryAfterMs: number): void {
+    const table = this.#table;
+    this.#leaveFlight(slot);
+    const mayHaveHappened = ERRORS[code].outcome !== 'not-applied';
+    if (mayHaveHappened && isWrite(table.opcode[slot]!)) table.isAmbiguous[slot] = 1;
+    table.lastCode[slot] = code;
+    const now = this.#world.now();
+    const failed = {
+      code,
+      tryCount: table.tryCount[slot]!,
+      remainingMs: table.deadline[slot]! - now,
+      ageMs: now - table.firstSentAt[slot]!,
+      retryAfterMs,
+      isAmbiguous: table.isAmbiguous[slot] === 1,
+    };
+    const delayMs = retryDelayMs(failed, this.#limits, this.#prng);
+    if (delayMs < 0) {
+      this.#failWith(slot, code, { retryAfterMs });
+    } else if (delayMs === 0) {
+      this.#requeue.requeue(slot);
+    } else {
+      table.state[slot] = REQUEST_STATE.resting;
+      table.retryAt[slot] = now + delayMs;
+      this.#requeue.arm(now + delayMs);
+    }
+  }
+
+  /** An end without another try. */
+  fail(slot: number, code: ErrorName, detail?: string): void {
+    const message = detail === undefined ? {} : { message: `${ERRORS[code].text}: ${detail}` };
+    this.#failWith(slot, code, message);
+  }
+
+  /** The deadline has come. */
+  expire(slot: number): void {
+    const timeoutMs = this.#table.timeoutMs[slot]!;
+    this.#failWith(slot, 'TIMEOUT', { message: `no answer within ${timeoutMs} ms` });
+  }
+
+  #cancel(slot: number, signal: AbortSignal): void {
+    this.#failWith(slot, 'CANCELLED', { cause: signal.reason });
+  }
+
+  #failWith(
+    slot: number,
+    code: ErrorName,
+    details: { message?: string; cause?: unknown; retryAfterMs?: number },
+  ): void {
+    const last = this.#table.lastCode[slot];
+    const cause = last === undefined || last === code ? {} : { cause: new ClockwiseError(last) };
+    const outcome = this.#outcome(slot);
+    this.throwTo(slot, new ClockwiseError(code, { ...cause, ...details, outcome }));
+  }
+
+  #outcome(slot: number): Outcome {
+    const table = this.#table;
+    if (!isWrite(table.opcode[slot]!)) return 'not-applied';
+    const isOut = table.state[slot] === REQUEST_STATE.inFlight;
+    return isOut || table.isAmbiguous[slot] === 1 ? 'unknown' : 'not-applied';
+  }
+
+  #end(slot: number): void {
+    this.#leaveFlight(slot);
+    this.#table.release[slot]?.();
+    this.#table.free(slot);
+  }
+
+  #leaveFlight(slot: number): void {
+    const table = this.#table;
+    if (table.state[slot] !== REQUEST_STATE.inFlight) return;
+    table.state[slot] = REQUEST_STATE.waiting;
+    this.#counters[table.connection[slot]!]!.inFlightCount -= 1;
+    this.inFlightCount -= 1;
+  }
+}
+
+function nothing(): void {
+  // Never called: a promise's executor runs before anything could.
+}
