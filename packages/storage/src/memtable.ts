@@ -153,6 +153,13 @@ export class Memtable {
     this.#extendAppends(prefix, end);
   }
 
+  /** The sequence of the next commit, once the log is replayed. REQUIRES: not below what was restored. */
+  beginAt(sequence: number): void {
+    assert(sequence >= this.nextSequence, 'MT2 sequences only grow');
+    this.nextSequence = sequence;
+    this.#setSequence(sequence);
+  }
+
   /** Takes a record as the log held it, with its sequence and leaf hashes. False: no room. */
   restore(source: Int32Array, sourcePrefix: number, hash: number): boolean {
     const wordCount = source[sourcePrefix + PREFIX_WORDS + HEADER.wordCount]!;
@@ -163,9 +170,7 @@ export class Memtable {
     const sequence =
       (this.words[prefix + PREFIX.sequenceLow]! >>> 0) +
       this.words[prefix + PREFIX.sequenceHigh]! * 0x1_0000_0000;
-    assert(sequence >= this.nextSequence, 'MT2 the log is replayed in order');
-    this.nextSequence = sequence;
-    this.#setSequence(sequence);
+    this.beginAt(sequence);
     this.#append(record, hash);
     return true;
   }

@@ -128,5 +128,5 @@ export function checksumWords(
   to: number,
   seed = 0,
 ): number {
-  return checksum(bytesOf(words, from, to), seed) | 0;
+  return checksum(bytesOf(words, from, to), seed >>> 0) | 0;
 }
