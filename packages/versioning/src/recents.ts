@@ -14,8 +14,13 @@
  */
 import { compareRecents } from '@clockwise/record/compare';
 import { copyWords } from '@clockwise/record/copy';
-import { ENTRY_WORDS, RECENT, RECENT_WORDS, SIBLING } from '@clockwise/record/layout';
-import { siblingWordCount } from '@clockwise/record/layout';
+import {
+  ENTRY_WORDS,
+  RECENT,
+  RECENT_WORDS,
+  SIBLING,
+  siblingWordCount,
+} from '@clockwise/record/layout';
 
 export interface RecentLimits {
   readonly recentOperationsMax: number;
@@ -77,22 +82,30 @@ export class RecentsUnion {
   #droppedCount = 0;
   #runs: Int32Array = new Int32Array(64 * RUN_WORDS);
   #runCount = 0;
+  /** Of the write at hand: the window, the record's siblings, and how many the window let in. */
+  #oldestSeconds = 0;
+  #siblingWords: Int32Array;
+  #siblings = 0;
+  #siblingCount = 0;
+  #keptCount = 0;
 
   constructor(limits: RecentLimits) {
     this.#countMax = limits.recentOperationsMax;
     this.#windowSeconds = limits.recentOperationsSeconds;
+    this.#siblingWords = this.#dropped;
   }
 
   begin(): void {
     this.#droppedCount = 0;
     this.#runCount = 0;
+    this.#keptCount = 0;
   }
 
   /** A sibling is superseded: what it was is remembered. */
   drop(words: Int32Array, sibling: number): void {
     const sessionLow = words[sibling + SIBLING.sessionLow]!;
     const sessionHigh = words[sibling + SIBLING.sessionHigh]!;
-    if ((sessionLow | sessionHigh) === 0) return;
+    if ((sessionLow | sessionHigh) === 0 || this.#countMax === 0) return;
     const end = this.#droppedCount * RECENT_WORDS;
     if (end + RECENT_WORDS > this.#dropped.length) this.#growDropped();
     const dropped = this.#dropped;
@@ -128,19 +141,44 @@ export class RecentsUnion {
     siblingCount: number,
     outRecents: number,
   ): number {
+    this.#oldestSeconds = nowSeconds - this.#windowSeconds;
+    this.#siblingWords = out;
+    this.#siblings = siblings;
+    this.#siblingCount = siblingCount;
     let left = recentsLeft + (countLeft - 1) * RECENT_WORDS;
     let right = recentsRight + (countRight - 1) * RECENT_WORDS;
     let dropped = (this.#droppedCount - 1) * RECENT_WORDS;
-    const oldestSeconds = nowSeconds - this.#windowSeconds;
-    let kept = 0;
-    let written = 0;
     // From the latest to the earliest, so that what is beyond the limit is met last.
-    while (left >= recentsLeft || right >= recentsRight || dropped >= 0) {
-      let list = left >= recentsLeft ? 0 : -1;
-      let words = wordsLeft;
-      let latest = left;
-      if (right >= recentsRight) {
-        const order = list < 0 ? 1 : compareRecents(wordsRight, right, words, latest);
+    for (;;) {
+      const hasLeft = left >= recentsLeft;
+      const hasRight = right >= recentsRight;
+      const hasDropped = dropped >= 0;
+      if (!hasDropped && !hasRight) {
+        this.#pickRest(0, wordsLeft, recentsLeft, left);
+        break;
+      }
+      if (!hasDropped && !hasLeft) {
+        this.#pickRest(1, wordsRight, recentsRight, right);
+        break;
+      }
+      if (!hasDropped) {
+        const same = this.#pickShared(
+          wordsLeft,
+          recentsLeft,
+          left,
+          wordsRight,
+          recentsRight,
+          right,
+        );
+        left -= same;
+        right -= same;
+        if (same > 0) continue;
+      }
+      let list = hasLeft ? 0 : 1;
+      let words = hasLeft ? wordsLeft : wordsRight;
+      let latest = hasLeft ? left : right;
+      if (hasLeft && hasRight) {
+        const order = compareRecents(wordsRight, right, wordsLeft, left);
         if (order === 0) right -= RECENT_WORDS;
         if (order > 0) {
           list = 1;
@@ -148,8 +186,9 @@ export class RecentsUnion {
           latest = right;
         }
       }
-      if (dropped >= 0) {
-        const order = list < 0 ? 1 : compareRecents(this.#dropped, dropped, words, latest);
+      if (hasDropped) {
+        const isAlone = !hasLeft && !hasRight;
+        const order = isAlone ? 1 : compareRecents(this.#dropped, dropped, words, latest);
         if (order === 0) dropped -= RECENT_WORDS;
         if (order > 0) {
           list = 2;
@@ -160,44 +199,93 @@ export class RecentsUnion {
       if (list === 0) left -= RECENT_WORDS;
       else if (list === 1) right -= RECENT_WORDS;
       else dropped -= RECENT_WORDS;
-      const inWindow =
-        kept < this.#countMax && words[latest + RECENT.seconds]! >>> 0 >= oldestSeconds;
-      if (inWindow) kept += 1;
-      if (inWindow || namesSibling(words, latest, out, siblings, siblingCount)) {
-        this.#pick(list, latest);
-        written += 1;
-      }
+      this.#pick(list, words, latest);
     }
-    this.#copyRuns(wordsLeft, wordsRight, out, outRecents);
-    return written;
+    return this.#copyRuns(wordsLeft, wordsRight, out, outRecents);
   }
 
-  /** Runs were picked backwards: an entry that lies before the last run's start lengthens it. */
-  #pick(list: number, offset: number): void {
+  /** Takes the next earlier one, if it is inside the window or names a sibling. */
+  #pick(list: number, words: Int32Array, recent: number): void {
+    const isInWindow =
+      this.#keptCount < this.#countMax &&
+      words[recent + RECENT.seconds]! >>> 0 >= this.#oldestSeconds;
+    if (isInWindow) this.#keptCount += 1;
+    else if (!this.#namesSibling(words, recent)) return;
+    this.#pushRun(list, recent, RECENT_WORDS);
+  }
+
+  /** What both lists have alike at their ends is one run, the usual case. Returns its words. */
+  #pickShared(
+    wordsLeft: Int32Array,
+    firstLeft: number,
+    lastLeft: number,
+    wordsRight: Int32Array,
+    firstRight: number,
+    lastRight: number,
+  ): number {
+    let left = lastLeft;
+    let right = lastRight;
+    let room = this.#countMax - this.#keptCount;
+    while (
+      room > 0 &&
+      left >= firstLeft &&
+      right >= firstRight &&
+      recentsEqual(wordsLeft, left, wordsRight, right) &&
+      wordsLeft[left + RECENT.seconds]! >>> 0 >= this.#oldestSeconds
+    ) {
+      left -= RECENT_WORDS;
+      right -= RECENT_WORDS;
+      room -= 1;
+    }
+    const wordCount = lastLeft - left;
+    if (wordCount > 0) this.#pushRun(0, left + RECENT_WORDS, wordCount);
+    this.#keptCount = this.#countMax - room;
+    return wordCount;
+  }
+
+  /** One list is left: its latest inside the window are one run. */
+  #pickRest(list: number, words: Int32Array, first: number, last: number): void {
+    const room = (this.#countMax - this.#keptCount) * RECENT_WORDS;
+    let start = last + RECENT_WORDS - room;
+    if (start < first) start = first;
+    while (start <= last && words[start + RECENT.seconds]! >>> 0 < this.#oldestSeconds) {
+      start += RECENT_WORDS;
+    }
+    const wordCount = last + RECENT_WORDS - start;
+    if (wordCount > 0) this.#pushRun(list, start, wordCount);
+    this.#keptCount += wordCount / RECENT_WORDS;
+    for (let recent = start - RECENT_WORDS; recent >= first; recent -= RECENT_WORDS) {
+      if (this.#namesSibling(words, recent)) this.#pushRun(list, recent, RECENT_WORDS);
+    }
+  }
+
+  /** Runs come backwards: one that ends where the last one starts lengthens it. */
+  #pushRun(list: number, offset: number, wordCount: number): void {
     const last = (this.#runCount - 1) * RUN_WORDS;
     if (
       last >= 0 &&
       this.#runs[last + RUN.list]! === list &&
-      this.#runs[last + RUN.offset]! === offset + RECENT_WORDS
+      this.#runs[last + RUN.offset]! === offset + wordCount
     ) {
       this.#runs[last + RUN.offset] = offset;
-      this.#runs[last + RUN.wordCount]! += RECENT_WORDS;
+      this.#runs[last + RUN.wordCount]! += wordCount;
       return;
     }
     const next = last + RUN_WORDS;
     if (next + RUN_WORDS > this.#runs.length) this.#growRuns();
     this.#runs[next + RUN.list] = list;
     this.#runs[next + RUN.offset] = offset;
-    this.#runs[next + RUN.wordCount] = RECENT_WORDS;
+    this.#runs[next + RUN.wordCount] = wordCount;
     this.#runCount += 1;
   }
 
+  /** Returns how many recents the runs had. */
   #copyRuns(
     wordsLeft: Int32Array,
     wordsRight: Int32Array,
     out: Int32Array,
     outRecents: number,
-  ): void {
+  ): number {
     let position = outRecents;
     for (let index = this.#runCount - 1; index >= 0; index -= 1) {
       const run = index * RUN_WORDS;
@@ -207,6 +295,20 @@ export class RecentsUnion {
       copyWords(words, this.#runs[run + RUN.offset]!, out, position, wordCount);
       position += wordCount;
     }
+    return (position - outRecents) / RECENT_WORDS;
+  }
+
+  #namesSibling(words: Int32Array, recent: number): boolean {
+    const sessionLow = words[recent + RECENT.sessionLow]!;
+    const sessionHigh = words[recent + RECENT.sessionHigh]!;
+    const sequence = words[recent + RECENT.sequence]!;
+    let sibling = this.#siblings;
+    for (let remaining = this.#siblingCount; remaining > 0; remaining -= 1) {
+      if (sameOperation(this.#siblingWords, sibling, sessionLow, sessionHigh, sequence))
+        return true;
+      sibling += siblingWordCount(this.#siblingWords, sibling);
+    }
+    return false;
   }
 
   /** Siblings come in the order of their dots; dropped recents are kept in their own order. */
@@ -239,20 +341,14 @@ export class RecentsUnion {
   }
 }
 
-function namesSibling(
-  words: Int32Array,
-  recent: number,
-  siblingWords: Int32Array,
-  siblings: number,
-  siblingCount: number,
+function recentsEqual(
+  wordsLeft: Int32Array,
+  left: number,
+  wordsRight: Int32Array,
+  right: number,
 ): boolean {
-  const sessionLow = words[recent + RECENT.sessionLow]!;
-  const sessionHigh = words[recent + RECENT.sessionHigh]!;
-  const sequence = words[recent + RECENT.sequence]!;
-  let sibling = siblings;
-  for (let index = 0; index < siblingCount; index += 1) {
-    if (sameOperation(siblingWords, sibling, sessionLow, sessionHigh, sequence)) return true;
-    sibling += siblingWordCount(siblingWords, sibling);
+  for (let index = 0; index < RECENT_WORDS; index += 1) {
+    if (wordsLeft[left + index]! !== wordsRight[right + index]!) return false;
   }
-  return false;
+  return true;
 }

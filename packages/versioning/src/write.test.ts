@@ -6,8 +6,10 @@ import type { Dot, RecordObject } from '@clockwise/record/build';
 import { recordLimits, validateRecord } from '@clockwise/record/validate';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { RELATION } from './context.ts';
 import { joinRecords, RecordJoin } from './join.ts';
 import { VisibleSiblings } from './reconcile.ts';
+import { compareRecords } from './relation.ts';
 import { WriteOperands, writeWordCountMax } from './write-operands.ts';
 import { applyWrite, RecordWriter, WRITE_STATUS } from './write.ts';
 import type { WriteLimits } from './write.ts';
@@ -170,6 +172,29 @@ test('[V10] what joins made too large can be reconciled in steps', () => {
   assert.is(one.put({ value: 'c', sequence: 9, context: [] }), WRITE_STATUS.tooManySiblings);
   const some = one.record.siblings.slice(0, 1).map((sibling) => sibling.dot);
   assert.ok(one.put({ value: 'c', sequence: 10, context: some }) > 0);
+});
+
+test('[V10] a write that takes bytes away is not refused for what stays', () => {
+  const limits = { ...DEFAULT_LIMITS, siblingBytesMax: 10 };
+  const [one, two] = [new Replica(5n, limits), new Replica(6n, limits)];
+  one.put({ value: 'x'.repeat(30), sequence: 1 });
+  two.put({ value: 'y'.repeat(30), sequence: 2 });
+  one.receive(two);
+  const [first] = one.record.siblings;
+  const context = [first!.dot];
+  const heavier = { value: 'z'.repeat(31), sequence: 3, context };
+  assert.is(one.put(heavier), WRITE_STATUS.tooManySiblings);
+  assert.ok(one.put({ value: 'z'.repeat(29), sequence: 4, context }) > 0);
+});
+
+test('[V5] records that V4 forbids are never said to dominate: only their join tells', () => {
+  const [one, two] = [new Replica(5n), new Replica(6n)];
+  one.put({ value: 'a', sequence: 1 });
+  one.put({ value: 'b', sequence: 2, context: [] });
+  const { siblings, ...rest } = one.record;
+  two.words = encodeRecord({ ...rest, siblings: siblings.slice(1) });
+  assert.is(compareRecords(one.words!, 0, two.words, 0), RELATION.concurrent);
+  assert.is(compareRecords(two.words, 0, one.words!, 0), RELATION.concurrent);
 });
 
 test('[V6] a context that claims dots not given yet is refused', () => {
