@@ -119,15 +119,15 @@ export function encodeRecord(record: RecordObject): Int32Array {
   writeBytes(words, keyOffset(0), record.key);
 
   let position = contextOffset(words, 0);
-  for (const entry of [...record.context].sort(dotOrder)) {
+  for (const entry of [...record.context].toSorted(dotOrder)) {
     writeEntry(words, position, entry);
     position += ENTRY_WORDS;
   }
-  for (const sibling of [...record.siblings].sort((a, b) => dotOrder(a.dot, b.dot))) {
+  for (const sibling of [...record.siblings].toSorted((a, b) => dotOrder(a.dot, b.dot))) {
     writeSibling(words, position, sibling);
     position += siblingWordCount(words, position);
   }
-  for (const recent of [...record.recents].sort(recentOrder)) {
+  for (const recent of [...record.recents].toSorted(recentOrder)) {
     writeRecent(words, position, recent);
     position += RECENT_WORDS;
   }

@@ -38,12 +38,14 @@ test('[RC1] keys order as their bytes, unsigned, prefixes first', () => {
 
 test('[RC1] 64-bit numbers are unsigned', () => {
   const edges = [0, 1, 0x7fff_ffff, -0x8000_0000, -1];
-  for (const [a, b, c, d] of edges.flatMap((a) =>
-    edges.flatMap((b) => edges.flatMap((c) => edges.map((d) => [a, b, c, d] as const))),
-  )) {
-    const left = (BigInt(a >>> 0) << 32n) | BigInt(b >>> 0);
-    const right = (BigInt(c >>> 0) << 32n) | BigInt(d >>> 0);
-    assert.is(compareUnsigned64(a, b, c, d), left < right ? -1 : left > right ? 1 : 0);
+  const pairs = edges.flatMap((high) => edges.map((low) => ({ high, low })));
+  const big = (pair: { high: number; low: number }): bigint =>
+    (BigInt(pair.high >>> 0) << 32n) | BigInt(pair.low >>> 0);
+  for (const left of pairs) {
+    for (const right of pairs) {
+      const expected = big(left) < big(right) ? -1 : big(left) > big(right) ? 1 : 0;
+      assert.is(compareUnsigned64(left.high, left.low, right.high, right.low), expected);
+    }
   }
 });
 

@@ -34,7 +34,7 @@ export function keysEqual(
 ): boolean {
   const wordCount = paddedWords(keyByteCount);
   for (let index = 0; index < wordCount; index += 1) {
-    if (wordsLeft[keyOffsetLeft + index]! !== wordsRight[keyOffsetRight + index]!) return false;
+    if (wordsLeft[keyOffsetLeft + index] !== wordsRight[keyOffsetRight + index]!) return false;
   }
   return true;
 }

@@ -115,7 +115,7 @@ function validateHeader(words: Int32Array, offset: number, limits: RecordLimits)
   if (kindWord >>> 24 !== LAYOUT_VERSION) return RECORD_FAULT.kind;
   if (((kindWord >>> 8) & 0xff) !== 0) return RECORD_FAULT.header;
   if (words[offset + HEADER.bucketId]! < 0) return RECORD_FAULT.header;
-  if (words[offset + HEADER.reserved]! !== 0) return RECORD_FAULT.header;
+  if (words[offset + HEADER.reserved] !== 0) return RECORD_FAULT.header;
   const keyByteCount = keyBytes(words, offset);
   if (keyByteCount === 0 || keyByteCount > limits.keyBytesMax) return RECORD_FAULT.key;
   const entries = contextCount(words, offset);
@@ -235,8 +235,8 @@ function coveringEntry(
   for (let index = first; index < entryCount; index += 1) {
     const entry = context + index * ENTRY_WORDS;
     if (
-      words[entry + ENTRY.incarnationLow]! !== words[sibling + SIBLING.incarnationLow]! ||
-      words[entry + ENTRY.incarnationHigh]! !== words[sibling + SIBLING.incarnationHigh]!
+      words[entry + ENTRY.incarnationLow] !== words[sibling + SIBLING.incarnationLow]! ||
+      words[entry + ENTRY.incarnationHigh] !== words[sibling + SIBLING.incarnationHigh]!
     ) {
       continue;
     }

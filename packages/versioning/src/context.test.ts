@@ -35,7 +35,7 @@ type Context = ReadonlyMap<bigint, bigint>;
 function encode(context: Context): Int32Array {
   const words = new Int32Array(context.size * 4 + 4);
   [...context]
-    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
     .forEach(([actor, count], index) =>
       writeEntry(words, index * 4, { incarnation: actor, counter: count }),
     );

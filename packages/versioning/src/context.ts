@@ -76,8 +76,8 @@ export function contextCovers(
   const end = context + entryCount * ENTRY_WORDS;
   for (let entry = context; entry < end; entry += ENTRY_WORDS) {
     if (
-      words[entry + ENTRY.incarnationLow]! === incarnationLow &&
-      words[entry + ENTRY.incarnationHigh]! === incarnationHigh
+      words[entry + ENTRY.incarnationLow] === incarnationLow &&
+      words[entry + ENTRY.incarnationHigh] === incarnationHigh
     ) {
       return compareCounters(dotWords, dot, words, entry) <= 0;
     }

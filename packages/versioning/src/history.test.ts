@@ -321,8 +321,8 @@ class History {
           .filter(({ sibling }) => !known.some((other) => covers(other.past, sibling.dot)))
           .map((event) => event.sibling);
     assert.equal(
-      siblings.map((sibling) => dotKey(sibling.dot)).sort(),
-      alive.map((sibling) => dotKey(sibling.dot)).sort(),
+      siblings.map((sibling) => dotKey(sibling.dot)).toSorted(),
+      alive.map((sibling) => dotKey(sibling.dot)).toSorted(),
       '[V3] siblings are what is known and not superseded',
     );
     const text = contextText(words);
@@ -442,7 +442,7 @@ function checkShown(history: History, words: Int32Array, superseded: Set<string>
   const returned = ids.filter((id) => superseded.has(id));
   const hides = returned.length === 1 && ids.length > 1;
   const expected = ids.filter((id) => firstIsLive(siblings, id) && !(hides && id === returned[0]));
-  assert.equal(shown.sort(), expected.sort(), '[V12] [V13] what is superseded stays away');
+  assert.equal(shown.toSorted(), expected.toSorted(), '[V12] [V13] what is superseded stays away');
   return hides;
 }
 
@@ -469,7 +469,7 @@ test('[V2] all replicas that joined everything agree, in whatever order', () => 
         canonical(list.map((one) => one.words).reduce((a, b) => history.joined(a, b)));
       const shuffled = ends
         .map((version, index) => ({ version, key: order[index] ?? 0 }))
-        .sort((a, b) => a.key - b.key)
+        .toSorted((a, b) => a.key - b.key)
         .map((one) => one.version);
       assert.is(fold(ends), fold(shuffled));
       const all = ends.map((one) => one.model.context).reduce(joinContextMaps);

@@ -42,6 +42,9 @@ import { compareContexts, contextCovers, joinContexts, RELATION } from './contex
 import { RecentsUnion } from './recents.ts';
 import type { RecentLimits } from './recents.ts';
 
+/** Bucket and token lie together in the header. */
+const PLACE_WORDS = 3;
+
 /** What a join needs and what it tells, made once per core and used for every join. */
 export class RecordJoin {
   /** Set by the caller: the bucket's policy, and now in seconds since 1970. */
@@ -99,12 +102,7 @@ export function joinRecords(
     context,
   );
   const siblings = context + entries * ENTRY_WORDS;
-  join.recents.begin();
-  join.count = 0;
-  join.tombstones = 0;
-  join.discardedConcurrent = false;
-  join.equalsLeft = (relation & RELATION.rightDominates) === 0;
-  join.equalsRight = (relation & RELATION.leftDominates) === 0;
+  beginJoin(join, relation);
   const siblingsEnd = join.lww
     ? joinLatest(join, wordsLeft, left, wordsRight, right, out, siblings)
     : joinSiblings(join, wordsLeft, left, wordsRight, right, out, siblings);
@@ -128,13 +126,20 @@ export function joinRecords(
     join.count === join.tombstones,
     joinReplicationClass(wordsLeft, left, wordsRight, right),
   );
-  out[record + HEADER.bucketId] = wordsLeft[left + HEADER.bucketId]!;
-  out[record + HEADER.tokenHigh] = wordsLeft[left + HEADER.tokenHigh]!;
-  out[record + HEADER.tokenLow] = wordsLeft[left + HEADER.tokenLow]!;
+  copyWords(wordsLeft, left + HEADER.bucketId, out, record + HEADER.bucketId, PLACE_WORDS);
   out[record + HEADER.keyAndContext] = keyByteCount | (entries << 16);
   out[record + HEADER.siblingsAndRecents] = join.count | (recents << 16);
   out[record + HEADER.reserved] = 0;
   return wordCount;
+}
+
+function beginJoin(join: RecordJoin, relation: number): void {
+  join.recents.begin();
+  join.count = 0;
+  join.tombstones = 0;
+  join.discardedConcurrent = false;
+  join.equalsLeft = (relation & RELATION.rightDominates) === 0;
+  join.equalsRight = (relation & RELATION.leftDominates) === 0;
 }
 
 function joinReplicationClass(

@@ -45,9 +45,9 @@ export function sameOperation(
   sequence: number,
 ): boolean {
   return (
-    words[sibling + SIBLING.sequence]! === sequence &&
-    words[sibling + SIBLING.sessionLow]! === sessionLow &&
-    words[sibling + SIBLING.sessionHigh]! === sessionHigh &&
+    words[sibling + SIBLING.sequence] === sequence &&
+    words[sibling + SIBLING.sessionLow] === sessionLow &&
+    words[sibling + SIBLING.sessionHigh] === sessionHigh &&
     (sessionLow | sessionHigh) !== 0
   );
 }
@@ -64,9 +64,9 @@ export function recentsContain(
   const end = recents + count * RECENT_WORDS;
   for (let recent = recents; recent < end; recent += RECENT_WORDS) {
     if (
-      words[recent + RECENT.sequence]! === sequence &&
-      words[recent + RECENT.sessionLow]! === sessionLow &&
-      words[recent + RECENT.sessionHigh]! === sessionHigh
+      words[recent + RECENT.sequence] === sequence &&
+      words[recent + RECENT.sessionLow] === sessionLow &&
+      words[recent + RECENT.sessionHigh] === sessionHigh
     ) {
       return true;
     }
@@ -97,8 +97,6 @@ export class RecentsUnion {
 
   begin(): void {
     this.#droppedCount = 0;
-    this.#runCount = 0;
-    this.#keptCount = 0;
   }
 
   /** A sibling is superseded: what it was is remembered. */
@@ -141,10 +139,7 @@ export class RecentsUnion {
     siblingCount: number,
     outRecents: number,
   ): number {
-    this.#oldestSeconds = nowSeconds - this.#windowSeconds;
-    this.#siblingWords = out;
-    this.#siblings = siblings;
-    this.#siblingCount = siblingCount;
+    this.#decideBy(nowSeconds, out, siblings, siblingCount);
     let left = recentsLeft + (countLeft - 1) * RECENT_WORDS;
     let right = recentsRight + (countRight - 1) * RECENT_WORDS;
     let dropped = (this.#droppedCount - 1) * RECENT_WORDS;
@@ -153,12 +148,9 @@ export class RecentsUnion {
       const hasLeft = left >= recentsLeft;
       const hasRight = right >= recentsRight;
       const hasDropped = dropped >= 0;
-      if (!hasDropped && !hasRight) {
-        this.#pickRest(0, wordsLeft, recentsLeft, left);
-        break;
-      }
-      if (!hasDropped && !hasLeft) {
-        this.#pickRest(1, wordsRight, recentsRight, right);
+      if (!hasDropped && !(hasLeft && hasRight)) {
+        if (hasLeft) this.#pickRest(0, wordsLeft, recentsLeft, left);
+        else this.#pickRest(1, wordsRight, recentsRight, right);
         break;
       }
       if (!hasDropped) {
@@ -187,8 +179,8 @@ export class RecentsUnion {
         }
       }
       if (hasDropped) {
-        const isAlone = !hasLeft && !hasRight;
-        const order = isAlone ? 1 : compareRecents(this.#dropped, dropped, words, latest);
+        const hasOthers = hasLeft || hasRight;
+        const order = hasOthers ? compareRecents(this.#dropped, dropped, words, latest) : 1;
         if (order === 0) dropped -= RECENT_WORDS;
         if (order > 0) {
           list = 2;
@@ -202,6 +194,16 @@ export class RecentsUnion {
       this.#pick(list, words, latest);
     }
     return this.#copyRuns(wordsLeft, wordsRight, out, outRecents);
+  }
+
+  /** What says which recents are kept. */
+  #decideBy(nowSeconds: number, words: Int32Array, siblings: number, siblingCount: number): void {
+    this.#oldestSeconds = nowSeconds - this.#windowSeconds;
+    this.#siblingWords = words;
+    this.#siblings = siblings;
+    this.#siblingCount = siblingCount;
+    this.#keptCount = 0;
+    this.#runCount = 0;
   }
 
   /** Takes the next earlier one, if it is inside the window or names a sibling. */
@@ -264,8 +266,8 @@ export class RecentsUnion {
     const last = (this.#runCount - 1) * RUN_WORDS;
     if (
       last >= 0 &&
-      this.#runs[last + RUN.list]! === list &&
-      this.#runs[last + RUN.offset]! === offset + wordCount
+      this.#runs[last + RUN.list] === list &&
+      this.#runs[last + RUN.offset] === offset + wordCount
     ) {
       this.#runs[last + RUN.offset] = offset;
       this.#runs[last + RUN.wordCount]! += wordCount;
@@ -348,7 +350,7 @@ function recentsEqual(
   right: number,
 ): boolean {
   for (let index = 0; index < RECENT_WORDS; index += 1) {
-    if (wordsLeft[left + index]! !== wordsRight[right + index]!) return false;
+    if (wordsLeft[left + index] !== wordsRight[right + index]!) return false;
   }
   return true;
 }

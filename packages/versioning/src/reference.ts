@@ -162,7 +162,7 @@ function remembered(
     recents.map((one) => [`${one.seconds} ${operationKey(one.operation)} ${dotKey(one.dot)}`, one]),
   );
   const living = new Set(siblings.map((sibling) => operationKey(sibling.operation)));
-  const sorted = [...unique.values()].sort(compareRecentObjects);
+  const sorted = [...unique.values()].toSorted(compareRecentObjects);
   const inWindow = new Set(
     sorted
       .filter((one) => one.seconds >= rules.nowSeconds - rules.recentOperationsSeconds)

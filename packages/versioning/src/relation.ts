@@ -80,7 +80,7 @@ function holdsSibling(
   for (let remaining = siblingCount(words, record); remaining > 0; remaining -= 1) {
     if (
       compareDots(words, own, dotWords, sibling) === 0 &&
-      words[own + SIBLING.flagsAndCodec]! === dotWords[sibling + SIBLING.flagsAndCodec]!
+      words[own + SIBLING.flagsAndCodec] === dotWords[sibling + SIBLING.flagsAndCodec]!
     ) {
       return true;
     }

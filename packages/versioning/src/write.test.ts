@@ -80,7 +80,7 @@ class Replica {
     return decodeRecord(this.words!, 0);
   }
   get values(): string[] {
-    return this.record.siblings.map((one) => new TextDecoder().decode(one.value)).sort();
+    return this.record.siblings.map((one) => new TextDecoder().decode(one.value)).toSorted();
   }
   get shown(): number {
     return new VisibleSiblings().collect(this.words!, 0, SECONDS);
@@ -262,7 +262,7 @@ test('A3 10,000 puts without a context by 50 clients: refused at the limit, none
   for (const replica of replicas)
     replicas.forEach((other) => other.words && replica.receive(other));
   assert.is(accepted.size + refused, 10_000, 'every put was accepted or refused');
-  assert.equal(replicas[2]!.values, [...accepted].sort(), 'nothing accepted is dropped');
+  assert.equal(replicas[2]!.values, [...accepted].toSorted(), 'nothing accepted is dropped');
   assert.ok(accepted.size <= DEFAULT_LIMITS.siblingsMax * replicas.length);
   assert.is(replicas[2]!.record.context.length, replicas.length, 'the context names replicas only');
 });
