@@ -1,0 +1,252 @@
+/**
+ * Configuration: all that a node is told from outside, as one validated value. Defaults stand here
+ * and nowhere else; the effective value can be printed (`--print-config`).
+ *
+ * Boundary: values in, a value or a list of faults out. Reading flags, environment and file is
+ * configuration-sources.
+ *
+ * Invariants:
+ *   CF1 a configuration that comes out is whole: nobody downstream fills in a default
+ *   CF2 whatever is wrong is said in sentences, all of it at once
+ *   CF3 a node listens on loopback only, unless `insecure` is set
+ */
+import { isIP } from 'node:net';
+import {
+  type BucketDefinition,
+  defaultBucket,
+  type ReplicationClass,
+} from '@clockwise/placement/ring';
+import type { RingConfiguration } from '@clockwise/placement/ring';
+import { partitionCountDefault } from '@clockwise/placement/ring-limits';
+import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
+import { DEFAULT_RUNTIME_LIMITS, type RuntimeLimits } from '@clockwise/runtime/runtime-limits';
+import { type GivenConfiguration, type Member, parseGiven } from './configuration-schema.ts';
+
+export interface Configuration {
+  readonly nodeId: string;
+  /** Absolute. */
+  readonly dataFolder: string;
+  readonly insecure: boolean;
+  /** The host and ports of this node, from its own entry among the members. */
+  readonly self: Member;
+  readonly ring: RingConfiguration;
+  readonly shardCount: number;
+  /** Whether someone asked for that many; if not, a data folder that has another number keeps it. */
+  readonly shardCountIsGiven: boolean;
+  /** Whether ring-manager, compactor and anti-entropy have a thread each. */
+  readonly actors: 'apart' | 'together';
+  readonly limits: Limits;
+  readonly runtimeLimits: RuntimeLimits;
+  readonly log: { readonly level: LogLevel; readonly file: string | null };
+  /** Browser origins that may connect. */
+  readonly originsAllowed: readonly string[];
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type ConfigurationResult =
+  | { readonly ok: true; readonly configuration: Configuration }
+  | { readonly ok: false; readonly faults: readonly string[] };
+
+/** What the machine says; handed in, so that tests do not depend on theirs. */
+export interface Machine {
+  readonly processorCount: number;
+}
+
+const PORTS = { coordinator: 7400, gossiper: 7401, control: 7402, admin: 7403 } as const;
+const REPLICAS = 3;
+/** From this many processors on each control actor has a thread of its own. */
+const PROCESSORS_FOR_APART = 4;
+const CHUNKS_MIN = 4;
+const SHARDS_MAX = 64;
+/** Chunks are named by 16 bits, of which answers use all. */
+const CHUNKS_MAX = 4096;
+
+/** The effective configuration from what was given by whichever source. */
+export function validateConfiguration(given: unknown, machine: Machine): ConfigurationResult {
+  const parsed = parseGiven(given);
+  if (!parsed.ok) return parsed;
+  const { wanted } = parsed;
+  const members = membersOf(wanted);
+  const self = members.find((member) => member.id === wanted.nodeId);
+  const shardCount = wanted.shards ?? Math.max(1, machine.processorCount - 1);
+  const limits = limitsOf(wanted, shardCount);
+  const faults = [
+    ...memberFaults(wanted, members, self),
+    ...limitFaults(limits),
+    ...(shardCount > SHARDS_MAX ? [`shards must be at most ${SHARDS_MAX}, not ${shardCount}`] : []),
+  ];
+  if (faults.length > 0 || self === undefined) return { ok: false, faults };
+  const apart = machine.processorCount >= PROCESSORS_FOR_APART;
+  return {
+    ok: true,
+    configuration: {
+      nodeId: wanted.nodeId,
+      dataFolder: wanted.dataFolder,
+      insecure: wanted.insecure ?? false,
+      self,
+      ring: ringOf(wanted, members),
+      shardCount,
+      shardCountIsGiven: wanted.shards !== undefined,
+      actors: wanted.actors ?? (apart ? 'apart' : 'together'),
+      limits,
+      runtimeLimits: { ...DEFAULT_RUNTIME_LIMITS, ...wanted.runtimeLimits },
+      log: { level: wanted.logLevel ?? 'info', file: wanted.logFile ?? null },
+      originsAllowed: wanted.originsAllowed ?? [],
+    },
+  };
+}
+
+/** host:port, with brackets around an IPv6 host. */
+export function addressOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** The member list, or this node alone. */
+function membersOf(wanted: GivenConfiguration): readonly Member[] {
+  if (wanted.members !== undefined) return wanted.members;
+  return [
+    {
+      id: wanted.nodeId,
+      host: wanted.host ?? '127.0.0.1',
+      ports: {
+        coordinator: wanted.coordinatorPort ?? PORTS.coordinator,
+        gossiper: wanted.gossiperPort ?? PORTS.gossiper,
+        control: wanted.controlPort ?? PORTS.control,
+        admin: wanted.adminPort ?? PORTS.admin,
+      },
+      dataCentre: wanted.dataCentre ?? 'dc-1',
+      rack: wanted.rack ?? wanted.nodeId,
+      weight: wanted.weight ?? 1,
+    },
+  ];
+}
+
+const OWN_SETTINGS = [
+  'host',
+  'coordinatorPort',
+  'gossiperPort',
+  'controlPort',
+  'adminPort',
+  'dataCentre',
+  'rack',
+  'weight',
+] as const;
+
+function memberFaults(
+  wanted: GivenConfiguration,
+  members: readonly Member[],
+  self: Member | undefined,
+): string[] {
+  const faults: string[] = [];
+  if (self === undefined) {
+    const known = members.map((member) => member.id).join(', ');
+    faults.push(`nodeId "${wanted.nodeId}" is not among the members (${known})`);
+  }
+  if (wanted.members !== undefined) {
+    for (const setting of OWN_SETTINGS) {
+      if (wanted[setting] === undefined) continue;
+      faults.push(`${setting} is for a node that is alone; among members it stands in the list`);
+    }
+  }
+  for (const { id, host } of members) {
+    if (isIP(host) === 0) faults.push(`the host of "${id}" must be an IP address, not "${host}"`);
+  }
+  if (self !== undefined && !isLoopback(self.host) && wanted.insecure !== true) {
+    faults.push(
+      `"${self.host}" is not a loopback address, and there is no TLS yet: anyone who reaches it ` +
+        'can read and write; set insecure (--insecure) if that is meant',
+    );
+  }
+  return [...faults, ...portFaults(members)];
+}
+
+function portFaults(members: readonly Member[]): string[] {
+  const faults: string[] = [];
+  const owners = new Map<string, string>();
+  for (const { id, host, ports } of members) {
+    for (const [name, port] of Object.entries(ports)) {
+      const address = addressOf(host, port);
+      const owner = owners.get(address);
+      if (owner !== undefined) faults.push(`${address} is used by ${owner} and by ${id} ${name}`);
+      owners.set(address, `${id} ${name}`);
+    }
+  }
+  return faults;
+}
+
+function limitsOf(wanted: GivenConfiguration, shardCount: number): Limits {
+  const limits = { ...DEFAULT_LIMITS, ...wanted.limits };
+  if (wanted.memoryBytes === undefined) return limits;
+  const chunks = Math.floor(wanted.memoryBytes / shardCount / limits.memtableChunkBytes);
+  const memtableChunksMax = Math.min(Math.max(chunks, CHUNKS_MIN), CHUNKS_MAX);
+  const memtableFrozenMax = Math.min(limits.memtableFrozenMax, memtableChunksMax - 2);
+  return { ...limits, memtableChunksMax, memtableFrozenMax };
+}
+
+function limitFaults(limits: Limits): string[] {
+  const faults: string[] = [];
+  const must = (holds: boolean, rule: string): void => {
+    if (!holds) faults.push(`limits: ${rule}`);
+  };
+  const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value));
+  must(limits.keyBytesMax <= 65_535, 'keyBytesMax must be at most 65535');
+  must(limits.valueBytesMax <= 1024 * 1024, 'valueBytesMax must be at most 1048576');
+  must(isPowerOfTwo(limits.memtableChunkBytes), 'memtableChunkBytes must be a power of two');
+  must(limits.memtableChunkBytes <= 2 ** 30, 'memtableChunkBytes must be at most 2^30');
+  must(isPowerOfTwo(limits.requestsInFlightMax), 'requestsInFlightMax must be a power of two');
+  must(limits.memtableChunksMax <= CHUNKS_MAX, `memtableChunksMax must be at most ${CHUNKS_MAX}`);
+  must(
+    limits.memtableFrozenMax + 2 <= limits.memtableChunksMax,
+    'memtableFrozenMax must leave two of memtableChunksMax: one active, one for reads',
+  );
+  must(
+    limits.valueBytesMax + limits.keyBytesMax < limits.frameBytesMax / 2,
+    'frameBytesMax must be more than twice the greatest key and value',
+  );
+  must(
+    limits.socketLowWaterBytes < limits.socketHighWaterBytes,
+    'socketLowWaterBytes must be below socketHighWaterBytes',
+  );
+  return faults;
+}
+
+function ringOf(wanted: GivenConfiguration, members: readonly Member[]): RingConfiguration {
+  const replicas = wanted.replicas ?? Math.min(REPLICAS, members.length);
+  const classes: readonly ReplicationClass[] = wanted.replicationClasses ?? [
+    { kind: 'total', copies: replicas },
+  ];
+  return {
+    clusterId: wanted.clusterId ?? 'clockwise',
+    partitionCount: wanted.partitions ?? partitionCountDefault,
+    nodes: members.map(({ id, host, ports, dataCentre, rack, weight }) => ({
+      id,
+      dataCentre,
+      rack,
+      weight,
+      host,
+      addresses: {
+        coordinator: addressOf(host, ports.coordinator),
+        gossiper: addressOf(host, ports.gossiper),
+        control: addressOf(host, ports.control),
+        admin: addressOf(host, ports.admin),
+      },
+    })),
+    buckets: bucketsOf(wanted),
+    replicationClasses: classes,
+  };
+}
+
+/** Buckets by what was given over the default one's definition; bucket 1 is always there. */
+function bucketsOf(wanted: GivenConfiguration): readonly BucketDefinition[] {
+  const base: BucketDefinition = {
+    ...defaultBucket,
+    durability: wanted.durability ?? defaultBucket.durability,
+  };
+  const buckets = (wanted.buckets ?? []).map((bucket) => ({ ...base, ...bucket }));
+  return buckets.some((bucket) => bucket.id === base.id) ? buckets : [base, ...buckets];
+}

@@ -1,0 +1,68 @@
+/**
+ * The small actors, each made from the node's data: alone in a thread or several in one.
+ */
+import { AntiEntropyCore } from '@clockwise/anti-entropy/anti-entropy-core';
+import { CompactorCore } from '@clockwise/compactor/compactor-core';
+import { GossiperCore } from '@clockwise/gossiper/gossiper-core';
+import { unreachable } from '@clockwise/kernel/assert';
+import { RingManagerCore } from '@clockwise/ring-manager/ring-manager-core';
+import type { Hosting } from '@clockwise/runtime/shell/shell-types';
+import type { ThreadContext } from '@clockwise/runtime/worker/actor-thread';
+import type { NodeData } from './node-data.ts';
+import { peerConnections } from './peer-connections.ts';
+
+export type SmallActor = 'gossiper' | 'ring-manager' | 'compactor' | 'anti-entropy';
+
+const HEARTBEAT_MS = 1000;
+/** Three heartbeats without an answer. */
+const SILENCE_MS = 3500;
+const DATA_PATH_MS = 5000;
+const ROUND_MS = 5000;
+const ROUND_ANSWER_MS = 4000;
+/** Flushes share the disks with the log: few at once. */
+const FLUSHES_AT_ONCE_MAX = 2;
+
+export function smallActor(name: SmallActor, context: ThreadContext<NodeData>): Hosting {
+  const { data, limits, prng } = context;
+  const { ring } = data;
+  switch (name) {
+    case 'gossiper': {
+      const addresses = data.gossiperAddresses;
+      const core = new GossiperCore({
+        connections: peerConnections({ data, endpoint: 'gossiper', addresses, limits, prng }),
+        epoch: ring.epoch,
+        bootId: data.bootId,
+        listeners: ['coordinator-0', 'main'],
+        heartbeatMs: HEARTBEAT_MS,
+        silenceMs: SILENCE_MS,
+        dataPathMs: DATA_PATH_MS,
+      });
+      return { name, core };
+    }
+    case 'ring-manager': {
+      const core = new RingManagerCore({ ringBytes: data.ringBytes, epoch: ring.epoch });
+      return { name, core };
+    }
+    case 'compactor': {
+      const core = new CompactorCore({
+        shardCount: data.shardCount,
+        flushesAtOnceMax: FLUSHES_AT_ONCE_MAX,
+      });
+      return { name, core };
+    }
+    case 'anti-entropy': {
+      const addresses = data.controlAddresses;
+      const core = new AntiEntropyCore({
+        connections: peerConnections({ data, endpoint: 'control', addresses, limits, prng }),
+        epoch: ring.epoch,
+        placement: ring.tables[0]!,
+        shardOfPartition: ring.shardOfPartition,
+        roundMs: ROUND_MS,
+        answerMs: ROUND_ANSWER_MS,
+      });
+      return { name, core };
+    }
+    default:
+      return unreachable(name);
+  }
+}
