@@ -152,7 +152,9 @@ export class ActorShell implements ShellOut, ReplicaPublished {
       this.#frames,
       this.#frames.count + this.#options.runtimeLimits.framesPerStepMax,
     );
-    if (this.#frames.count === 0 && this.#events.length === 0) {
+    // The first step comes without input: a core that acts by itself begins there.
+    const isFirst = this.#stepCount === 0;
+    if (!isFirst && this.#frames.count === 0 && this.#events.length === 0) {
       this.#timers.arm(now);
       return false;
     }
