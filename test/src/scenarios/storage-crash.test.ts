@@ -97,7 +97,7 @@ function crashRun(seed: string, model: CrashModel, crashAt: number): boolean {
 }
 
 for (const model of CRASH_MODELS) {
-  test(`O8 F7 F20 [SD1] [OS2] [OS3] [ME1] [LW2] [FJ3] crash at sampled calls, twice, ${model}`, () => {
+  test(`O8 F7 F20 [SD1] [OS2] [OS3] [OS4] [ME1] [LW2] [FJ3] crash at sampled calls, twice, ${model}`, () => {
     const seed = `crash-${model}`;
     let crashAt = 1;
     let count = 0;

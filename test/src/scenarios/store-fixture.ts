@@ -3,7 +3,9 @@
  * log, flush, manifest. Keys and values are numbers; what was acknowledged is kept beside it.
  */
 import * as zlib from 'node:zlib';
+import { Prng } from '@clockwise/kernel/prng';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
+import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import type { Disk } from '@clockwise/storage/disk';
 import { flushChunk } from '@clockwise/storage/flush-job';
 import { CommitLogWriter, type LogRange } from '@clockwise/storage/log-writer';
@@ -231,4 +233,19 @@ export function mustOpen(disk: Disk): TestStore {
   const store = TestStore.open(disk);
   if (store instanceof TestStore) return store;
   throw new Error(`the store does not open: ${JSON.stringify(store)}`);
+}
+
+/** Another disk with the same files. */
+export function copyOf(disk: SimulatedDisk): SimulatedDisk {
+  const copy = new SimulatedDisk({ prng: new Prng('copy') });
+  const names = disk.list();
+  for (const name of names.ok ? names.value : []) {
+    const file = copy.open(name, 'create');
+    if (!file.ok) throw new Error(file.detail);
+    copy.write(file.value, [disk.contents(name)], 0);
+    copy.datasync(file.value);
+    copy.close(file.value);
+  }
+  copy.syncDirectory();
+  return copy;
 }

@@ -6,7 +6,7 @@
  *   ND1 a name leads nowhere but into this folder
  */
 import * as fs from 'node:fs';
-import * as path from 'node:path';
+import * as paths from 'node:path';
 import { assert } from '@clockwise/kernel/assert';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import {
@@ -45,7 +45,8 @@ export class NodeDisk implements Disk {
   }
 
   open(name: string, mode: OpenMode): DiskResult<FileHandle> {
-    return attempt(() => fs.openSync(this.#path(name), OPEN_FLAGS[mode]), `open ${name}`);
+    const path = this.#path(name);
+    return attempt(() => fs.openSync(path, OPEN_FLAGS[mode]), `open ${name}`);
   }
 
   close(file: FileHandle): void {
@@ -90,15 +91,18 @@ export class NodeDisk implements Disk {
   }
 
   remove(name: string): DiskResult<null> {
-    return done(() => fs.unlinkSync(this.#path(name)), `remove ${name}`);
+    const path = this.#path(name);
+    return done(() => fs.unlinkSync(path), `remove ${name}`);
   }
 
   rename(from: string, to: string): DiskResult<null> {
-    return done(() => fs.renameSync(this.#path(from), this.#path(to)), `rename ${from}`);
+    const [source, target] = [this.#path(from), this.#path(to)];
+    return done(() => fs.renameSync(source, target), `rename ${from}`);
   }
 
   link(from: string, to: string): DiskResult<null> {
-    return done(() => fs.linkSync(this.#path(from), this.#path(to)), `link ${from}`);
+    const [source, target] = [this.#path(from), this.#path(to)];
+    return done(() => fs.linkSync(source, target), `link ${from}`);
   }
 
   #path(name: string): string {
@@ -106,7 +110,7 @@ export class NodeDisk implements Disk {
       /^[A-Za-z0-9._-]+$/.test(name) && !name.startsWith('.'),
       'ND1 a name is a plain file name',
     );
-    return path.join(this.#folder, name);
+    return paths.join(this.#folder, name);
   }
 }
 

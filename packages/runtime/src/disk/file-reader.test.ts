@@ -1,0 +1,107 @@
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { WorldEvent } from '@clockwise/kernel/effects';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FileReader } from './file-reader.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'file-reader-'));
+const content = new Uint8Array(10_000).map((_, index) => index * 7);
+writeFileSync(join(directory, 'one.table'), content);
+
+type Event = WorldEvent<never, never>;
+
+function reader(openFilesMax = 2): {
+  readonly reader: FileReader;
+  readonly next: (count: number) => Promise<Event[]>;
+} {
+  const events: Event[] = [];
+  let changed: () => void = () => undefined;
+  const made = new FileReader({
+    directory,
+    openFilesMax,
+    openFileIdleMs: 1000,
+    now: () => 0,
+    emit: (event) => {
+      events.push(event);
+      changed();
+    },
+  });
+  const next = async (count: number): Promise<Event[]> => {
+    while (events.length < count) await new Promise<void>((resolve) => (changed = resolve));
+    return events.splice(0);
+  };
+  return { reader: made, next };
+}
+
+test('[FR1] reads at any offset give the bytes of the file, aligned', async () => {
+  const { reader: files, next } = reader();
+  for (let read = 0; read < 20; read += 1) {
+    files.read({ read, file: 'one.table', offset: read * 33, byteCount: 100 + read });
+  }
+  const events = await next(20);
+  for (const event of events) {
+    assert.ok(event.kind === 'read-done');
+    const bytes = new Uint8Array(event.words.buffer, event.words.byteOffset, 100 + event.read);
+    assert.is(event.words.byteOffset % 8, 0);
+    const from = event.read * 33;
+    assert.equal([...bytes], [...content.subarray(from, from + bytes.length)]);
+  }
+  files.stop();
+});
+
+test('[FR2] a buffer is lent until it is given back', async () => {
+  const { reader: files, next } = reader();
+  const read = async (): Promise<ArrayBufferLike> => {
+    files.read({ read: 1, file: 'one.table', offset: 0, byteCount: 64 });
+    const [event] = await next(1);
+    assert.ok(event?.kind === 'read-done');
+    return event.words.buffer;
+  };
+  const first = await read();
+  assert.is.not(await read(), first);
+  files.recycle();
+  files.recycle();
+  const again = [await read(), await read()];
+  assert.ok(again.includes(first));
+  assert.is.not(again[0], again[1]);
+  files.stop();
+});
+
+test('a missing file and a read beyond the end are failures', async () => {
+  const { reader: files, next } = reader();
+  files.read({ read: 1, file: 'two.table', offset: 0, byteCount: 8 });
+  files.read({ read: 2, file: 'two.table', offset: 0, byteCount: 8 });
+  assert.equal(await next(2), [
+    { kind: 'read-failed', read: 1, failure: 'ENOENT' },
+    { kind: 'read-failed', read: 2, failure: 'ENOENT' },
+  ]);
+  files.read({ read: 3, file: 'one.table', offset: 9_990, byteCount: 64 });
+  assert.equal(await next(1), [{ kind: 'read-failed', read: 3, failure: 'EIO' }]);
+  files.stop();
+});
+
+test('a name is no path', () => {
+  const { reader: files } = reader();
+  for (const file of ['../one.table', '/etc/passwd', '.', '..', 'a/b', '']) {
+    assert.throws(() => files.read({ read: 1, file, offset: 0, byteCount: 8 }));
+  }
+});
+
+test('a file that nobody read for a while is closed, and opened anew', async () => {
+  const { reader: files, next } = reader();
+  writeFileSync(join(directory, 'gone.table'), content);
+  files.read({ read: 1, file: 'gone.table', offset: 0, byteCount: 8 });
+  await next(1);
+  unlinkSync(join(directory, 'gone.table'));
+  files.read({ read: 2, file: 'gone.table', offset: 0, byteCount: 8 });
+  assert.is((await next(1))[0]?.kind, 'read-done', 'what is open can be read');
+  files.tick(5000);
+  files.read({ read: 3, file: 'gone.table', offset: 0, byteCount: 8 });
+  assert.is((await next(1))[0]?.kind, 'read-failed');
+  files.stop();
+});
+
+test.after(() => rmSync(directory, { recursive: true }));
+test.run();
