@@ -26,7 +26,7 @@ test('[AB1] among equals by lot', () => {
 test('[AB2] connections spread over the addresses', () => {
   const book = new AddressBook(['a', 'b', 'c'], new Prng(4));
   book.failed('c');
-  assert.equal([book.take(), book.take(), book.take()].sort(), ['a', 'b', 'c']);
+  assert.equal(new Set([book.take(), book.take(), book.take()]), new Set(['a', 'b', 'c']));
 });
 
 test('[AB3] what is learned is bounded, and told once', () => {

@@ -14,6 +14,7 @@
  *   CC3 a silent node is asked for a sign of life, then left; without requests in flight it may be silent
  *   CC4 closed is final
  */
+import { unreachable } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { ControlMessage, Welcome } from '@clockwise/protocol/control-messages';
 import { ERRORS, errorName, type ErrorName } from '@clockwise/protocol/errors';
@@ -108,6 +109,8 @@ export class ConnectionCore {
         return [{ kind: 'ping' }];
       case 'closed':
         return NOTHING;
+      default:
+        return unreachable(this.#state);
     }
   }
 

@@ -20,6 +20,6 @@ export function levelNumber(level: ConsistencyLevel | undefined): number {
     throw badRequest(`a consistency level is an integer from 1 to ${LEVEL.numberMax}`);
   }
   const named = NAMED.get(level);
-  if (named === undefined) throw badRequest(`${String(level)} is no consistency level`);
+  if (named === undefined) throw badRequest(`${level} is no consistency level`);
   return named;
 }

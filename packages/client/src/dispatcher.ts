@@ -214,16 +214,18 @@ export class Dispatcher implements ConnectionOwner {
 
   #succeed(slot: number, operation: number): void {
     const table = this.#table;
-    const resolve = table.bucket[slot]!.resolve;
+    const { resolve } = table.bucket[slot]!;
+    const id = table.id(slot);
     let result: unknown;
     try {
       result = this.#decode(table.opcode[slot]!, operation, resolve);
     } catch (error) {
       // The bucket's `resolve` is the user's code: what it throws is for who asked.
-      this.#outcomes.throwTo(slot, error);
+      if (table.slotOf(id) === slot) this.#outcomes.throwTo(slot, error);
       return;
     }
-    this.#outcomes.succeed(slot, result);
+    // The same code may have cancelled the operation, or closed the client.
+    if (table.slotOf(id) === slot) this.#outcomes.succeed(slot, result);
   }
 
   #decode(opcode: number, operation: number, resolve: Resolve | undefined): unknown {

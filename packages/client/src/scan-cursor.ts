@@ -5,6 +5,7 @@
  * Invariants:
  *   SC1 the text form reads back equal, and anything else is refused
  */
+import { unreachable } from '@clockwise/kernel/assert';
 import { badRequest } from './errors.ts';
 import type { ScanPosition } from './results.ts';
 
@@ -26,6 +27,8 @@ export function cursorText(cursor: ScanCursor): string {
       const keyHex = Array.from(key, (byte) => byte.toString(16).padStart(2, '0')).join('');
       return `1.b${cursor.partition}.${wordHex(tokenHigh)}${wordHex(tokenLow)}.${keyHex}`;
     }
+    default:
+      return unreachable(cursor);
   }
 }
 

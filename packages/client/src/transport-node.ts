@@ -13,7 +13,7 @@
  */
 import type { Socket } from 'node:net';
 import { assert } from '@clockwise/kernel/assert';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import type { Transport, TransportListener } from './transport.ts';
 
 const SLAB_WORDS = 32 * 1024;
