@@ -1,0 +1,164 @@
+/**
+ * The simulated shell of one core: what waits for it, when it wakes, which part of what waits it gets
+ * in one batch, its timers. It decides nothing: a core and its output are handed in.
+ *
+ * Invariants:
+ *   AH1 inputs are taken in the order they came, whatever the batches
+ *   AH2 after `stop` the core is never stepped again, and nothing that waited is taken
+ *   AH3 `taken` of an input is called after the step that it was part of has returned
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { type Batch, FrameList, type Instant } from '@clockwise/kernel/core';
+import type { Prng } from '@clockwise/kernel/prng';
+import type { NodeClock } from './node-clock.ts';
+import type { Simulation } from './simulation.ts';
+
+export interface HostPace {
+  /** Mean milliseconds between an input's coming and the step that takes it. */
+  readonly wakeMeanMs: number;
+  /** Probability that a batch holds only a part of what waits. */
+  readonly partialProbability: number;
+}
+
+type Input<Event> =
+  | {
+      readonly kind: 'frame';
+      readonly words: Int32Array;
+      readonly source: number;
+      readonly taken: (() => void) | undefined;
+    }
+  | { readonly kind: 'event'; readonly event: Event; readonly taken: (() => void) | undefined };
+
+export interface ActorHostOptions<Event> {
+  readonly simulation: Simulation;
+  /** In traces: 'n1/coordinator-0'. */
+  readonly name: string;
+  readonly clock: NodeClock;
+  readonly pace: HostPace;
+  readonly prng: Prng;
+  readonly timerEvent: (timer: number) => Event;
+  /** Steps the core and carries out what it put out. */
+  readonly step: (batch: Batch<Event>) => void;
+  readonly stateHash: () => number;
+}
+
+export class ActorHost<Event> {
+  readonly name: string;
+  isRunning = true;
+  stepCount = 0;
+  readonly #options: ActorHostOptions<Event>;
+  #inputs: Input<Event>[] = [];
+  #isAwake = false;
+  readonly #timers: Map<number, Instant> = new Map();
+  readonly #batch: { now: Instant; wallTimeMs: number; frames: FrameList; events: Event[] };
+
+  constructor(options: ActorHostOptions<Event>) {
+    this.name = options.name;
+    this.#options = options;
+    this.#batch = { now: 0, wallTimeMs: 0, frames: new FrameList(), events: [] };
+  }
+
+  /** The first step comes without input: cores begin their work then. */
+  start(): void {
+    this.#wake();
+  }
+
+  stop(): void {
+    this.isRunning = false;
+    this.#inputs = [];
+    this.#timers.clear();
+  }
+
+  pushFrame(words: Int32Array, source: number, taken?: () => void): void {
+    if (!this.isRunning) return;
+    this.#inputs.push({ kind: 'frame', words, source, taken });
+    this.#wake();
+  }
+
+  pushEvent(event: Event, taken?: () => void): void {
+    if (!this.isRunning) return;
+    this.#inputs.push({ kind: 'event', event, taken });
+    this.#wake();
+  }
+
+  /** Frames of a source that is gone: its channel went with it. */
+  dropFramesOf(source: number): void {
+    this.#inputs = this.#inputs.filter(
+      (input) => input.kind !== 'frame' || input.source !== source,
+    );
+  }
+
+  setTimer(timer: number, at: Instant): void {
+    const { simulation } = this.#options;
+    const due = Math.max(at, simulation.now);
+    this.#timers.set(timer, due);
+    if (due === Infinity) return;
+    simulation.at(due, () => {
+      if (!this.isRunning || this.#timers.get(timer) !== due) return;
+      this.#timers.delete(timer);
+      this.pushEvent(this.#options.timerEvent(timer));
+    });
+  }
+
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    const { simulation, prng, pace } = this.#options;
+    simulation.after(prng.exponential(pace.wakeMeanMs), () => {
+      this.#isAwake = false;
+      if (this.isRunning) this.#step();
+    });
+  }
+
+  #step(): void {
+    const { simulation, clock, step, stateHash } = this.#options;
+    const inputs = this.#takeInputs();
+    const batch = this.#batch;
+    batch.now = simulation.now;
+    batch.wallTimeMs = clock.wallTimeMs();
+    for (const input of inputs) {
+      if (input.kind === 'event') batch.events.push(input.event);
+      else batch.frames.push(input.words, 0, input.words.length, input.source);
+    }
+    this.#traceInputs();
+    if (simulation.isLogged) this.#note();
+    this.stepCount += 1;
+    step(batch);
+    simulation.trace.word(stateHash());
+    batch.frames.clear();
+    batch.events.length = 0;
+    for (const input of inputs) input.taken?.();
+    if (this.#inputs.length > 0 && this.isRunning) this.#wake();
+  }
+
+  #takeInputs(): Input<Event>[] {
+    const { prng, pace } = this.#options;
+    const waiting = this.#inputs.length;
+    const isPartial = waiting > 1 && prng.chance(pace.partialProbability);
+    return this.#inputs.splice(0, isPartial ? prng.between(1, waiting - 1) : waiting);
+  }
+
+  #traceInputs(): void {
+    const { simulation } = this.#options;
+    const { trace } = simulation;
+    const { frames, events } = this.#batch;
+    trace.text(this.name);
+    trace.number(simulation.now);
+    trace.word(events.length);
+    for (const event of events) trace.value(event);
+    for (let index = 0; index < frames.count; index += 1) {
+      const words = frames.words[index]!;
+      assert(words.length === frames.wordCounts[index], 'a frame is an array of its own');
+      trace.word(frames.sources[index]!);
+      trace.words(words, 0, words.length);
+    }
+  }
+
+  #note(): void {
+    const { frames, events } = this.#batch;
+    const kinds = events.map((event) => (event as { readonly kind?: string }).kind ?? 'event');
+    const sources = frames.sources.slice(0, frames.count).join(',');
+    const parts = [...kinds, ...(frames.count > 0 ? [`frames from ${sources}`] : [])];
+    this.#options.simulation.note(`${this.name} step ${this.stepCount}: ${parts.join(' ')}`);
+  }
+}

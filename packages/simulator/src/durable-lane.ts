@@ -1,0 +1,163 @@
+/**
+ * The simulated log writer of one shard: it gathers what waits into a group, writes it, syncs it if
+ * any of it asks for that, each at an instant of its own, and only then releases what rests on it.
+ * Files are the real commit log's, on the simulated disk, handed in as a sink.
+ *
+ * Invariants:
+ *   DL1 what a step wrote on lane `durable` is released after the write, and where asked the sync,
+ *       that covers all that was appended up to the end of that step
+ *   DL2 after a failure, and after `stop`, nothing is released any more
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { DiskFailure } from '@clockwise/kernel/effects';
+import type { Prng } from '@clockwise/kernel/prng';
+import type { Simulation } from './simulation.ts';
+
+export interface AppendedRange {
+  readonly chunk: number;
+  readonly fromWord: number;
+  readonly toWord: number;
+}
+
+/** What one step of the replica leaves to the log. */
+export interface LoggedStep {
+  readonly ranges: readonly AppendedRange[];
+  /** The highest sequence in the ranges; 0 where there are none. */
+  readonly lastSequence: number;
+  readonly needsSync: boolean;
+  /** Hands the step's durable frames over. */
+  readonly release: () => void;
+}
+
+export interface LogSink {
+  write(ranges: readonly AppendedRange[], lastSequence: number): DiskFailure | undefined;
+  sync(): DiskFailure | undefined;
+  /** Segments whose records are all at or below this sequence are free. */
+  floor(sequence: number): DiskFailure | undefined;
+}
+
+export interface LogPace {
+  readonly writeMeanMs: number;
+  readonly syncMinMs: number;
+  readonly syncMeanMs: number;
+  /** Probability that a group takes only a part of what waits. */
+  readonly partialProbability: number;
+}
+
+export interface DurableLaneOptions {
+  readonly simulation: Simulation;
+  readonly prng: Prng;
+  readonly pace: LogPace;
+  readonly sink: LogSink;
+  readonly intervalMs: number;
+  readonly onFailed: (failure: DiskFailure) => void;
+}
+
+export class DurableLane {
+  releasedSequence = 0;
+  groupCount = 0;
+  syncCount = 0;
+  readonly #options: DurableLaneOptions;
+  #waiting: LoggedStep[] = [];
+  #isBusy = false;
+  #isOver = false;
+  #hasUnsynced = false;
+
+  constructor(options: DurableLaneOptions, releasedSequence: number) {
+    this.#options = options;
+    this.releasedSequence = releasedSequence;
+  }
+
+  submit(step: LoggedStep): void {
+    if (this.#isOver) return;
+    this.#waiting.push(step);
+    this.#begin();
+  }
+
+  floor(sequence: number): void {
+    if (this.#isOver) return;
+    const failure = this.#options.sink.floor(sequence);
+    if (failure !== undefined) this.#fail(failure);
+  }
+
+  /** The process is gone. `writing`: what waited had reached the disk's cache, as chance would have it. */
+  stop(writing: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (writing && this.#waiting.length > 0 && !this.#isBusy) this.#write(this.#waiting);
+    this.#waiting = [];
+  }
+
+  #begin(): void {
+    if (this.#isBusy || this.#isOver || this.#waiting.length === 0) return;
+    this.#isBusy = true;
+    const { simulation, prng, pace } = this.#options;
+    simulation.after(prng.exponential(pace.writeMeanMs), () => this.#writeGroup());
+  }
+
+  #writeGroup(): void {
+    if (this.#isOver) return;
+    const { simulation, prng, pace } = this.#options;
+    const waiting = this.#waiting.length;
+    const isPartial = waiting > 1 && prng.chance(pace.partialProbability);
+    const group = this.#waiting.splice(0, isPartial ? prng.between(1, waiting - 1) : waiting);
+    const failure = this.#write(group);
+    if (failure !== undefined) {
+      this.#fail(failure);
+      return;
+    }
+    this.groupCount += 1;
+    if (!group.some((step) => step.needsSync)) {
+      this.#release(group);
+      this.#syncLater();
+      return;
+    }
+    simulation.after(pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
+      if (this.#isOver) return;
+      if (this.#sync()) this.#release(group);
+    });
+  }
+
+  #write(group: readonly LoggedStep[]): DiskFailure | undefined {
+    const ranges = group.flatMap((step) => step.ranges);
+    if (ranges.length === 0) return undefined;
+    const lastSequence = group.reduce((last, step) => Math.max(last, step.lastSequence), 0);
+    this.#hasUnsynced = true;
+    return this.#options.sink.write(ranges, lastSequence);
+  }
+
+  #sync(): boolean {
+    const failure = this.#options.sink.sync();
+    this.syncCount += 1;
+    if (failure !== undefined) this.#fail(failure);
+    else this.#hasUnsynced = false;
+    return failure === undefined;
+  }
+
+  /** What was written without a sync is synced within the interval. */
+  #syncLater(): void {
+    const { simulation, prng, intervalMs } = this.#options;
+    simulation.after(prng.unit() * intervalMs, () => {
+      if (this.#isOver || !this.#hasUnsynced) return;
+      // A group under way may sync, or fail, by itself: then there is nothing left to do here.
+      if (this.#isBusy) this.#syncLater();
+      else this.#sync();
+    });
+  }
+
+  #release(group: readonly LoggedStep[]): void {
+    for (const step of group) {
+      assert(step.ranges.length === 0 || step.lastSequence > 0, 'an append has a sequence');
+      this.releasedSequence = Math.max(this.releasedSequence, step.lastSequence);
+    }
+    for (const step of group) step.release();
+    this.#isBusy = false;
+    this.#begin();
+  }
+
+  #fail(failure: DiskFailure): void {
+    this.#isOver = true;
+    this.#waiting = [];
+    this.#options.onFailed(failure);
+  }
+}

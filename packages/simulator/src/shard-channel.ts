@@ -1,0 +1,69 @@
+/**
+ * One way of a channel inside a node, with the positions that both its ends may read: frames arrive in
+ * order, at the instant the world says (at once, or when the log writer releases them).
+ *
+ * Invariants:
+ *   SH1 `consumed` reaches a value of `written` only when the step that took that frame has returned
+ *   SH2 a dead end has let go of all
+ */
+import type { FrameRoute } from './step-output.ts';
+
+export interface ChannelReader {
+  readonly isRunning: boolean;
+  pushFrame(words: Int32Array, source: number, taken?: () => void): void;
+}
+
+export class ShardChannel implements FrameRoute {
+  written = 0;
+  #consumed = 0;
+  /** The reader, and the number by which it knows the writer. */
+  readonly #reader: () => ChannelReader | undefined;
+  readonly #source: number;
+  readonly #wordsMax: number;
+  /** Frames that wait for a release, where the lane has one. */
+  #held: Int32Array[] = [];
+  readonly #isHeld: boolean;
+
+  constructor(options: {
+    reader: () => ChannelReader | undefined;
+    source: number;
+    wordsMax: number;
+    isHeld: boolean;
+  }) {
+    this.#reader = options.reader;
+    this.#source = options.source;
+    this.#wordsMax = options.wordsMax;
+    this.#isHeld = options.isHeld;
+  }
+
+  consumed(): number {
+    return this.#reader()?.isRunning === true ? this.#consumed : this.written;
+  }
+
+  hasRoom(wordCount: number): boolean {
+    return this.written - this.consumed() + wordCount <= this.#wordsMax;
+  }
+
+  take(frame: Int32Array): void {
+    this.written += frame.length;
+    if (this.#isHeld) this.#held.push(frame);
+    else this.#pass(frame);
+  }
+
+  /** Frames written in the step that has just returned, to be passed on later by the result. */
+  takeHeld(): (() => void) | undefined {
+    if (this.#held.length === 0) return undefined;
+    const frames = this.#held;
+    this.#held = [];
+    return () => {
+      for (const frame of frames) this.#pass(frame);
+    };
+  }
+
+  #pass(frame: Int32Array): void {
+    const { length } = frame;
+    this.#reader()?.pushFrame(frame, this.#source, () => {
+      this.#consumed += length;
+    });
+  }
+}

@@ -1,0 +1,183 @@
+// Each oracle on histories made by hand: it is silent where all is well and speaks where it is not.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Dot, RecordObject } from '@clockwise/record/build';
+import { checkAckedLoss } from './acked-loss.ts';
+import { checkConvergence } from './convergence.ts';
+import { DotLedger } from './dot-ledger.ts';
+import type { FinalState, HistoryEntry, WriteEntry } from './history.ts';
+import { checkHonestReads } from './honest-reads.ts';
+import { checkSetUnion } from './set-union.ts';
+
+const A = 0xan;
+const B = 0xbn;
+const dot = (incarnation: bigint, counter: number): Dot => ({
+  incarnation,
+  counter: BigInt(counter),
+});
+const sessionOf = (client: number): bigint => BigInt(client + 1);
+
+function write(operation: number, fields: Partial<WriteEntry> = {}): WriteEntry {
+  return {
+    kind: 'put',
+    client: 0,
+    operation,
+    bucketId: 1,
+    key: 'k',
+    context: [],
+    value: `v${operation}`,
+    level: 2,
+    invokedAt: operation * 10,
+    completedAt: operation * 10 + 5,
+    outcome: 'ok',
+    ...fields,
+  };
+}
+
+function record(siblings: readonly [Dot, number][], context: readonly Dot[]): RecordObject {
+  return {
+    bucketId: 1,
+    token: 0n,
+    key: new Uint8Array([0x6b]),
+    replicationClass: 0,
+    context,
+    siblings: siblings.map(([made, operation]) => ({
+      dot: made,
+      operation: { session: 1n, sequence: operation },
+      tombstone: false,
+      codec: 1,
+      expirySeconds: 0,
+      hybrid: 0n,
+      value: new TextEncoder().encode(`v${operation}`),
+    })),
+    recents: [],
+  };
+}
+
+function ledgerOf(...records: readonly RecordObject[]): DotLedger {
+  const ledger = new DotLedger();
+  for (const [index, one] of records.entries()) ledger.observe(one, 'k', `n1 at ${index}`);
+  return ledger;
+}
+
+function judge(
+  history: readonly HistoryEntry[],
+  ledger: DotLedger,
+  final: Partial<FinalState>,
+): string[] {
+  const finals = [{ bucketId: 1, key: 'k', values: [], context: [], ...final }];
+  const bucketIds = new Set([1]);
+  return checkAckedLoss({ history, finals, ledger, sessionOf, bucketIds, oracle: 'O1' }).map(
+    ({ oracle }) => oracle,
+  );
+}
+
+test('[O1] a put that is there is not lost', () => {
+  const ledger = ledgerOf(record([[dot(A, 1), 1]], [dot(A, 1)]));
+  assert.equal(judge([write(1)], ledger, { values: ['v1'], context: [dot(A, 1)] }), []);
+});
+
+test('[O1] an acknowledged put whose dot nobody knows is lost', () => {
+  const ledger = ledgerOf(record([[dot(A, 1), 1]], [dot(A, 1)]));
+  assert.equal(judge([write(1)], ledger, {}), ['O1']);
+  assert.equal(judge([write(1, { outcome: 'unknown' })], ledger, {}), []);
+  assert.equal(judge([write(1)], new DotLedger(), {}), ['O1'], 'acknowledged and never made');
+});
+
+test('[O1] a put covered by a write that knew it is superseded, not lost', () => {
+  const ledger = ledgerOf(
+    record([[dot(A, 1), 1]], [dot(A, 1)]),
+    record([[dot(B, 1), 2]], [dot(A, 1), dot(B, 1)]),
+  );
+  const final = { values: ['v2'], context: [dot(A, 1), dot(B, 1)] };
+  assert.equal(judge([write(1), write(2, { context: [dot(A, 1)] })], ledger, final), []);
+  const blind = write(2, { context: undefined });
+  assert.equal(
+    judge([write(1), blind], ledger, final),
+    [],
+    'an overwrite, made where it was known',
+  );
+});
+
+test('[O1] a put covered only by writes that could not know it is lost', () => {
+  const ledger = ledgerOf(
+    record([[dot(A, 1), 1]], [dot(A, 1)]),
+    record([[dot(B, 1), 2]], [dot(B, 1)]),
+  );
+  const final = { values: ['v2'], context: [dot(A, 1), dot(B, 1)] };
+  assert.equal(judge([write(1), write(2, { context: [] })], ledger, final), ['O1']);
+  assert.equal(judge([write(1), write(2, { context: undefined })], ledger, final), ['O1']);
+  const refused = write(2, { context: [dot(A, 1)], outcome: 'not-applied' });
+  assert.equal(judge([write(1), refused], ledger, final), ['O1', 'P3']);
+});
+
+test('[O1] a retry that met two replicas is one event, whichever of its dots was known', () => {
+  const ledger = ledgerOf(
+    record([[dot(A, 1), 1]], [dot(A, 1)]),
+    record([[dot(B, 1), 1]], [dot(B, 1)]),
+    record([[dot(B, 2), 2]], [dot(B, 2)]),
+  );
+  const final = { values: ['v2'], context: [dot(A, 1), dot(B, 2)] };
+  assert.equal(judge([write(1), write(2, { context: [dot(B, 1)] })], ledger, final), []);
+});
+
+test('[O3] what an acknowledged context covered does not come back', () => {
+  const ledger = ledgerOf(
+    record([[dot(A, 1), 1]], [dot(A, 1)]),
+    record([[dot(B, 1), 2]], [dot(A, 1), dot(B, 1)]),
+  );
+  const history = [write(1), write(2, { context: [dot(A, 1)] })];
+  const context = [dot(A, 1), dot(B, 1)];
+  assert.equal(judge(history, ledger, { values: ['v1', 'v2'], context }), ['O3']);
+});
+
+test('[P3] what was answered as not applied is nowhere', () => {
+  const ledger = ledgerOf(record([[dot(A, 1), 1]], [dot(A, 1)]));
+  assert.equal(judge([write(1, { outcome: 'not-applied' })], ledger, {}), ['P3']);
+  assert.equal(judge([write(1, { outcome: 'not-applied' })], new DotLedger(), {}), []);
+});
+
+test('[O7] one dot for two writes is a violation, one write seen often is none', () => {
+  const one = record([[dot(A, 1), 1]], [dot(A, 1)]);
+  assert.equal(ledgerOf(one, one).violations, []);
+  assert.equal(ledgerOf(one, one).size, 1);
+  const other = record([[dot(A, 1), 2]], [dot(A, 1)]);
+  assert.is(ledgerOf(one, other).violations.length, 1);
+});
+
+test('[O4] replicas that answer alike agree, others do not', () => {
+  const state = (node: string, ...words: number[]) => {
+    return { bucketId: 1, key: 'k', node, words: new Int32Array(words) };
+  };
+  assert.equal(checkConvergence([state('n1', 1, 2), state('n2', 1, 2)]), []);
+  assert.is(checkConvergence([state('n1', 1, 2), state('n2', 1, 3)]).length, 1);
+  assert.is(checkConvergence([state('n1', 1, 2), state('n2', 1)]).length, 1);
+});
+
+test('[O10] a read returns only what had been put to its key', () => {
+  const read = (values: readonly string[], completedAt: number): HistoryEntry => {
+    const base = { client: 1, operation: 1, bucketId: 1, key: 'k', level: 1, invokedAt: 0 };
+    return { kind: 'get', ...base, completedAt, values, context: [] };
+  };
+  const oracles = (...history: HistoryEntry[]) => checkHonestReads(history).length;
+  assert.is(oracles(write(1), read(['v1'], 50)), 0);
+  assert.is(oracles(write(1), read(['v2'], 50)), 1, 'nobody put it');
+  assert.is(oracles(write(9), read(['v9'], 50)), 1, 'it was put later');
+  assert.is(oracles(write(1, { key: 'other' }), read(['v1'], 50)), 1, 'it was put elsewhere');
+  assert.is(oracles(write(1), read(['v1', 'v1'], 50)), 1, 'twice');
+});
+
+test('[O2] each acknowledged element is in the union, and nothing else', () => {
+  const elementsOf = (value: string) => value.split(' ');
+  const addedBy = (value: string) => elementsOf(value)[0]!;
+  const history = [write(1, { value: 'a' }), write(2, { value: 'b a' })];
+  const final = (...values: string[]) => [{ bucketId: 1, key: 'k', values, context: [] }];
+  const count = (finals: FinalState[]) =>
+    checkSetUnion(history, finals, elementsOf, addedBy).length;
+  assert.is(count(final('b a')), 0);
+  assert.is(count(final('a', 'b')), 0);
+  assert.is(count(final('b')), 1);
+  assert.is(count(final('b a', 'c')), 1);
+});
+
+test.run();

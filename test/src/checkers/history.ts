@@ -1,0 +1,91 @@
+/**
+ * What the clients of a run did and saw: the only thing, beside the ledger of dots and the state at
+ * the end, that checkers judge by.
+ */
+import type { Dot } from '@clockwise/record/build';
+import { ENTRY, ENTRY_WORDS } from '@clockwise/record/layout';
+
+/** `ok`: answered as applied. `not-applied`: every attempt was. `unknown`: all else. */
+export type WriteOutcome = 'ok' | 'not-applied' | 'unknown';
+
+export interface OperationName {
+  readonly client: number;
+  /** The operation's number at its client, which is also the sequence of its id. */
+  readonly operation: number;
+}
+
+export interface KeyName {
+  readonly bucketId: number;
+  readonly key: string;
+}
+
+export interface WriteEntry extends OperationName, KeyName {
+  readonly kind: 'put' | 'delete';
+  /** Undefined: the write overwrites, whatever its replica holds then. */
+  readonly context: readonly Dot[] | undefined;
+  /** Of a put; unique in the run. */
+  readonly value: string | undefined;
+  readonly level: number;
+  readonly invokedAt: number;
+  /** Infinity where nothing is known of its end. */
+  readonly completedAt: number;
+  readonly outcome: WriteOutcome;
+}
+
+export interface ReadEntry extends OperationName, KeyName {
+  readonly kind: 'get';
+  readonly level: number;
+  readonly invokedAt: number;
+  readonly completedAt: number;
+  /** Undefined: the get failed. */
+  readonly values: readonly string[] | undefined;
+  readonly context: readonly Dot[];
+}
+
+export type HistoryEntry = WriteEntry | ReadEntry;
+
+/** What a get of all replicas returned of a key when all had come to rest. */
+export interface FinalState extends KeyName {
+  readonly values: readonly string[];
+  readonly context: readonly Dot[];
+}
+
+export interface Violation {
+  /** The oracle: 'O1', 'O4' and so on. */
+  readonly oracle: string;
+  readonly text: string;
+}
+
+export function nameOfKey({ bucketId, key }: KeyName): string {
+  return `${bucketId}/${key}`;
+}
+
+export function nameOfDot(dot: Dot): string {
+  return `${dot.incarnation.toString(16)}:${dot.counter}`;
+}
+
+export function covers(context: readonly Dot[], dot: Dot): boolean {
+  return context.some(
+    (entry) => entry.incarnation === dot.incarnation && entry.counter >= dot.counter,
+  );
+}
+
+export function isWriteEntry(entry: HistoryEntry): entry is WriteEntry {
+  return entry.kind !== 'get';
+}
+
+/** Context entries as they stand in words. */
+export function contextDots(words: Int32Array): Dot[] {
+  const dots: Dot[] = [];
+  for (let entry = 0; entry + ENTRY_WORDS <= words.length; entry += ENTRY_WORDS) {
+    dots.push({
+      incarnation: joined(words, entry + ENTRY.incarnationLow, entry + ENTRY.incarnationHigh),
+      counter: joined(words, entry + ENTRY.counterLow, entry + ENTRY.counterHigh),
+    });
+  }
+  return dots;
+}
+
+function joined(words: Int32Array, low: number, high: number): bigint {
+  return (BigInt(words[high]! >>> 0) << 32n) | BigInt(words[low]! >>> 0);
+}

@@ -1,0 +1,201 @@
+/**
+ * What one run is made of: plain data, drawn from the seed, printed when the run fails.
+ *
+ * Invariants:
+ *   CF1 equal seeds draw equal configurations
+ */
+import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
+import { Prng } from '@clockwise/kernel/prng';
+import { LEVEL } from '@clockwise/protocol/frame';
+import type { HostPace } from '@clockwise/simulator/actor-host';
+import type { LogPace } from '@clockwise/simulator/durable-lane';
+import type { LinkFaults } from '@clockwise/simulator/link-faults';
+import type { ClientPace } from './simulated-client.ts';
+
+export type WorkloadName = 'set-add' | 'set-add-stale' | 'mixed' | 'blind' | 'contextual';
+
+export interface NodePace extends HostPace {
+  readonly log: LogPace;
+  /** Mean milliseconds of a read from disk and of a job. */
+  readonly diskMeanMs: number;
+  /** Probability that a published value is served old. */
+  readonly staleProbability: number;
+  /** Words that may wait in the channel to a shard. */
+  readonly channelWordsMax: number;
+}
+
+/** Mean virtual milliseconds between two faults of a kind; Infinity: there are none. */
+export interface FaultRates {
+  readonly crashMs: number;
+  readonly powerLossMs: number;
+  readonly partitionMs: number;
+  readonly resetMs: number;
+  readonly clockMs: number;
+}
+
+export interface SimulationConfiguration {
+  readonly seed: string;
+  readonly nodeCount: number;
+  readonly shardCount: number;
+  readonly copies: number;
+  readonly partitionBits: number;
+  readonly clientCount: number;
+  readonly keyCount: number;
+  readonly workload: WorkloadName;
+  readonly valueBytesMax: number;
+  /** Levels that operations name. */
+  readonly readLevels: readonly number[];
+  readonly writeLevels: readonly number[];
+  /** Bucket 1 is `sync`; 2 is `interval`; 3 is `lww` and `sync`. */
+  readonly bucketIds: readonly number[];
+  readonly workMs: number;
+  readonly clientPace: ClientPace;
+  readonly pace: NodePace;
+  readonly links: LinkFaults;
+  readonly faults: FaultRates;
+  readonly clockOffsetMaxMs: number;
+  readonly limits: Limits;
+}
+
+export const BUCKET = { sync: 1, interval: 2, lww: 3 } as const;
+
+export function drawConfiguration(seed: string): SimulationConfiguration {
+  const prng = new Prng(seed).stream('configuration');
+  const nodeCount = prng.pick([1, 3, 3, 3, 4, 5]);
+  const copies = Math.min(nodeCount, prng.pick([1, 2, 3, 3, 3, 3]));
+  const workload = prng.pick<WorkloadName>([
+    'set-add',
+    'set-add-stale',
+    'mixed',
+    'blind',
+    'contextual',
+  ]);
+  return {
+    seed,
+    nodeCount,
+    shardCount: prng.pick([1, 1, 2, 3]),
+    copies,
+    partitionBits: prng.pick([3, 4, 5]),
+    clientCount: prng.between(2, 8),
+    keyCount: prng.pick([1, 3, 8, 30]),
+    workload,
+    valueBytesMax: prng.pick([24, 64, 400, 1500]),
+    ...drawLevels(prng.stream('levels'), copies),
+    bucketIds: drawBuckets(prng.stream('buckets'), workload),
+    workMs: prng.pick([4000, 8000, 15_000]),
+    clientPace: {
+      attemptMs: prng.pick([300, 800, 1500]),
+      patienceMs: 5000,
+      thinkMeanMs: prng.pick([2, 15, 40]),
+      backoffMeanMs: 40,
+    },
+    pace: drawPace(prng.stream('pace')),
+    links: drawLinks(prng.stream('links')),
+    faults: drawFaults(prng.stream('faults')),
+    clockOffsetMaxMs: prng.pick([0, 200, 10_000]),
+    limits: drawLimits(prng.stream('limits')),
+  };
+}
+
+function drawLevels(
+  prng: Prng,
+  copies: number,
+): { readonly readLevels: readonly number[]; readonly writeLevels: readonly number[] } {
+  const any = Array.from({ length: copies }, (_, index) => index + 1);
+  const draw = (): readonly number[] =>
+    prng.pick<readonly number[]>([
+      [LEVEL.quorum],
+      [LEVEL.quorum],
+      [LEVEL.bucketDefault],
+      any,
+      [1],
+      [LEVEL.all],
+    ]);
+  return { readLevels: draw(), writeLevels: draw() };
+}
+
+function drawBuckets(prng: Prng, workload: WorkloadName): readonly number[] {
+  if (workload === 'set-add' || workload === 'set-add-stale') return [BUCKET.sync];
+  const buckets: readonly number[][] = [
+    [BUCKET.sync],
+    [BUCKET.sync],
+    [BUCKET.sync, BUCKET.interval, BUCKET.lww],
+  ];
+  return prng.pick(buckets);
+}
+
+function drawPace(prng: Prng): NodePace {
+  return {
+    wakeMeanMs: prng.pick([0.01, 0.05, 0.5]),
+    partialProbability: prng.pick([0, 0.2, 0.5]),
+    diskMeanMs: prng.pick([0.2, 2, 20]),
+    staleProbability: prng.pick([0, 0.3, 0.8]),
+    channelWordsMax: prng.pick([2048, 1 << 16, 1 << 20]),
+    log: {
+      writeMeanMs: prng.pick([0.02, 0.2, 2]),
+      syncMinMs: 0.1,
+      syncMeanMs: prng.pick([0.3, 3, 25]),
+      partialProbability: prng.pick([0, 0.3]),
+    },
+  };
+}
+
+function drawLinks(prng: Prng): LinkFaults {
+  const mode = prng.chance(0.5) ? 'stream' : 'datagram';
+  const isFaulty = prng.chance(0.7);
+  const rate = (highest: number): number =>
+    isFaulty && prng.chance(0.7) ? prng.unit() * highest : 0;
+  return {
+    mode,
+    delayMinMs: prng.pick([0.05, 0.5, 5]),
+    delayMeanMs: prng.pick([0.1, 1, 10]),
+    lossProbability: mode === 'stream' ? rate(0.003) : rate(0.1),
+    duplicateProbability: rate(0.3),
+    holdProbability: rate(0.05),
+    holdMeanMs: prng.pick([20, 200]),
+    stallMeanMs: prng.pick([300, 2000]),
+    connectionWordsMax: prng.pick([1 << 14, 1 << 20]),
+  };
+}
+
+function drawFaults(prng: Prng): FaultRates {
+  const meanMs = (choices: readonly number[]): number =>
+    prng.chance(0.35) ? Infinity : prng.pick(choices);
+  return {
+    crashMs: meanMs([600, 1500, 4000]),
+    powerLossMs: meanMs([1200, 3000, 6000]),
+    partitionMs: meanMs([800, 2500, 6000]),
+    resetMs: meanMs([300, 2000]),
+    clockMs: meanMs([1000, 5000]),
+  };
+}
+
+function drawLimits(prng: Prng): Limits {
+  const memtableChunkBytes = prng.pick([1 << 15, 1 << 16, 1 << 18]);
+  return {
+    ...DEFAULT_LIMITS,
+    connectionsMax: 64,
+    requestsInFlightMax: prng.pick([64, 256]),
+    replicaOperationsInFlightMax: prng.pick([32, 256]),
+    parkedOperationsMax: prng.pick([16, 256]),
+    memtableChunkBytes,
+    memtableChunksMax: 16,
+    memtableFrozenMax: 8,
+    logSegmentBytes: prng.pick([1 << 14, 1 << 16]),
+    logGroupBytesMax: 1 << 14,
+    logIntervalMs: 200,
+    handshakeTimeoutMs: 1500,
+    siblingsMax: 100,
+    requestTimeoutMs: 1500,
+    tableBlockBytes: prng.pick([512, 4096]),
+  };
+}
+
+/** JSON has no Infinity. */
+export function configurationText(configuration: SimulationConfiguration): string {
+  return JSON.stringify(
+    configuration,
+    (_, value: unknown) => (value === Infinity ? 'never' : value),
+    2,
+  );
+}

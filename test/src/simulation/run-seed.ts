@@ -1,0 +1,282 @@
+/**
+ * One seed from its configuration to its verdict: work under faults, then healing, then rest, then the
+ * oracles. Everything that happens follows from the seed.
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import { LEVEL } from '@clockwise/protocol/frame';
+import { Simulation } from '@clockwise/simulator/simulation';
+import { checkAckedLoss } from '../checkers/acked-loss.ts';
+import { checkConvergence, type ReplicaState } from '../checkers/convergence.ts';
+import {
+  contextDots,
+  type FinalState,
+  type HistoryEntry,
+  isWriteEntry,
+  type KeyName,
+  nameOfKey,
+  type Violation,
+} from '../checkers/history.ts';
+import { checkHonestReads } from '../checkers/honest-reads.ts';
+import { checkSetUnion } from '../checkers/set-union.ts';
+import { BLIND_PUTS, CONTEXTUAL, MIXED, MixedOperations } from '../workloads/mixed-operations.ts';
+import { addedBy, elementsOf, SetAdd } from '../workloads/set-add.ts';
+import type { Workload, WorkloadOptions } from '../workloads/workload.ts';
+import { BUCKET, drawConfiguration, type SimulationConfiguration } from './configuration.ts';
+import { drawFaults, type FaultEvent, hasPowerLoss } from './fault-schedule.ts';
+import { type OperationResult, sessionOfClient, SimulatedClient } from './simulated-client.ts';
+import { CLUSTER_ID, SimulatedCluster } from './simulated-cluster.ts';
+
+export interface RunCounters {
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly faults: number;
+  readonly operations: number;
+  /** Of those, what was answered as done. */
+  readonly succeeded: number;
+  readonly records: number;
+  readonly dots: number;
+  readonly boots: number;
+  readonly frames: number;
+  readonly chunksPoisoned: number;
+}
+
+export interface RunResult {
+  readonly seed: string;
+  readonly violations: readonly Violation[];
+  readonly traceHash: string;
+  readonly configuration: SimulationConfiguration;
+  readonly schedule: readonly FaultEvent[];
+  readonly counters: RunCounters;
+}
+
+export interface RunOptions {
+  /** Hears in words what happens. */
+  readonly log?: (line: string) => void;
+  /** In place of what the seed draws. */
+  readonly configuration?: SimulationConfiguration;
+}
+
+/** Virtual milliseconds after healing within which all must work again: T_live. */
+const LIVE_MS = 60_000;
+const REST_ROUNDS_MAX = 6;
+
+export function runSeed(seed: string, options: RunOptions = {}): RunResult {
+  return new SeedRun(seed, options).run();
+}
+
+class SeedRun {
+  readonly #configuration: SimulationConfiguration;
+  readonly #simulation: Simulation;
+  readonly #cluster: SimulatedCluster;
+  readonly #schedule: readonly FaultEvent[];
+  readonly #history: HistoryEntry[] = [];
+  readonly #clients: readonly SimulatedClient[];
+  readonly #violations: Violation[] = [];
+
+  constructor(seed: string, options: RunOptions) {
+    const configuration = options.configuration ?? drawConfiguration(seed);
+    this.#configuration = configuration;
+    this.#simulation = new Simulation(seed, options.log);
+    this.#cluster = new SimulatedCluster(this.#simulation, configuration);
+    const nodeIds = this.#cluster.nodes.map((node) => node.nodeId);
+    this.#schedule = drawFaults(configuration, nodeIds);
+    const workload = makeWorkload(configuration);
+    this.#clients = Array.from({ length: configuration.clientCount }, (_, client) =>
+      this.#client(client, workload, this.#history),
+    );
+  }
+
+  run(): RunResult {
+    try {
+      this.#work();
+      if (this.#heal()) this.#judge();
+    } catch (error) {
+      // A failed assertion anywhere is a failed run, whatever the oracles would have said.
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#violations.push({ oracle: 'assert', text });
+    }
+    return {
+      seed: this.#configuration.seed,
+      violations: this.#violations,
+      traceHash: this.#simulation.trace.digest(),
+      configuration: this.#configuration,
+      schedule: this.#schedule,
+      counters: this.#counters(),
+    };
+  }
+
+  #client(
+    client: number,
+    workload: Workload | undefined,
+    history: HistoryEntry[],
+  ): SimulatedClient {
+    const { links, limits, clientPace } = this.#configuration;
+    return new SimulatedClient({
+      simulation: this.#simulation,
+      network: this.#cluster.network,
+      prng: this.#simulation.prng.stream(`client-${client}`),
+      client,
+      clusterId: CLUSTER_ID,
+      addresses: this.#cluster.addresses,
+      limits,
+      pace: clientPace,
+      workload,
+      history,
+      trustsRefusals: links.mode === 'stream',
+    });
+  }
+
+  #work(): void {
+    this.#cluster.start();
+    this.#simulation.run(300);
+    for (const client of this.#clients) client.start();
+    const begun = this.#simulation.now;
+    for (const fault of this.#schedule) {
+      this.#simulation.at(begun + fault.atMs, () => this.#cluster.inject(fault));
+    }
+    this.#simulation.run(begun + this.#configuration.workMs);
+  }
+
+  /** [O11] After healing, what was under way ends. */
+  #heal(): boolean {
+    this.#simulation.note('healed');
+    for (const client of this.#clients) client.stop();
+    this.#cluster.heal();
+    const until = this.#simulation.now + LIVE_MS;
+    this.#simulation.run(until, () => this.#clients.every((client) => client.isIdle));
+    const busy = this.#clients.filter((client) => !client.isIdle);
+    for (const client of busy) {
+      this.#violations.push({ oracle: 'O11', text: `an operation of ${client.site} never ended` });
+    }
+    return busy.length === 0;
+  }
+
+  #judge(): void {
+    const judge = this.#client(1000, undefined, []);
+    const keys = new Map(this.#history.map((entry) => [nameOfKey(entry), entry as KeyName]));
+    let finals: FinalState[] = [];
+    let divergence: Violation[] = [];
+    for (let round = 0; round < REST_ROUNDS_MAX; round += 1) {
+      finals = [];
+      for (const key of keys.values()) {
+        const state = this.#readAll(judge, key);
+        if (state === undefined) return;
+        finals.push(state);
+      }
+      this.#simulation.run(this.#simulation.now + 500);
+      const states = this.#readEach(judge, [...keys.values()]);
+      if (states === undefined) return;
+      divergence = checkConvergence(states);
+      if (divergence.length === 0 && round > 0) break;
+    }
+    this.#violations.push(...divergence, ...this.#check(finals));
+  }
+
+  #check(finals: readonly FinalState[]): Violation[] {
+    const powerLoss = hasPowerLoss(this.#schedule);
+    const bucketIds = new Set<number>([BUCKET.sync, ...(powerLoss ? [] : [BUCKET.interval])]);
+    const history = this.#history;
+    const { ledger } = this.#cluster;
+    const isSet = this.#configuration.workload.startsWith('set-add');
+    return [
+      ...ledger.violations,
+      ...checkAckedLoss({
+        history,
+        finals,
+        ledger,
+        sessionOf: sessionOfClient,
+        bucketIds,
+        oracle: powerLoss ? 'O8' : 'O1',
+      }),
+      ...checkHonestReads(history),
+      ...(isSet ? checkSetUnion(history, finals, elementsOf, addedBy) : []),
+    ];
+  }
+
+  /** What all replicas together hold of a key; reading mends them. Undefined: nobody answers. */
+  #readAll(judge: SimulatedClient, key: KeyName): FinalState | undefined {
+    const result = this.#get(judge, key, LEVEL.all);
+    if (result === undefined) return undefined;
+    const { bucketId, key: name } = key;
+    return { bucketId, key: name, values: result.values, context: contextDots(result.context) };
+  }
+
+  /** What each primary holds by itself. */
+  #readEach(judge: SimulatedClient, keys: readonly KeyName[]): ReplicaState[] | undefined {
+    const states: ReplicaState[] = [];
+    for (const [node, { nodeId }] of this.#cluster.nodes.entries()) {
+      judge.pin(node);
+      for (const { bucketId, key } of keys) {
+        if (!this.#cluster.primariesOf(bucketId, key).includes(node)) continue;
+        const result = this.#get(judge, { bucketId, key }, LEVEL.one);
+        if (result === undefined) return undefined;
+        states.push({ bucketId, key, node: nodeId, words: result.body });
+      }
+    }
+    return states;
+  }
+
+  #get(
+    judge: SimulatedClient,
+    { bucketId, key }: KeyName,
+    level: number,
+  ): OperationResult | undefined {
+    const deadline = this.#simulation.now + LIVE_MS;
+    while (this.#simulation.now < deadline) {
+      const results: OperationResult[] = [];
+      judge.perform({ kind: 'get', bucketId, key, level }, (result) => results.push(result));
+      this.#simulation.run(deadline, () => results.length > 0);
+      const [result] = results;
+      if (result === undefined) break;
+      if (result.outcome === 'ok') return result;
+      this.#simulation.run(this.#simulation.now + 100);
+    }
+    const text = `after healing, nobody could read ${bucketId}/${key} at level ${level}`;
+    this.#violations.push({ oracle: 'O11', text });
+    return undefined;
+  }
+
+  #counters(): RunCounters {
+    const { nodes, ledger, network, faultCount, recordCount } = this.#cluster;
+    const isDone = (entry: HistoryEntry): boolean =>
+      isWriteEntry(entry) ? entry.outcome === 'ok' : entry.values !== undefined;
+    return {
+      virtualMs: Math.round(this.#simulation.now),
+      events: this.#simulation.eventCount,
+      faults: faultCount,
+      operations: this.#history.length,
+      succeeded: this.#history.filter(isDone).length,
+      records: recordCount,
+      dots: ledger.size,
+      boots: nodes.reduce((sum, node) => sum + node.bootCount, 0),
+      frames: network.counters.frames,
+      chunksPoisoned: nodes.reduce((sum, node) => sum + node.poisonedCount, 0),
+    };
+  }
+}
+
+function makeWorkload(configuration: SimulationConfiguration): Workload {
+  const { seed, bucketIds, keyCount, readLevels, writeLevels, valueBytesMax } = configuration;
+  const options: WorkloadOptions = {
+    seed,
+    bucketIds,
+    keyCount,
+    readLevels,
+    writeLevels,
+    valueBytesMax,
+  };
+  switch (configuration.workload) {
+    case 'set-add':
+      return new SetAdd(options, false);
+    case 'set-add-stale':
+      return new SetAdd(options, true);
+    case 'mixed':
+      return new MixedOperations(options, MIXED);
+    case 'blind':
+      return new MixedOperations(options, BLIND_PUTS);
+    case 'contextual':
+      return new MixedOperations(options, CONTEXTUAL);
+    default:
+      return unreachable(configuration.workload);
+  }
+}

@@ -1,0 +1,267 @@
+/**
+ * One replica shard of a simulated node, from the opening of its store to its end: the real core, its
+ * channels with the node's coordinator, its log writer, its pool jobs and its reads.
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import { LANE, type Lane } from '@clockwise/kernel/core';
+import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
+import type { Limits } from '@clockwise/kernel/limits';
+import type { Prng } from '@clockwise/kernel/prng';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { ReplicaCore } from '@clockwise/replica/replica-core';
+import type { ReplicaEffect, ReplicaEvent, ReplicaOut } from '@clockwise/replica/replica-context';
+import { ActorHost } from '@clockwise/simulator/actor-host';
+import { type AppendedRange, DurableLane } from '@clockwise/simulator/durable-lane';
+import type { NodeClock } from '@clockwise/simulator/node-clock';
+import { type ChannelReader, ShardChannel } from '@clockwise/simulator/shard-channel';
+import { type SimulatedDisk, SimulatedCrash } from '@clockwise/simulator/simulated-disk';
+import type { Simulation } from '@clockwise/simulator/simulation';
+import { StaleCount } from '@clockwise/simulator/stale-count';
+import { StepOutput } from '@clockwise/simulator/step-output';
+import { type JobInput, runJob } from '@clockwise/storage/jobs';
+import type { NodePace } from './configuration.ts';
+import { checksum, ChunkPoison, type ShardStore, SimulatedLogSink } from './shard-store.ts';
+
+/** Told of every record that the shard appends: words [from, to) of prefix and record runs. */
+export type AppendObserver = (words: Int32Array, from: number, to: number) => void;
+
+export interface ShardProcessOptions {
+  readonly simulation: Simulation;
+  /** 'n1/replica-0'. */
+  readonly name: string;
+  readonly shard: number;
+  readonly clock: NodeClock;
+  readonly disk: SimulatedDisk;
+  readonly limits: Limits;
+  readonly partitionBits: number;
+  readonly pace: NodePace;
+  readonly prng: Prng;
+  readonly store: ShardStore;
+  readonly coordinator: () => ChannelReader | undefined;
+  readonly tell: (to: string, message: ActorMessage) => void;
+  readonly observe: AppendObserver;
+}
+
+/** The one coordinator of a simulated node, as its shards number it. */
+const COORDINATOR = 0;
+
+export class ShardProcess {
+  readonly host: ActorHost<ReplicaEvent>;
+  /** Operations of the coordinator; it writes, this shard reads. */
+  readonly requests: ShardChannel;
+  readonly #options: ShardProcessOptions;
+  readonly #core: ReplicaCore;
+  readonly #lanes: readonly [ShardChannel, ShardChannel];
+  readonly #log: DurableLane;
+  readonly #output: StepOutput<ReplicaEffect>;
+  readonly #published: ReplicaPublished;
+  readonly #poison: ChunkPoison;
+  readonly #jobs: Set<JobInput> = new Set();
+  #ranges: AppendedRange[] = [];
+  #lastSequence = 0;
+  #needsSync = false;
+
+  constructor(options: ShardProcessOptions) {
+    this.#options = options;
+    const { simulation, name, shard, clock, pace, prng, store, limits } = options;
+    this.#poison = new ChunkPoison(store.memtable);
+    const lane = (isHeld: boolean): ShardChannel =>
+      new ShardChannel({
+        reader: options.coordinator,
+        source: shard,
+        // Replies never wait: a request is sent only with credit for its reply.
+        wordsMax: Infinity,
+        isHeld,
+      });
+    this.#lanes = [lane(false), lane(true)];
+    this.host = new ActorHost<ReplicaEvent>({
+      simulation,
+      name,
+      clock,
+      pace,
+      prng: prng.stream('host'),
+      timerEvent: (timer) => ({ kind: 'timer', timer }),
+      step: (batch) => this.#step(batch),
+      stateHash: () => this.#core.hash(),
+    });
+    this.requests = new ShardChannel({
+      reader: () => this.host,
+      source: COORDINATOR,
+      wordsMax: pace.channelWordsMax,
+      isHeld: false,
+    });
+    this.#log = new DurableLane(
+      {
+        simulation,
+        prng: prng.stream('log'),
+        pace: pace.log,
+        sink: new SimulatedLogSink(options.disk, limits, store.opened.log, store.memtable),
+        intervalMs: limits.logIntervalMs,
+        onFailed: (failure) => this.host.pushEvent({ kind: 'log-failed', failure }),
+      },
+      store.opened.nextSequence - 1,
+    );
+    this.#output = new StepOutput((_, lane) => this.#lanes[lane], 256);
+    this.#published = this.#makePublished(prng.stream('published'), pace.staleProbability);
+    this.#core = this.#makeCore();
+  }
+
+  /** The memory that the coordinator resolves replies in. */
+  get chunks(): readonly Int32Array[] {
+    return this.#options.store.memtable.pool.words;
+  }
+
+  get poisonedCount(): number {
+    return this.#poison.poisonedCount;
+  }
+
+  start(): void {
+    this.host.start();
+  }
+
+  /** The process ends. A job or a write under way may have got half-way; `prng` says how far. */
+  stop(prng: Prng): void {
+    this.host.stop();
+    const { disk } = this.#options;
+    this.#log.stop(prng.chance(0.5));
+    for (const job of this.#jobs) {
+      if (!prng.chance(0.5)) continue;
+      disk.crashAt = disk.operationCount + prng.between(1, 24);
+      try {
+        runJob(disk, checksum, job);
+      } catch (error) {
+        if (!(error instanceof SimulatedCrash)) throw error;
+      }
+      disk.crashAt = 0;
+    }
+    this.#jobs.clear();
+  }
+
+  #makeCore(): ReplicaCore {
+    const { shard, limits, partitionBits, prng, store } = this.#options;
+    const incarnations = prng.stream('incarnation');
+    return new ReplicaCore({
+      shard,
+      limits,
+      incarnation: { low: incarnations.word(), high: incarnations.word() },
+      coordinatorCount: 1,
+      partitionBits,
+      checksum,
+      memtable: store.memtable,
+      leaves: store.leaves,
+      floorLeaves: store.floorLeaves,
+      tables: store.opened.tables,
+      manifest: store.opened.manifest,
+      highestEdition: store.opened.manifest.edition,
+    });
+  }
+
+  #makePublished(prng: Prng, staleProbability: number): ReplicaPublished {
+    const stale = (): StaleCount => new StaleCount(prng, staleProbability);
+    const released = stale();
+    const consumed = [stale(), stale()] as const;
+    return {
+      releasedSequence: () => released.read(this.#log.releasedSequence),
+      written: (_, lane) => this.#lanes[lane as Lane].written,
+      consumed: (_, lane) => consumed[lane as Lane].read(this.#lanes[lane as Lane].consumed()),
+    };
+  }
+
+  #step(
+    batch: Parameters<ConstructorParameters<typeof ActorHost<ReplicaEvent>>[0]['step']>[0],
+  ): void {
+    const output = this.#output;
+    const out: ReplicaOut = {
+      send: (target, lane) => output.send(target, lane),
+      effect: (effect) => output.effect(effect),
+      append: (chunk, fromWord, toWord, lastSequence, needsSync) => {
+        this.#ranges.push({ chunk, fromWord, toWord });
+        this.#lastSequence = lastSequence;
+        this.#needsSync ||= needsSync;
+        this.#options.observe(this.chunks[chunk]!, fromWord, toWord);
+      },
+    };
+    this.#core.step({ ...batch, published: this.#published }, out);
+    output.flush();
+    this.#submit();
+    this.#poison.look();
+    for (const effect of output.takeEffects()) this.#carryOut(effect);
+  }
+
+  #submit(): void {
+    const release = this.#lanes[LANE.durable].takeHeld();
+    if (release === undefined && this.#ranges.length === 0) return;
+    this.#log.submit({
+      ranges: this.#ranges,
+      lastSequence: this.#ranges.length === 0 ? 0 : this.#lastSequence,
+      needsSync: this.#needsSync,
+      release: release ?? ((): void => undefined),
+    });
+    this.#ranges = [];
+    this.#needsSync = false;
+  }
+
+  #carryOut(effect: ReplicaEffect): void {
+    switch (effect.kind) {
+      case 'timer':
+        this.host.setTimer(effect.timer, effect.at);
+        return;
+      case 'tell':
+        this.#options.tell(effect.to, effect.message);
+        return;
+      case 'read':
+        this.#later(() => this.#read(effect.read, effect.file, effect.offset, effect.byteCount));
+        return;
+      case 'job':
+        this.#jobs.add(effect.input);
+        this.#later(() => this.#runJob(effect.job, effect.input));
+        return;
+      case 'log-floor':
+        this.#log.floor(effect.sequence);
+        return;
+      case 'dial':
+      case 'hang-up':
+        throw new Error(`a replica does not ${effect.kind}`);
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #later(run: () => void): void {
+    const { simulation, prng, pace } = this.#options;
+    simulation.after(prng.exponential(pace.diskMeanMs), () => {
+      if (this.host.isRunning) run();
+    });
+  }
+
+  #runJob(job: number, input: JobInput): void {
+    this.#jobs.delete(input);
+    const result = runJob(this.#options.disk, checksum, input);
+    if (result.ok) this.host.pushEvent({ kind: 'job-done', job, output: result.value });
+    else this.host.pushEvent({ kind: 'job-failed', job, failure: result.code });
+  }
+
+  #read(read: number, name: string, offset: number, byteCount: number): void {
+    const { disk } = this.#options;
+    const fail = (failure: DiskFailure): void =>
+      this.host.pushEvent({ kind: 'read-failed', read, failure });
+    const file = disk.open(name, 'read');
+    if (!file.ok) {
+      fail(file.code);
+      return;
+    }
+    const words = new Int32Array(Math.ceil(byteCount / 4));
+    const bytes = new Uint8Array(words.buffer, 0, byteCount);
+    for (let done = 0; done < byteCount;) {
+      const got = disk.read(file.value, bytes.subarray(done), offset + done);
+      if (!got.ok || got.value === 0) {
+        disk.close(file.value);
+        fail(got.ok ? 'EIO' : got.code);
+        return;
+      }
+      done += got.value;
+    }
+    disk.close(file.value);
+    this.host.pushEvent({ kind: 'read-done', read, words });
+  }
+}

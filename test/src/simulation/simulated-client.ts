@@ -1,0 +1,410 @@
+/**
+ * A client in the simulator: the real frames over simulated connections, one operation at a time, with
+ * retries under the same operation id at other nodes until its patience ends. What it did and saw goes
+ * to the history.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { Prng } from '@clockwise/kernel/prng';
+import { ArrayBacking } from '@clockwise/protocol/array-backing';
+import { ERRORS, errorName, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  PROTOCOL_VERSION,
+  REQUEST_FLAG,
+} from '@clockwise/protocol/frame';
+import { FrameWriter } from '@clockwise/protocol/frame-writer';
+import { readControlFrame, writeControl } from '@clockwise/protocol/message-codec';
+import { frameTag } from '@clockwise/protocol/validate-frame';
+import { TAG } from '@clockwise/protocol/frame';
+import type { Limits } from '@clockwise/kernel/limits';
+import {
+  makeRequestFields,
+  type RequestFields,
+  writeDelete,
+  writeGet,
+  writePut,
+} from '@clockwise/protocol/request-writer';
+import {
+  readContext,
+  readSiblings,
+  responseRequestId,
+  responseStatus,
+  responseWordCount,
+} from '@clockwise/protocol/response-reader';
+import { VALUE_CODEC } from '@clockwise/record/layout';
+import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
+import type { Simulation } from '@clockwise/simulator/simulation';
+import { contextDots, type HistoryEntry, type WriteOutcome } from '../checkers/history.ts';
+import {
+  type PlannedOperation,
+  type Seen,
+  seenName,
+  type Workload,
+} from '../workloads/workload.ts';
+
+export interface ClientPace {
+  /** Milliseconds until an attempt is given up, and until the operation is. */
+  readonly attemptMs: number;
+  readonly patienceMs: number;
+  /** Mean milliseconds between two operations, and before another attempt. */
+  readonly thinkMeanMs: number;
+  readonly backoffMeanMs: number;
+}
+
+export interface SimulatedClientOptions {
+  readonly simulation: Simulation;
+  readonly network: Network;
+  readonly prng: Prng;
+  readonly client: number;
+  readonly clusterId: string;
+  readonly addresses: readonly string[];
+  readonly limits: Limits;
+  readonly pace: ClientPace;
+  readonly workload: Workload | undefined;
+  readonly history: HistoryEntry[];
+  /** False where the network doubles requests: of two copies one may be refused and one applied. */
+  readonly trustsRefusals: boolean;
+}
+
+/** What came of an operation. */
+export interface OperationResult {
+  /** STATUS_OK or STATUS_NOT_FOUND; otherwise the last error. */
+  readonly status: number;
+  readonly outcome: WriteOutcome;
+  readonly context: Int32Array;
+  readonly values: readonly string[];
+  /** The answer's body, word for word. */
+  readonly body: Int32Array;
+}
+
+interface Pending {
+  readonly operation: number;
+  readonly planned: PlannedOperation;
+  readonly invokedAt: number;
+  readonly done: (result: OperationResult) => void;
+  /** By request id, of all attempts: whether it is certain that nothing came of it. */
+  readonly attempts: Map<number, 'open' | 'refused'>;
+  lastStatus: number;
+  isOver: boolean;
+}
+
+const NO_WORDS = new Int32Array(0);
+
+export class SimulatedClient implements NetworkEndpoint {
+  readonly site: string;
+  readonly connectionsMax: number = 64;
+  readonly #options: SimulatedClientOptions;
+  readonly #seen: Map<string, Seen> = new Map();
+  readonly #written: Map<string, Int32Array> = new Map();
+  readonly #fields: RequestFields = makeRequestFields();
+  #node: number;
+  /** The greeted connection, or -1. */
+  #connection = -1;
+  #greeting = -1;
+  #isDialling = false;
+  #operation = 0;
+  #requestId = 0;
+  #pending: Pending | undefined;
+  #isStopped = false;
+  /** Undefined: any node will do. */
+  #pinnedNode: number | undefined;
+
+  constructor(options: SimulatedClientOptions) {
+    this.#options = options;
+    this.site = `client-${options.client}`;
+    this.#node = options.prng.below(options.addresses.length);
+    this.#fields.sessionLow = options.client + 1;
+    this.#fields.sessionHigh = SESSION_HIGH;
+    options.network.join(this);
+  }
+
+  get isIdle(): boolean {
+    return this.#pending === undefined;
+  }
+
+  /** Talks to this node only, from now on. */
+  pin(node: number): void {
+    this.#pinnedNode = node;
+    if (this.#node === node) return;
+    this.#node = node;
+    this.#dropConnection();
+  }
+
+  /** Runs its workload until `stop`. */
+  start(): void {
+    const { simulation, prng, pace } = this.#options;
+    simulation.after(prng.exponential(pace.thinkMeanMs), () => this.#next());
+  }
+
+  /** Finishes what is under way and begins nothing more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  perform(planned: PlannedOperation, done: (result: OperationResult) => void): void {
+    assert(this.#pending === undefined, 'a client does one thing at a time');
+    const { simulation, pace } = this.#options;
+    const pending: Pending = {
+      operation: this.#operation,
+      planned,
+      invokedAt: simulation.now,
+      done,
+      attempts: new Map(),
+      lastStatus: ERRORS.UNAVAILABLE.code,
+      isOver: false,
+    };
+    this.#operation += 1;
+    this.#pending = pending;
+    simulation.after(pace.patienceMs, () => this.#giveUp(pending));
+    this.#attempt(pending);
+  }
+
+  onConnected(connection: number): void {
+    this.#isDialling = false;
+    this.#greeting = connection;
+    const { options } = { options: this.#options };
+    const backing = new ArrayBacking();
+    const writer = new FrameWriter(backing, 64);
+    writeControl(writer, {
+      kind: 'hello',
+      protocolVersionMin: PROTOCOL_VERSION,
+      protocolVersionMax: PROTOCOL_VERSION,
+      role: 'client',
+      clusterId: options.clusterId,
+      session: { low: this.#fields.sessionLow, high: this.#fields.sessionHigh },
+      nodeId: '',
+      epoch: 0,
+      ringHash: '',
+      featureBits: 0,
+    });
+    writer.flush();
+    for (const frame of backing.take()) options.network.send(this, connection, frame);
+  }
+
+  onDialFailed(): void {
+    this.#isDialling = false;
+    this.#moveOn();
+  }
+
+  onDisconnected(connection: number, _reason: string, settled: () => void): void {
+    settled();
+    if (connection === this.#greeting) this.#greeting = -1;
+    if (connection !== this.#connection) return;
+    this.#connection = -1;
+    this.#moveOn();
+    const pending = this.#pending;
+    if (pending !== undefined) this.#retryLater(pending);
+  }
+
+  onFrame(connection: number, frame: Int32Array): void {
+    if (connection === this.#greeting) {
+      this.#takeWelcome(connection, frame);
+    } else if (connection === this.#connection && frameTag(frame, 0) === TAG.response) {
+      let offset = FRAME_HEADER_WORDS;
+      for (let left = frame[FRAME.operationCount]!; left > 0; left -= 1) {
+        this.#takeResponse(frame, offset);
+        offset += responseWordCount(frame, offset);
+      }
+    }
+  }
+
+  #takeWelcome(connection: number, frame: Int32Array): void {
+    const read = readControlFrame(frame, 0, frame.length, this.#options.limits);
+    this.#greeting = -1;
+    if (!read.ok || read.message.kind !== 'welcome') {
+      this.#options.network.hangUp(this, connection, 'no welcome');
+      return;
+    }
+    this.#connection = connection;
+    const pending = this.#pending;
+    if (pending !== undefined) this.#attempt(pending);
+  }
+
+  #next(): void {
+    const { workload, prng, client } = this.#options;
+    if (this.#isStopped || workload === undefined || this.#pending !== undefined) return;
+    const planned = workload.plan({
+      seen: this.#seen,
+      written: this.#written,
+      client,
+      operation: this.#operation,
+      prng,
+    });
+    this.perform(planned, () => this.start());
+  }
+
+  #attempt(pending: Pending): void {
+    if (pending.isOver) return;
+    if (this.#connection < 0) {
+      this.#dial();
+      return;
+    }
+    const { simulation, pace } = this.#options;
+    this.#requestId += 1;
+    const requestId = this.#requestId;
+    pending.attempts.set(requestId, 'open');
+    this.#send(pending, requestId);
+    simulation.after(pace.attemptMs, () => {
+      if (pending.isOver || this.#requestId !== requestId) return;
+      this.#dropConnection();
+      this.#attempt(pending);
+    });
+  }
+
+  #send(pending: Pending, requestId: number): void {
+    const { planned, operation } = pending;
+    const fields = this.#fields;
+    fields.requestId = requestId;
+    fields.bucketId = planned.bucketId;
+    fields.level = planned.level;
+    fields.flags = planned.kind === 'get' ? 0 : REQUEST_FLAG.wantContext;
+    fields.sequence = operation;
+    const backing = new ArrayBacking();
+    const writer = new FrameWriter(backing, 64);
+    writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
+    const key = bytesOf(planned.key);
+    if (planned.kind === 'get') {
+      writeGet(writer, fields, key);
+    } else {
+      const context = planned.context.kind === 'given' ? planned.context.words : undefined;
+      if (planned.kind === 'delete') writeDelete(writer, fields, key, context);
+      else writePut(writer, fields, key, context, VALUE_CODEC.text, bytesOf(planned.value), 0);
+    }
+    writer.flush();
+    for (const frame of backing.take()) this.#options.network.send(this, this.#connection, frame);
+  }
+
+  #takeResponse(frame: Int32Array, offset: number): void {
+    const pending = this.#pending;
+    const requestId = responseRequestId(frame, offset);
+    if (pending === undefined || !pending.attempts.has(requestId)) return;
+    const status = responseStatus(frame, offset);
+    if (status === STATUS_OK || status === STATUS_NOT_FOUND) {
+      const isWrite = pending.planned.kind !== 'get';
+      this.#finish(pending, {
+        status,
+        outcome: 'ok',
+        context: readContext(frame, offset),
+        values: isWrite ? [] : readSiblings(frame, offset).map((sibling) => textOf(sibling.bytes)),
+        body: frame.slice(offset + 6, offset + responseWordCount(frame, offset)),
+      });
+      return;
+    }
+    const definition = ERRORS[errorName(status)!];
+    pending.lastStatus = status;
+    if (definition.outcome === 'not-applied') pending.attempts.set(requestId, 'refused');
+    if (definition.retryable) this.#retryLater(pending);
+    else this.#giveUp(pending);
+  }
+
+  #retryLater(pending: Pending): void {
+    const { simulation, prng, pace } = this.#options;
+    const requestId = this.#requestId;
+    if (prng.chance(0.3)) this.#moveOn();
+    simulation.after(prng.exponential(pace.backoffMeanMs), () => {
+      if (!pending.isOver && this.#requestId === requestId) this.#attempt(pending);
+    });
+  }
+
+  #giveUp(pending: Pending): void {
+    if (pending.isOver) return;
+    const areRefused = [...pending.attempts.values()].every((state) => state === 'refused');
+    this.#finish(pending, {
+      status: pending.lastStatus,
+      outcome: areRefused && this.#options.trustsRefusals ? 'not-applied' : 'unknown',
+      context: NO_WORDS,
+      values: [],
+      body: NO_WORDS,
+    });
+  }
+
+  #finish(pending: Pending, result: OperationResult): void {
+    pending.isOver = true;
+    this.#pending = undefined;
+    this.#record(pending, result);
+    const { planned } = pending;
+    if (result.outcome === 'ok') {
+      const values = planned.kind === 'put' ? [planned.value] : result.values;
+      const name = seenName(planned.bucketId, planned.key);
+      this.#seen.set(name, { context: result.context, values });
+      if (planned.kind === 'put') this.#written.set(name, result.context);
+    }
+    pending.done(result);
+  }
+
+  #record(pending: Pending, result: OperationResult): void {
+    const { history, simulation, client } = this.#options;
+    const { planned, operation, invokedAt } = pending;
+    const { bucketId, key, level } = planned;
+    const base = { client, operation, bucketId, key, level, invokedAt };
+    const isOk = result.outcome === 'ok';
+    if (planned.kind === 'get') {
+      history.push({
+        ...base,
+        kind: 'get',
+        completedAt: simulation.now,
+        values: isOk ? result.values : undefined,
+        context: contextDots(result.context),
+      });
+      return;
+    }
+    const { context } = planned;
+    history.push({
+      ...base,
+      kind: planned.kind,
+      context: context.kind === 'given' ? contextDots(context.words) : undefined,
+      value: planned.kind === 'put' ? planned.value : undefined,
+      completedAt: result.outcome === 'unknown' ? Infinity : simulation.now,
+      outcome: result.outcome,
+    });
+  }
+
+  #dial(): void {
+    if (this.#isDialling || this.#greeting >= 0) return;
+    this.#isDialling = true;
+    const { simulation, prng, pace, network, addresses } = this.#options;
+    const node = this.#node;
+    simulation.after(prng.exponential(1), () => network.dial(this, node, addresses[node]!));
+    // A greeting that nobody answers must not hold the client for ever.
+    simulation.after(pace.attemptMs * 2, () => {
+      if (this.#greeting < 0 || this.#node !== node) return;
+      network.hangUp(this, this.#greeting, 'no welcome in time');
+      this.#greeting = -1;
+      this.#moveOn();
+    });
+  }
+
+  /** Another node, by seed; and if something waits, a connection to it. */
+  #moveOn(): void {
+    const { prng, addresses, simulation, pace } = this.#options;
+    this.#dropConnection();
+    this.#node = this.#pinnedNode ?? prng.below(addresses.length);
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    simulation.after(prng.exponential(pace.backoffMeanMs), () => {
+      if (!pending.isOver && this.#connection < 0) this.#dial();
+    });
+  }
+
+  #dropConnection(): void {
+    if (this.#connection < 0) return;
+    this.#options.network.hangUp(this, this.#connection, 'given up');
+    this.#connection = -1;
+  }
+}
+
+/** The upper half of every session of simulated clients; the lower is the client's number + 1. */
+const SESSION_HIGH = 0x51;
+
+export function sessionOfClient(client: number): bigint {
+  return (BigInt(SESSION_HIGH) << 32n) | BigInt(client + 1);
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

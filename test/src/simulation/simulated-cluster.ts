@@ -1,0 +1,182 @@
+/**
+ * A cluster of simulated nodes on one simulated network: the ring is the real first ring of its
+ * configuration, the cores are the real ones. Carries out faults, and watches every record that any
+ * replica appends.
+ */
+import { assert, unreachable } from '@clockwise/kernel/assert';
+import { type FirstRing, firstRing } from '@clockwise/placement/epoch-one';
+import { replicasOf } from '@clockwise/placement/placement-table';
+import type { BucketDefinition, Ring } from '@clockwise/placement/ring';
+import { encodeRing, hashEncodedRing } from '@clockwise/placement/ring-codec';
+import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
+import { decodeRecord, writeBytes } from '@clockwise/record/build';
+import { HEADER, paddedWords, PREFIX_WORDS } from '@clockwise/record/layout';
+import { ringViewOf } from '@clockwise/server/ring-view-of';
+import { CALM_LINKS } from '@clockwise/simulator/link-faults';
+import { Network } from '@clockwise/simulator/network';
+import type { Simulation } from '@clockwise/simulator/simulation';
+import { DotLedger } from '../checkers/dot-ledger.ts';
+import { BUCKET, type SimulationConfiguration } from './configuration.ts';
+import type { FaultEvent } from './fault-schedule.ts';
+import { bytesOf, textOf } from './simulated-client.ts';
+import { SimulatedNode } from './simulated-node.ts';
+import { checksum } from './shard-store.ts';
+
+export const CLUSTER_ID = 'simulated';
+
+export class SimulatedCluster {
+  readonly simulation: Simulation;
+  readonly network: Network;
+  readonly ring: Ring;
+  readonly nodes: readonly SimulatedNode[];
+  readonly ledger: DotLedger = new DotLedger();
+  faultCount = 0;
+  recordCount = 0;
+  /** After `heal` no fault is carried out any more. */
+  #isHealed = false;
+
+  constructor(simulation: Simulation, configuration: SimulationConfiguration) {
+    this.simulation = simulation;
+    const { prng } = simulation;
+    this.network = new Network(simulation, prng.stream('network'), configuration.links);
+    this.ring = makeRing(configuration);
+    const ringBytes = encodeRing(this.ring, (bytes) => checksum(bytes, 0));
+    const clocks = prng.stream('clocks');
+    this.nodes = this.ring.nodes.map((node) => {
+      const { shardCount, limits, pace, clockOffsetMaxMs } = configuration;
+      const hash = hashEncodedRing(ringBytes);
+      return new SimulatedNode({
+        simulation,
+        network: this.network,
+        prng: prng.stream(node.id),
+        nodeId: node.id,
+        ring: ringViewOf({ ring: this.ring, hash, nodeId: node.id, shardCount }),
+        limits,
+        pace,
+        shardCount,
+        clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
+        observe: (words, from, to, where) => this.#observe(words, from, to, where),
+      });
+    });
+  }
+
+  get addresses(): string[] {
+    return this.ring.nodes.map((node) => node.addresses.coordinator);
+  }
+
+  start(): void {
+    for (const node of this.nodes) node.start();
+  }
+
+  inject(fault: FaultEvent): void {
+    if (this.#isHealed) return;
+    this.faultCount += 1;
+    this.simulation.note(`fault ${JSON.stringify(fault)}`);
+    this.simulation.trace.value(fault);
+    switch (fault.kind) {
+      case 'crash':
+        this.#crash(this.nodes[fault.node]!, fault.model, fault.downMs);
+        return;
+      case 'power-loss':
+        for (const node of this.nodes) this.#crash(node, fault.model, fault.downMs);
+        return;
+      case 'partition':
+        for (const [from, to] of fault.cuts) this.network.cut(from, to);
+        this.simulation.after(fault.forMs, () => this.network.heal());
+        return;
+      case 'reset':
+        this.network.resetSome(fault.count);
+        return;
+      case 'clock':
+        this.nodes[fault.node]!.clock.jump(fault.byMs);
+        return;
+      default:
+        unreachable(fault);
+    }
+  }
+
+  /** Everything runs, is connected and quick from here on. */
+  heal(): void {
+    this.#isHealed = true;
+    this.network.faults = { ...CALM_LINKS, mode: this.network.faults.mode };
+    this.network.heal();
+    for (const node of this.nodes) node.start();
+  }
+
+  /** The nodes that a key's copies live on, in the order of the list. */
+  primariesOf(bucketId: number, key: string): readonly number[] {
+    const bytes = bytesOf(key);
+    const words = new Int32Array(paddedWords(bytes.length));
+    writeBytes(words, 0, bytes);
+    const token: Token = { high: 0, low: 0 };
+    computeToken(token, bucketId, words, 0, bytes.length);
+    const partition = partitionOf(token.high, Math.log2(this.ring.partitionCount));
+    const table = this.ring.assignments[0]!;
+    const first = replicasOf(table, partition);
+    return [...table.table.subarray(first, first + table.stride)];
+  }
+
+  #crash(node: SimulatedNode, model: Parameters<SimulatedNode['crash']>[0], downMs: number): void {
+    if (!node.isRunning) return;
+    node.crash(model);
+    this.simulation.after(downMs, () => node.start());
+  }
+
+  #observe(words: Int32Array, from: number, to: number, where: string): void {
+    for (let prefix = from; prefix < to;) {
+      const record = prefix + PREFIX_WORDS;
+      const decoded = decodeRecord(words, record);
+      this.ledger.observe(decoded, textOf(decoded.key), `${where} at ${words[prefix]}`);
+      this.recordCount += 1;
+      prefix = record + words[record + HEADER.wordCount]!;
+    }
+  }
+}
+
+function makeRing(configuration: SimulationConfiguration): Ring {
+  const { nodeCount, copies, partitionBits } = configuration;
+  const planned: FirstRing = firstRing({
+    clusterId: CLUSTER_ID,
+    partitionCount: 2 ** partitionBits,
+    nodes: Array.from({ length: nodeCount }, (_, index) => {
+      const id = `n${index + 1}`;
+      const address = (port: string): string => `${id}:${port}`;
+      return {
+        id,
+        dataCentre: 'dc1',
+        rack: `rack-${index}`,
+        weight: 1,
+        host: id,
+        addresses: {
+          coordinator: address('coordinator'),
+          gossiper: address('gossiper'),
+          control: address('control'),
+          admin: address('admin'),
+        },
+      };
+    }),
+    buckets: [
+      bucket(BUCKET.sync, 'default', {}),
+      bucket(BUCKET.interval, 'quick', { durability: 'interval' }),
+      bucket(BUCKET.lww, 'latest', { conflictPolicy: 'lww' }),
+    ],
+    replicationClasses: [{ kind: 'total', copies }],
+  });
+  assert(planned.ok, 'the configuration of a simulated cluster is sound');
+  return planned.ring;
+}
+
+function bucket(id: number, name: string, fields: Partial<BucketDefinition>): BucketDefinition {
+  return {
+    id,
+    name,
+    mode: 'eventual',
+    conflictPolicy: 'siblings',
+    readLevel: 'quorum',
+    writeLevel: 'quorum',
+    durability: 'sync',
+    replicationClass: 0,
+    requireContext: false,
+    ...fields,
+  };
+}
