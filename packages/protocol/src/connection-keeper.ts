@@ -4,7 +4,7 @@
  * judges greetings (handshake.ts) and closes what breaks the rules. Pure: it belongs to a core.
  *
  * Invariants:
- *   CK1 a link is named by `linkOfNode` only between its welcome and its end
+ *   CK1 a link is named by `linkOfNode` only between its welcome and its end, or our closing of it
  *   CK2 a connection that is not greeted within the limit is closed
  *   CK3 whatever a connection does wrong closes that connection only, counted and with its reason
  */
@@ -17,9 +17,13 @@ import { CONNECTION_STATE, ConnectionTable } from './connection-table.ts';
 import type { ControlMessage, Hello, Welcome } from './control-messages.ts';
 import { admitsControl, CONNECTION, judgeHello, judgeWelcome, type Self } from './handshake.ts';
 import { readControlFrame, writeControl } from './message-codec.ts';
+import { utf8ByteLength } from './utf8.ts';
 
 /** WebSocket close codes that we use (RFC 6455, section 7.4.1). */
 export const CLOSE = { normal: 1000, protocolError: 1002, policy: 1008 } as const;
+
+/** What a WebSocket close frame has room for beside its code. */
+const CLOSE_REASON_BYTES_MAX = 123;
 
 const REDIAL_MS_MIN = 50;
 const REDIAL_MS_MAX = 2000;
@@ -112,8 +116,8 @@ export class ConnectionKeeper {
     this.table.close(connection);
     if (state !== CONNECTION_STATE.link && state !== CONNECTION_STATE.greeting) return -1;
     this.onDialFailed(node, now, out);
-    if (this.linkOfNode[node] !== connection) return -1;
-    this.linkOfNode[node] = -1;
+    if (state !== CONNECTION_STATE.link) return -1;
+    if (this.linkOfNode[node] === connection) this.linkOfNode[node] = -1;
     return node;
   }
 
@@ -124,7 +128,6 @@ export class ConnectionKeeper {
     }
     for (const connection of this.#greeting) {
       if (this.table.greetBy[connection]! > now) continue;
-      this.#greeting.delete(connection);
       this.reject(connection, 'no greeting within the time for it', out);
     }
     this.#armTimer(out);
@@ -138,6 +141,7 @@ export class ConnectionKeeper {
     wordCount: number,
     out: KeeperOut,
   ): KeeperResult {
+    if (!this.table.isLive(connection)) return NOTHING;
     const result = readControlFrame(words, frame, wordCount, this.#options.limits);
     if (!result.ok) return this.reject(connection, result.reason, out);
     const { message } = result;
@@ -151,7 +155,7 @@ export class ConnectionKeeper {
       case 'welcome':
         return this.#takeWelcome(connection, message, out);
       case 'goodbye':
-        out.effect({ kind: 'hang-up', connection, code: CLOSE.normal, reason: 'goodbye' });
+        this.#hangUp(connection, CLOSE.normal, 'goodbye', out);
         return NOTHING;
       default:
         return { kind: 'message', message };
@@ -160,10 +164,19 @@ export class ConnectionKeeper {
 
   /** [CK3] Says why and closes. */
   reject(connection: number, reason: string, out: KeeperOut): KeeperResult {
+    if (!this.table.isLive(connection)) return NOTHING;
     this.rejections += 1;
     writeControl(this.#sink(connection, out), { kind: 'goodbye', reason: 1, text: reason });
-    out.effect({ kind: 'hang-up', connection, code: CLOSE.protocolError, reason });
+    this.#hangUp(connection, CLOSE.protocolError, closeReason(reason), out);
     return NOTHING;
+  }
+
+  #hangUp(connection: number, code: number, reason: string, out: KeeperOut): void {
+    this.table.closing[connection] = 1;
+    this.#greeting.delete(connection);
+    const node = this.linkOfNode.indexOf(connection);
+    if (node >= 0) this.linkOfNode[node] = -1;
+    out.effect({ kind: 'hang-up', connection, code, reason });
   }
 
   #takeHello(connection: number, hello: Hello, out: KeeperOut): KeeperResult {
@@ -224,6 +237,12 @@ export class ConnectionKeeper {
     for (const connection of this.#greeting) at = Math.min(at, this.table.greetBy[connection]!);
     if (at < Infinity) out.effect({ kind: 'timer', timer: this.#options.timer, at });
   }
+}
+
+function closeReason(reason: string): string {
+  let text = reason.slice(0, CLOSE_REASON_BYTES_MAX);
+  while (utf8ByteLength(text) > CLOSE_REASON_BYTES_MAX) text = text.slice(0, -1);
+  return text;
 }
 
 /** By CONNECTION_STATE: the state that the handshake's rules know. */

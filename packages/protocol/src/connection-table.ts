@@ -4,6 +4,7 @@
  * Invariants:
  *   CN1 no operation is taken from a connection that has not been greeted
  *   CN2 an answer goes to a connection only in the generation that asked
+ *   CN3 once a connection is being closed from here, nothing more is taken from it or sent to it
  */
 
 import { assert } from '@clockwise/kernel/assert';
@@ -27,6 +28,8 @@ export class ConnectionTable {
   readonly node: Int32Array;
   /** When a fresh or greeting connection is given up. */
   readonly greetBy: Float64Array;
+  /** 1 from our hang-up to the end. */
+  readonly closing: Uint8Array;
   #count = 0;
 
   constructor(connectionsMax: number) {
@@ -34,6 +37,7 @@ export class ConnectionTable {
     this.generation = new Int32Array(connectionsMax);
     this.node = new Int32Array(connectionsMax).fill(-1);
     this.greetBy = new Float64Array(connectionsMax).fill(Infinity);
+    this.closing = new Uint8Array(connectionsMax);
   }
 
   get count(): number {
@@ -47,6 +51,7 @@ export class ConnectionTable {
     this.generation[connection] = (this.generation[connection]! + 1) & 0x7fff;
     this.node[connection] = -1;
     this.greetBy[connection] = greetBy;
+    this.closing[connection] = 0;
     this.#count += 1;
   }
 
@@ -57,11 +62,13 @@ export class ConnectionTable {
     this.#count -= 1;
   }
 
+  /** [CN3] There, and not being closed. */
+  isLive(connection: number): boolean {
+    return this.state[connection] !== CONNECTION_STATE.absent && this.closing[connection] === 0;
+  }
+
   isOpen(connection: number, generation: number): boolean {
-    return (
-      this.state[connection] !== CONNECTION_STATE.absent &&
-      this.generation[connection] === generation
-    );
+    return this.isLive(connection) && this.generation[connection] === generation;
   }
 }
 

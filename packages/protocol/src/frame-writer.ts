@@ -7,10 +7,11 @@
  * Invariants:
  *   FW1 a frame holds operations of one tag, and its header counts them and its words
  *   FW2 nothing of an operation that did not `end` is in a frame
+ *   FW3 a control message has a frame of its own, as its readers demand
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { OperationSink } from '@clockwise/kernel/core';
-import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION } from './frame.ts';
+import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION, TAG } from './frame.ts';
 
 export interface FrameBacking {
   /** Room for a frame of at least `wordCountMin` words. False: the channel is full. */
@@ -47,7 +48,8 @@ export class FrameWriter implements OperationSink {
 
   begin(tag: number, wordCount: number): number {
     assert(this.#reserved === 0, 'the operation before has ended');
-    if (this.#tag !== tag || this.#position + wordCount > this.#limit) {
+    const isFull = this.#position + wordCount > this.#limit;
+    if (this.#tag !== tag || isFull || tag === TAG.control) {
       this.flush();
       if (!this.#open(tag, wordCount)) return -1;
     }

@@ -106,13 +106,18 @@ export class AntiEntropyCore implements Core<AntiEntropyEvent, AntiEntropyEffect
       if (event.timer === TIMER.connections) this.#keeper.onTimer(now, out);
       else this.#nextRound(now, out);
     } else if (event.kind === 'told') {
-      this.#takeMessage(event.from, event.message, out);
+      this.#takeMessage(event.from, event.message, now, out);
     }
   }
 
-  #takeMessage(from: string, message: ActorMessage, out: Out<AntiEntropyEffect>): void {
+  #takeMessage(
+    from: string,
+    message: ActorMessage,
+    now: Instant,
+    out: Out<AntiEntropyEffect>,
+  ): void {
     if (message.kind === 'roots') {
-      this.#collector.take(message, out);
+      this.#collector.take(message, now, out);
     } else if (message.kind === 'figures-wanted') {
       let differing = 0;
       for (const count of this.#differing.values()) differing += count;
@@ -133,6 +138,7 @@ export class AntiEntropyCore implements Core<AntiEntropyEvent, AntiEntropyEffect
     } else if (message.kind === 'roots') {
       const round = this.#round;
       if (round === undefined || round.requestId !== message.requestId) return;
+      if (this.#keeper.linkOfNode[round.node] !== connection) return;
       round.theirs = new Map(
         message.roots.map((root) => [root.partition, [root.low, root.high] as const]),
       );
@@ -153,10 +159,11 @@ export class AntiEntropyCore implements Core<AntiEntropyEvent, AntiEntropyEffect
     const generation = table.generation[connection]!;
     const { requestId } = message;
     const count = this.#options.shardOfPartition.length;
-    const partitions = message.partitions
-      .filter((asked) => asked.replicationClass === 0 && asked.partition < count)
-      .map((asked) => asked.partition)
+    const asked = message.partitions
+      .filter((one) => one.replicationClass === 0 && one.partition < count)
+      .map((one) => one.partition)
       .filter((partition) => isReplica(placement, partition, connections.ownNode));
+    const partitions = [...new Set(asked)];
     this.#collector.ask(partitions, now + this.#options.answerMs, now, out, (words) => {
       if (!table.isOpen(connection, generation)) return;
       const roots = partitions.map((partition, index) => ({

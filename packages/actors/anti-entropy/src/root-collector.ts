@@ -16,11 +16,11 @@ export type RootsTaken = (words: readonly number[], out: RootsOut) => void;
 const QUESTIONS_MAX = 64;
 
 interface Question {
-  readonly partitions: readonly number[];
+  /** Partitions that are not answered yet, and the position of each in what was asked. */
+  readonly open: Map<number, number>;
   readonly words: number[];
   readonly until: Instant;
   readonly taken: RootsTaken;
-  shardsOpen: number;
 }
 
 export class RootCollector {
@@ -32,6 +32,7 @@ export class RootCollector {
     this.#shardOfPartition = shardOfPartition;
   }
 
+  /** REQUIRES: `partitions` are distinct. */
   ask(
     partitions: readonly number[],
     until: Instant,
@@ -51,7 +52,8 @@ export class RootCollector {
     this.#requestCount += 1;
     const request = this.#requestCount;
     const words = new Array<number>(partitions.length * 2).fill(0);
-    this.#questions.set(request, { partitions, words, until, taken, shardsOpen: byShard.size });
+    const open = new Map(partitions.map((partition, position) => [partition, position]));
+    this.#questions.set(request, { open, words, until, taken });
     for (const [shard, group] of byShard) {
       const message: ActorMessage = { kind: 'roots-wanted', request, partitions: group };
       out.effect({ kind: 'tell', to: `replica-${shard}`, message });
@@ -69,16 +71,21 @@ export class RootCollector {
     return groups;
   }
 
-  take(message: Extract<ActorMessage, { kind: 'roots' }>, out: RootsOut): void {
+  take(message: Extract<ActorMessage, { kind: 'roots' }>, now: Instant, out: RootsOut): void {
     const question = this.#questions.get(message.request);
     if (question === undefined) return;
+    if (question.until <= now) {
+      this.#questions.delete(message.request);
+      return;
+    }
     message.partitions.forEach((partition, index) => {
-      const position = question.partitions.indexOf(partition);
+      const position = question.open.get(partition);
+      if (position === undefined) return;
+      question.open.delete(partition);
       question.words[position * 2] = message.words[index * 2]!;
       question.words[position * 2 + 1] = message.words[index * 2 + 1]!;
     });
-    question.shardsOpen -= 1;
-    if (question.shardsOpen > 0) return;
+    if (question.open.size > 0) return;
     this.#questions.delete(message.request);
     question.taken(question.words, out);
   }

@@ -20,7 +20,6 @@ export interface CompactorOptions {
   readonly flushesAtOnceMax: number;
 }
 
-const TIMER_RETRY = 1;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 10_000;
 
@@ -39,6 +38,8 @@ interface Shard {
 export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
   readonly #shards: Shard[];
   readonly #flushesAtOnceMax: number;
+  /** The shard that is looked at first: the one after the last that was told to flush. */
+  #first = 0;
   #flushes = 0;
   #started = false;
 
@@ -96,6 +97,12 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
   }
 
   #flushEnded(shard: Shard, chunk: number, ok: boolean, now: Instant): void {
+    const { state } = shard;
+    if (state.kind !== 'flushing' || state.chunk !== chunk) {
+      // A flush that was asked for before this actor's start: it is not one of ours to end.
+      if (ok) shard.waiting = shard.waiting.filter((other) => other !== chunk);
+      return;
+    }
     if (ok) {
       this.#flushes += 1;
       shard.failures = 0;
@@ -110,29 +117,37 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
 
   #schedule(now: Instant, out: Out<CompactorEffect>): void {
     let running = this.#shards.filter((shard) => shard.state.kind === 'flushing').length;
-    this.#shards.forEach((shard, index) => {
-      switch (shard.state.kind) {
-        case 'flushing':
-          return;
-        case 'pausing':
-          if (shard.state.until > now) {
-            out.effect({ kind: 'timer', timer: TIMER_RETRY, at: shard.state.until });
-            return;
-          }
-          shard.state = { kind: 'idle' };
-          break;
-        case 'idle':
-          break;
-        default:
-          unreachable(shard.state);
-      }
-      if (running >= this.#flushesAtOnceMax) return;
+    const first = this.#first;
+    for (let step = 0; step < this.#shards.length; step += 1) {
+      const index = (first + step) % this.#shards.length;
+      const shard = this.#shards[index]!;
+      if (!this.#isReady(shard, index, now, out) || running >= this.#flushesAtOnceMax) continue;
       const chunk = shard.waiting.shift();
-      if (chunk === undefined) return;
+      if (chunk === undefined) continue;
       running += 1;
+      this.#first = index + 1;
       shard.state = { kind: 'flushing', chunk };
       const message: ActorMessage = { kind: 'flush-chunk', chunk };
       out.effect({ kind: 'tell', to: `replica-${index}`, message });
-    });
+    }
+  }
+
+  /** Whether a shard may flush now; one that pauses sets its own timer. */
+  #isReady(shard: Shard, index: number, now: Instant, out: Out<CompactorEffect>): boolean {
+    switch (shard.state.kind) {
+      case 'flushing':
+        return false;
+      case 'pausing':
+        if (shard.state.until > now) {
+          out.effect({ kind: 'timer', timer: index, at: shard.state.until });
+          return false;
+        }
+        shard.state = { kind: 'idle' };
+        return true;
+      case 'idle':
+        return true;
+      default:
+        return unreachable(shard.state);
+    }
   }
 }

@@ -184,7 +184,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     const { limits } = context;
     const state = this.#keeper.table.state[connection];
     // A connection that we have closed may have sent more before it heard of that.
-    if (state === CONNECTION_STATE.absent) return;
+    if (!this.#keeper.table.isLive(connection)) return;
     const rejection = validateFrameHeader(words, frame, wordCount, limits);
     if (rejection !== 0) {
       this.#reject(connection, rejection);
@@ -256,7 +256,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     } else if (tag === TAG.response) {
       const rejection = validateResponseFrame(words, frame, wordCount, limits, this.#recordLimits);
       if (rejection !== 0) this.#reject(connection, rejection);
-      else onProxiedFrame(this.#context, words, frame);
+      else onProxiedFrame(this.#context, this.#keeper.table.node[connection]!, words, frame);
     } else {
       this.#keeper.reject(connection, 'a frame of the wrong kind', this.#context.out);
     }
@@ -295,8 +295,13 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   }
 
   #keepAsker(connection: number, id: number): number {
-    // Askers whose answer never came (their actor died) have timed out long before this many.
-    if (this.#askers.size >= ASKERS_MAX) this.#askers.clear();
+    // The oldest asker, whose answer never came (its actor died), makes room.
+    if (this.#askers.size >= ASKERS_MAX) {
+      for (const oldest of this.#askers.keys()) {
+        this.#askers.delete(oldest);
+        break;
+      }
+    }
     const generation = this.#context.connections.generation[connection]!;
     this.#askerCount += 1;
     this.#askers.set(this.#askerCount, { connection, generation, id });

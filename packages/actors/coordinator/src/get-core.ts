@@ -91,7 +91,7 @@ export function onRead(
   const position = positionOfReplica(placement, slots.partition[slot]!, node);
   if (position < 0) return;
   const bit = 1 << position;
-  if ((slots.answered[slot]! & bit) !== 0) return;
+  if ((slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
   slots.answered[slot] = slots.answered[slot]! | bit;
   if (slots.required[slot] === 1 && slots.asked[slot] === bit && slots.responded[slot] === 0) {
     if (recordOffset < 0) respondNotFound(context, slot);
@@ -187,9 +187,13 @@ function settleGet(context: CoordinatorContext, slot: number): void {
       );
     }
   }
-  if (outstanding !== 0 || slots.responded[slot] === 0) return;
+  if (outstanding === 0 && slots.responded[slot] === 1) endGet(context, slot);
+}
+
+/** Nothing more is waited for. REQUIRES: the get was answered. */
+export function endGet(context: CoordinatorContext, slot: number): void {
   mend(context, slot);
-  slots.release(slot);
+  context.slots.release(slot);
 }
 
 /** [G3] Sends the merged record to those that answered with less. */

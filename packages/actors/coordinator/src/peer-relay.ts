@@ -57,6 +57,10 @@ function relayOperation(
   wordCount: number,
 ): void {
   const shard = shardOf(context, words, offset);
+  if (shard < 0) {
+    refusePeer(context, connection, words, offset, ERRORS.BAD_REQUEST.code);
+    return;
+  }
   if (context.shardIsUp[shard] === 0) {
     refusePeer(context, connection, words, offset, ERRORS.NOT_READY.code);
     return;
@@ -73,14 +77,15 @@ function relayOperation(
   context.shardInFlight[shard] = context.shardInFlight[shard]! + 1;
 }
 
+/** -1 where the operation names a partition that there is not. */
 function shardOf(context: CoordinatorContext, words: Int32Array, offset: number): number {
   const { ring } = context;
   const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
   if (opcode === REPLICA_OPCODE.scan) {
     const keyByteCount = words[offset + REPLICA_REQUEST.keyAndContext]! & 0xffff;
     const scan = offset + REPLICA_READ_HEADER_WORDS + paddedWords(keyByteCount);
-    const partition = words[scan + SCAN.partition]! & (ring.shardOfPartition.length - 1);
-    return ring.shardOfPartition[partition]!;
+    const partition = words[scan + SCAN.partition]!;
+    return partition < ring.shardOfPartition.length ? ring.shardOfPartition[partition]! : -1;
   }
   const high =
     opcode === REPLICA_OPCODE.store
@@ -109,8 +114,18 @@ function refusePeer(
 }
 
 function replyKindOf(opcode: number): number {
-  if (opcode === REPLICA_OPCODE.store) return REPLY_KIND.stored;
-  return opcode === REPLICA_OPCODE.scan ? REPLY_KIND.scanned : REPLY_KIND.read;
+  switch (opcode) {
+    case REPLICA_OPCODE.store:
+      return REPLY_KIND.stored;
+    case REPLICA_OPCODE.scan:
+      return REPLY_KIND.scanned;
+    case REPLICA_OPCODE.write:
+      return REPLY_KIND.written;
+    case REPLICA_OPCODE.probe:
+      return REPLY_KIND.probed;
+    default:
+      return REPLY_KIND.read;
+  }
 }
 
 /** Sends a shard's answer to the peer that asked; a record it names is copied from shared memory. */

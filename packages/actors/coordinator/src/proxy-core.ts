@@ -6,8 +6,10 @@
  * Invariants:
  *   PX1 a request that a peer passed on is never passed on again
  *   PX2 a silent or lost hop after which nothing else can be tried leaves the outcome unknown
+ *   PX3 a refusal speaks for its hop only: it is relayed when no other hop can have applied the write
  */
-import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { positionOfReplica } from '@clockwise/placement/placement-table';
+import { errorName, ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
@@ -18,14 +20,13 @@ import {
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { SLOT_BITS, SLOT_STATE } from './request-slots.ts';
 import { respondRelayed, respondStatus } from './respond.ts';
 
 /** Milliseconds without an answer after which the next node is tried. */
 export const PROXY_HEDGE_MS = 200;
 
 /** A slot and its generation in one word: the request id that the other coordinator echoes. */
-const SLOT_BITS = 14;
-
 export function proxyRequestId(slot: number, generation: number): number {
   return slot | (generation << SLOT_BITS);
 }
@@ -45,7 +46,6 @@ export function passOn(context: CoordinatorContext, slot: number): number {
       if (context.suspected[node] !== round) continue;
       if (!sendRequest(context, slot, node)) continue;
       slots.asked[slot] = slots.asked[slot]! | (1 << position);
-      slots.proxy[slot] = node;
       slots.hedgeAt[slot] = context.now + PROXY_HEDGE_MS;
       context.watchDue(slots.hedgeAt[slot]!);
       return STATUS_OK;
@@ -72,41 +72,86 @@ function sendRequest(context: CoordinatorContext, slot: number, node: number): b
   return true;
 }
 
-/** A frame of other coordinators' answers. REQUIRES: it passed its validation. */
+/** A frame of answers of another node's coordinator. REQUIRES: it passed its validation. */
 export function onProxiedFrame(
   context: CoordinatorContext,
+  node: number,
   words: Int32Array,
   frame: number,
 ): void {
   let offset = frame + FRAME_HEADER_WORDS;
   for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
-    onProxied(context, words, offset, words[offset + RESPONSE.status]! & 0xffff);
+    onProxied(context, node, words, offset);
     offset += words[offset + OPERATION.wordCount]!;
   }
 }
 
 function onProxied(
   context: CoordinatorContext,
+  node: number,
   words: Int32Array,
   offset: number,
-  status: number,
 ): void {
   const { slots } = context;
   const requestId = words[offset + RESPONSE.requestId]!;
   const slot = slotOfProxyRequest(requestId);
-  if (slot >= slots.capacity) return;
+  if (slot >= slots.capacity || slots.state[slot] !== SLOT_STATE.proxied) return;
   if (proxyRequestId(slot, slots.generation[slot]!) !== requestId) return;
-  const refused = status === ERRORS.UNAVAILABLE.code || status === ERRORS.NOT_READY.code;
-  if (refused && passOn(context, slot) === STATUS_OK) return;
+  const bit = hopBit(context, slot, node);
+  if ((openHops(context, slot) & bit) === 0) return;
+  const status = words[offset + RESPONSE.status]! & 0xffff;
+  if (isNotApplied(status)) {
+    slots.failed[slot] = slots.failed[slot]! | bit;
+    const elsewhere = status === ERRORS.UNAVAILABLE.code || status === ERRORS.NOT_READY.code;
+    if (elsewhere && passOn(context, slot) === STATUS_OK) return;
+    // [PX3]
+    if (openHops(context, slot) !== 0) return;
+    if (slots.current[slot] !== 0) {
+      endUnknown(context, slot);
+      return;
+    }
+  }
   respondRelayed(context, slot, words, offset);
   slots.release(slot);
 }
 
-/** The hop was silent too long, or its link is gone. */
-export function onProxyLost(context: CoordinatorContext, slot: number, linkIsGone: boolean): void {
-  context.counters.hedges += 1;
-  if (passOn(context, slot) === STATUS_OK || !linkIsGone) return;
-  // [PX2] It was sent somewhere, and nothing is known of it.
+function isNotApplied(status: number): boolean {
+  const name = errorName(status);
+  return name !== undefined && ERRORS[name].outcome === 'not-applied';
+}
+
+/** The bit of a node in a slot's hops, or 0 where it is none. */
+function hopBit(context: CoordinatorContext, slot: number, node: number): number {
+  const { slots, ring } = context;
+  const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const position = positionOfReplica(placement, slots.partition[slot]!, node);
+  return position < 0 ? 0 : 1 << position;
+}
+
+/** Hops that were asked, have not refused, and may still answer. */
+function openHops(context: CoordinatorContext, slot: number): number {
+  const { slots } = context;
+  return slots.asked[slot]! & ~slots.failed[slot]! & ~slots.current[slot]!;
+}
+
+/** The hop was silent too long: another is tried beside it. */
+export function onProxySilent(context: CoordinatorContext, slot: number): void {
+  if (passOn(context, slot) === STATUS_OK) context.counters.hedges += 1;
+}
+
+/** The link to a node is gone: another is tried, unless one is at work already. */
+export function onProxyLinkDown(context: CoordinatorContext, slot: number, node: number): void {
+  const { slots } = context;
+  const bit = hopBit(context, slot, node);
+  if ((openHops(context, slot) & bit) === 0) return;
+  slots.current[slot] = slots.current[slot]! | bit;
+  if (openHops(context, slot) !== 0) return;
+  if (passOn(context, slot) === STATUS_OK) context.counters.hedges += 1;
+  else endUnknown(context, slot);
+}
+
+/** [PX2] It was sent somewhere, and nothing is known of it. */
+function endUnknown(context: CoordinatorContext, slot: number): void {
   respondStatus(context, slot, ERRORS.UNKNOWN_OUTCOME.code);
   context.slots.release(slot);
 }

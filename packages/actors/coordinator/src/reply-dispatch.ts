@@ -4,11 +4,12 @@
  *
  * Invariants:
  *   RD1 an answer for a slot's older generation touches nothing
- *   RD2 each answer of a shard but a forward gives its credit back
+ *   RD2 each answer of a shard but a forward gives its credit back, once
+ *   RD3 what a peer answers that cannot be the answer to what it was asked is its failure to read
  */
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { computeToken, type Token } from '@clockwise/placement/token';
-import { STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
@@ -20,6 +21,8 @@ import {
   REQUEST,
   REQUEST_HEADER_WORDS,
 } from '@clockwise/protocol/frame';
+import { keysEqual } from '@clockwise/record/compare';
+import { HEADER, keyBytes, keyOffset } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { onGetFailed, onRead } from './get-core.ts';
 import { relayReply } from './peer-relay.ts';
@@ -44,16 +47,18 @@ export class ReplyDispatch {
   /** A frame from a shard of this node. */
   takeShardFrame(shard: number, words: Int32Array, frame: number): void {
     const context = this.#context;
+    // What it still said before it went down was given up then, credit and all.
+    if (context.shardIsUp[shard] === 0) return;
     let offset = frame + FRAME_HEADER_WORDS;
     for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
       const kind = words[offset + REPLICA_REPLY.kind]! & 0xff;
       if (kind !== REPLY_KIND.forward) {
         context.shardInFlight[shard] = context.shardInFlight[shard]! - 1;
       }
-      if (kind === REPLY_KIND.probed) {
-        this.#onProbed(words[offset + REPLICA_REPLY.slot]!);
-      } else if (words[offset + REPLICA_REPLY.route] !== 0) {
+      if (words[offset + REPLICA_REPLY.route] !== 0) {
         relayReply(context, shard, words, offset);
+      } else if (kind === REPLY_KIND.probed) {
+        this.#onProbed(words[offset + REPLICA_REPLY.slot]!);
       } else {
         this.#takeReply(context.ring.ownNode, shard, words, offset);
       }
@@ -76,11 +81,12 @@ export class ReplyDispatch {
     if (!slots.isCurrent(slot, words[offset + REPLICA_REPLY.slotGeneration]!)) return;
     const kind = words[offset + REPLICA_REPLY.kind]!;
     const status = (kind >>> 8) & 0xffff;
-    if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
+    const state = slots.state[slot]!;
+    const isAnswer = status === STATUS_NOT_FOUND ? state === SLOT_STATE.get : status === STATUS_OK;
+    if (!isAnswer) {
       this.failReplica(slot, node, status);
       return;
     }
-    const state = slots.state[slot]!;
     if (state === SLOT_STATE.get) this.#takeRead(slot, node, shard, words, offset, status);
     else if (state === SLOT_STATE.put) this.#takeAcknowledgement(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.scan) this.#takePage(slot, node, words, offset);
@@ -97,12 +103,32 @@ export class ReplyDispatch {
     const kind = words[offset + REPLICA_REPLY.kind]!;
     if ((kind & 0xff) !== REPLY_KIND.read) return;
     if (status === STATUS_NOT_FOUND) onRead(this.#context, slot, node, NO_RECORD, -1);
-    else if (((kind >>> 24) & REPLY_FLAG.inline) !== 0) {
-      onRead(this.#context, slot, node, words, offset + REPLICA_REPLY_HEADER_WORDS);
+    else if (shard < 0) {
+      const record = offset + REPLICA_REPLY_HEADER_WORDS;
+      const isInline = ((kind >>> 24) & REPLY_FLAG.inline) !== 0;
+      if (isInline && this.#isOfSlot(slot, words, record)) {
+        onRead(this.#context, slot, node, words, record);
+      } else {
+        this.failReplica(slot, node, ERRORS.READ_FAILED.code);
+      }
     } else {
       const record = this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
       onRead(this.#context, slot, node, record, words[offset + REPLICA_REPLY.offset]!);
     }
+  }
+
+  /** [RD3] Whether a record has the key that a slot's get asked for. */
+  #isOfSlot(slot: number, words: Int32Array, record: number): boolean {
+    const { slots } = this.#context;
+    const request = slots.keptWords(slot);
+    const requestOffset = slots.keptOffset(slot);
+    const keyByteCount = request[requestOffset + REQUEST.keyAndContext]! & 0xffff;
+    const key = requestOffset + REQUEST_HEADER_WORDS;
+    return (
+      words[record + HEADER.bucketId] === slots.bucketId[slot] &&
+      keyBytes(words, record) === keyByteCount &&
+      keysEqual(words, keyOffset(record), request, key, keyByteCount)
+    );
   }
 
   #takeAcknowledgement(

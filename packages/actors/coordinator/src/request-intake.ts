@@ -146,8 +146,10 @@ export class RequestIntake {
     if (isWrite(context.slots.opcode[slot]!)) {
       return this.#startWrite(slot, bucket, partition, words, offset);
     }
-    if (stride > context.slots.required[slot]!) {
+    if (stride > 1) {
       context.slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
+    }
+    if (stride > context.slots.required[slot]!) {
       context.slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
       context.watchDue(context.slots.hedgeAt[slot]!);
     }

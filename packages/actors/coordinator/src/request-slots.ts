@@ -16,6 +16,9 @@ export const SLOT_STATE = { free: 0, get: 1, put: 2, scan: 3, proxied: 4 } as co
 /** Words of a request (or of a held context) that a slot keeps without allocating. */
 const INLINE_WORDS = 64;
 
+/** Bits of a slot's number where it shares a word with its generation (proxied requests). */
+export const SLOT_BITS = 14;
+
 export class RequestSlots {
   readonly capacity: number;
   readonly state: Uint8Array;
@@ -37,15 +40,13 @@ export class RequestSlots {
   readonly asked: Int32Array;
   readonly answered: Int32Array;
   readonly failed: Int32Array;
-  /** Of a get: who holds exactly what `held` holds. */
+  /** Of a get: who holds exactly what `held` holds. Of a proxied request: whose link was lost. */
   readonly current: Int32Array;
   readonly responded: Uint8Array;
   /** The weakest durability that a counted acknowledgement had. */
   readonly durability: Uint8Array;
   /** The last error a replica gave. */
   readonly status: Int32Array;
-  /** Of a proxied request: the node that it was last passed to. */
-  readonly proxy: Int32Array;
   readonly due: Float64Array;
   readonly hedgeAt: Float64Array;
   /** Copy of the request, for a hedge: inline or allocated. */
@@ -60,6 +61,7 @@ export class RequestSlots {
 
   constructor(capacity: number) {
     assert((capacity & (capacity - 1)) === 0, 'the number of slots is a power of two');
+    assert(capacity <= 1 << SLOT_BITS, 'a slot fits the bits that name it');
     this.capacity = capacity;
     this.state = new Uint8Array(capacity);
     this.generation = new Int32Array(capacity);
@@ -81,7 +83,6 @@ export class RequestSlots {
     this.responded = new Uint8Array(capacity);
     this.durability = new Uint8Array(capacity);
     this.status = new Int32Array(capacity);
-    this.proxy = new Int32Array(capacity);
     this.due = new Float64Array(capacity);
     this.hedgeAt = new Float64Array(capacity);
     this.#inline = new Int32Array(capacity * INLINE_WORDS);
@@ -111,7 +112,6 @@ export class RequestSlots {
     this.responded[slot] = 0;
     this.durability[slot] = 0;
     this.status[slot] = 0;
-    this.proxy[slot] = -1;
     this.due[slot] = due;
     this.hedgeAt[slot] = Infinity;
     this.heldWords[slot] = 0;

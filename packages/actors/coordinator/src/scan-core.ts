@@ -66,7 +66,7 @@ export class ScanCore {
     const placement = ring.tables[slots.replicationClass[slot]!]!;
     const position = positionOfReplica(placement, slots.partition[slot]!, node);
     const bit = 1 << position;
-    if (position < 0 || (slots.answered[slot]! & bit) !== 0) return;
+    if (position < 0 || (slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
     slots.answered[slot] = slots.answered[slot]! | bit;
     this.#pages.get(slot)?.push({
       words: words.slice(offset, offset + wordCount),

@@ -8,9 +8,10 @@
 import type { Instant } from '@clockwise/kernel/core';
 import { ERRORS } from '@clockwise/protocol/errors';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { askMore } from './get-core.ts';
-import { onProxyLost } from './proxy-core.ts';
+import { askMore, endGet } from './get-core.ts';
+import { onProxyLinkDown, onProxySilent } from './proxy-core.ts';
 import type { ReplyDispatch } from './reply-dispatch.ts';
+import { GET_HEDGE_MS } from './request-intake.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import { bitCount, respondStatus } from './respond.ts';
 import type { ScanCore } from './scan-core.ts';
@@ -55,7 +56,8 @@ export class Sweep {
       context.counters.timeouts += 1;
       respondStatus(context, slot, ERRORS.TIMEOUT.code);
     }
-    slots.release(slot);
+    if (slots.state[slot] === SLOT_STATE.get) endGet(context, slot);
+    else slots.release(slot);
   }
 
   #hedge(slot: number): void {
@@ -63,14 +65,25 @@ export class Sweep {
     const { slots } = context;
     slots.hedgeAt[slot] = Infinity;
     if (slots.state[slot] === SLOT_STATE.proxied) {
-      onProxyLost(context, slot, false);
+      onProxySilent(context, slot);
     } else if (slots.state[slot] === SLOT_STATE.get && slots.responded[slot] === 0) {
-      context.counters.hedges += 1;
-      const request = slots.keptWords(slot);
-      const token = this.#replies.tokenOf(slot);
-      const wanted = bitCount(slots.asked[slot]! & ~slots.failed[slot]!) + 1;
-      askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+      this.#hedgeGet(slot);
     }
+  }
+
+  /** One more replica now, and the next after as long again. */
+  #hedgeGet(slot: number): void {
+    const context = this.#context;
+    const { slots, ring } = context;
+    const asked = slots.asked[slot]!;
+    const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+    if (bitCount(asked) === stride) return;
+    const request = slots.keptWords(slot);
+    const token = this.#replies.tokenOf(slot);
+    const wanted = bitCount(asked & ~slots.failed[slot]!) + 1;
+    askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+    if (slots.asked[slot] !== asked) context.counters.hedges += 1;
+    slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
   }
 
   /** All that a shard of this node had not answered is lost (H4). */
@@ -94,8 +107,8 @@ export class Sweep {
       if (state === SLOT_STATE.free) continue;
       if (state !== SLOT_STATE.proxied) {
         this.#replies.failReplica(slot, node, ERRORS.UNAVAILABLE.code);
-      } else if (slots.proxy[slot] === node) {
-        onProxyLost(context, slot, true);
+      } else {
+        onProxyLinkDown(context, slot, node);
       }
     }
   }

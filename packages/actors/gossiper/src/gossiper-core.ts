@@ -37,7 +37,9 @@ const TIMER = { connections: 1, heartbeat: 2 } as const;
 interface Peer {
   readonly nodeId: string;
   state: PeerState | 'unknown';
+  /** When it last answered; until it has, when we began to ask. */
   heardAt: Instant;
+  hasAnswered: boolean;
   dataPathAgeMs: number;
 }
 
@@ -57,6 +59,7 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
       nodeId,
       state: 'unknown',
       heardAt: 0,
+      hasAnswered: false,
       dataPathAgeMs: 0,
     }));
   }
@@ -64,7 +67,11 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
   step(batch: Batch<GossiperEvent>, out: Out<GossiperEffect>): void {
     const { now, frames } = batch;
     if (!this.#started) this.#start(now, out);
-    for (const event of batch.events) this.#takeEvent(event, now, out);
+    let isBeatDue = false;
+    for (const event of batch.events) {
+      if (event.kind === 'timer' && event.timer === TIMER.heartbeat) isBeatDue = true;
+      else this.#takeEvent(event, now, out);
+    }
     for (let index = 0; index < frames.count; index += 1) {
       const connection = frames.sources[index]! - CONNECTION_TARGET;
       // A connection that we have closed may have sent more before it heard of that.
@@ -78,6 +85,8 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
       );
       if (result.kind === 'message') this.#takeControl(connection, result.message, now, out);
     }
+    // After the frames: what waited while this thread was late is heard before anyone is judged.
+    if (isBeatDue) this.#beat(now, out);
   }
 
   hash(): number {
@@ -105,8 +114,7 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
     } else if (event.kind === 'malformed') {
       this.#keeper.reject(event.connection, event.reason, out);
     } else if (event.kind === 'timer') {
-      if (event.timer === TIMER.connections) this.#keeper.onTimer(now, out);
-      else this.#beat(now, out);
+      this.#keeper.onTimer(now, out);
     } else if (event.kind === 'told') {
       this.#takeMessage(event.from, event.message, now, out);
     }
@@ -114,7 +122,8 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
 
   #takeMessage(from: string, message: ActorMessage, now: Instant, out: Out<GossiperEffect>): void {
     if (message.kind === 'probe-answer') {
-      if (message.probe === this.#probe) this.#probeAnsweredAt = now;
+      // A slow answer to an earlier probe shows a slow data path, not a dead one.
+      if (message.probe <= this.#probe) this.#probeAnsweredAt = now;
     } else if (message.kind === 'figures-wanted') {
       const figures: Record<string, number | string> = { heartbeats: this.#sequence };
       for (const peer of this.#peers) figures[`peer ${peer.nodeId}`] = peer.state;
@@ -136,6 +145,7 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
       const peer = this.#peers[this.#keeper.table.node[connection]!];
       if (peer === undefined) return;
       peer.heardAt = now;
+      peer.hasAnswered = true;
       peer.dataPathAgeMs = message.dataPathAgeMs;
       this.#judge(peer, now, out);
     } else {
@@ -180,7 +190,7 @@ export class GossiperCore implements Core<GossiperEvent, GossiperEffect> {
   #judge(peer: Peer, now: Instant, out: Out<GossiperEffect>): void {
     const { silenceMs, dataPathMs, listeners } = this.#options;
     const silent = now - peer.heardAt > silenceMs;
-    if (peer.state === 'unknown' && !silent && peer.heardAt === 0) return;
+    if (!peer.hasAnswered && !silent) return;
     const state: PeerState = silent || peer.dataPathAgeMs > dataPathMs ? 'down' : 'up';
     if (state === peer.state) return;
     peer.state = state;
