@@ -5,9 +5,10 @@
 import { resolve } from 'node:path';
 import { reportOf, reportText, tableText, writeReport } from './report.ts';
 import type { Benchmark } from './report.ts';
+import { nodeBenchmark } from './node/node-bench.ts';
 import { ringBenchmark } from './ring/ring-bench.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [ringBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [ringBenchmark, nodeBenchmark];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -1,0 +1,207 @@
+/**
+ * The lean load generator, a process of its own: raw sockets, frames prepared ahead, a fixed number of
+ * frames in flight per connection. Arguments as JSON in argv[2]; prints one line of JSON: operations,
+ * seconds, its own processor seconds, latency of a frame in microseconds.
+ */
+import { randomBytes } from 'node:crypto';
+import { connect, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { ArrayBacking } from '@clockwise/protocol/array-backing';
+import { FrameWriter } from '@clockwise/protocol/frame-writer';
+import { writeControl } from '@clockwise/protocol/message-codec';
+import { AnswerCounter } from './answer-counter.ts';
+import {
+  asMessage,
+  type LoadKind,
+  prepareFrames,
+  type PreparedFrame,
+  renumber,
+} from './prepared-frames.ts';
+
+export interface LoadOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly connections: number;
+  readonly framesInFlight: number;
+  readonly operationsPerFrame: number;
+  readonly kind: LoadKind;
+  readonly bucketId: number;
+  readonly keyCount: number;
+  readonly valueBytes: number;
+  /** How long to run; a fill runs until each key was put once. */
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  readonly operations: number;
+  readonly seconds: number;
+  /** User and system time of the generator. */
+  readonly processorSeconds: number;
+  readonly failed: number;
+  readonly notFound: number;
+  readonly lastFailure: number;
+  readonly latencyUsP50: number;
+  readonly latencyUsP99: number;
+}
+
+const FRAMES_PREPARED = 2048;
+const SAMPLES_MAX = 1_000_000;
+
+interface Line {
+  readonly socket: Socket;
+  readonly counter: AnswerCounter;
+  /** Operations of the oldest frame in flight that are not answered yet. */
+  open: number;
+  readonly sentAt: number[];
+  done: boolean;
+}
+
+class Load {
+  readonly #options: LoadOptions;
+  readonly #frames: PreparedFrame[];
+  readonly #latencies: Float64Array = new Float64Array(SAMPLES_MAX);
+  #sampleCount = 0;
+  #next = 0;
+  #sequence = 0;
+  #stopAt = Infinity;
+  #running = 0;
+  #finished: () => void = () => undefined;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    const fill = options.kind === 'fill';
+    this.#frames = prepareFrames({
+      ...options,
+      session: randomBytes(4).readInt32LE(),
+      frameCount: fill ? Math.ceil(options.keyCount / options.operationsPerFrame) : FRAMES_PREPARED,
+    });
+  }
+
+  async run(): Promise<LoadResult> {
+    const lines = await Promise.all(
+      Array.from({ length: this.#options.connections }, () => this.#open()),
+    );
+    const processor = process.cpuUsage();
+    const start = performance.now();
+    if (this.#options.kind !== 'fill') this.#stopAt = start + this.#options.seconds * 1000;
+    const over = new Promise<void>((resolve) => {
+      this.#finished = resolve;
+    });
+    this.#running = lines.length;
+    for (const line of lines) this.#begin(line);
+    await over;
+    const seconds = (performance.now() - start) / 1000;
+    const used = process.cpuUsage(processor);
+    for (const line of lines) line.socket.destroy();
+    const sum = (pick: (counter: AnswerCounter) => number): number =>
+      lines.reduce((total, line) => total + pick(line.counter), 0);
+    const sorted = this.#latencies.slice(0, this.#sampleCount).toSorted();
+    return {
+      operations: sum((counter) => counter.answered),
+      seconds,
+      processorSeconds: (used.user + used.system) / 1e6,
+      failed: sum((counter) => counter.failed),
+      notFound: sum((counter) => counter.notFound),
+      lastFailure: Math.max(...lines.map((line) => line.counter.lastFailure)),
+      latencyUsP50: Math.round(sorted[Math.floor(sorted.length * 0.5)] ?? 0),
+      latencyUsP99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
+    };
+  }
+
+  /** Connects, upgrades and greets. */
+  async #open(): Promise<Line> {
+    const socket = connect({ host: this.#options.host, port: this.#options.port, noDelay: true });
+    const key = randomBytes(16).toString('base64');
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: ${this.#options.host}:${this.#options.port}\r\nUpgrade: websocket\r\n` +
+        `Connection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+    );
+    await answered(socket, (text) => text.includes('\r\n\r\n'));
+    socket.write(asMessage(helloFrame()).bytes);
+    await answered(socket, (text) => text.length > 100);
+    const line: Line = { socket, counter: new AnswerCounter(), open: 0, sentAt: [], done: false };
+    socket.on('data', (chunk) => this.#take(line, chunk));
+    socket.on('error', (error) => {
+      throw error;
+    });
+    socket.on('close', () => {
+      if (!line.done) throw new Error('the server closed a connection under load');
+    });
+    return line;
+  }
+
+  #begin(line: Line): void {
+    for (let frame = 0; frame < this.#options.framesInFlight; frame += 1) this.#send(line);
+    line.open = this.#options.operationsPerFrame;
+  }
+
+  #send(line: Line): void {
+    const frame = this.#frames[this.#next % this.#frames.length]!;
+    this.#next += 1;
+    if (this.#options.kind !== 'get') this.#sequence = renumber(frame, this.#sequence);
+    line.sentAt.push(performance.now());
+    line.socket.write(frame.bytes);
+  }
+
+  #isOver(now: number): boolean {
+    return this.#options.kind === 'fill' ? this.#next >= this.#frames.length : now >= this.#stopAt;
+  }
+
+  #take(line: Line, chunk: Buffer): void {
+    let count = line.counter.take(chunk);
+    const now = performance.now();
+    while (count >= line.open && line.sentAt.length > 0) {
+      count -= line.open;
+      line.open = this.#options.operationsPerFrame;
+      const sentAt = line.sentAt.shift()!;
+      if (this.#sampleCount < SAMPLES_MAX) {
+        this.#latencies[this.#sampleCount] = (now - sentAt) * 1000;
+        this.#sampleCount += 1;
+      }
+      if (!this.#isOver(now)) this.#send(line);
+    }
+    line.open -= count;
+    if (line.sentAt.length > 0 || line.done) return;
+    line.done = true;
+    this.#running -= 1;
+    if (this.#running === 0) this.#finished();
+  }
+}
+
+function helloFrame(): Int32Array {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  writeControl(writer, {
+    kind: 'hello',
+    protocolVersionMin: 1,
+    protocolVersionMax: 1,
+    role: 'client',
+    clusterId: '',
+    session: { low: 1, high: 1 },
+    nodeId: '',
+    epoch: 0,
+    ringHash: '',
+    featureBits: 0,
+  });
+  writer.flush();
+  return backing.take()[0]!;
+}
+
+/** Resolves when what came so far satisfies `enough`; what comes later is the caller's. */
+async function answered(socket: Socket, enough: (text: string) => boolean): Promise<void> {
+  let text = '';
+  await new Promise<void>((resolve, reject) => {
+    const take = (chunk: Buffer): void => {
+      text += chunk.toString('latin1');
+      if (!enough(text)) return;
+      socket.off('data', take);
+      socket.off('error', reject);
+      resolve();
+    };
+    socket.on('data', take);
+    socket.on('error', reject);
+  });
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
+console.log(JSON.stringify(await new Load(options).run()));
