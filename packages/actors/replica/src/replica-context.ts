@@ -144,13 +144,14 @@ export class ReplicaContext {
   /** Hands what was appended in this step to the log. */
   endStep(): void {
     const { memtable, out } = this;
-    const lastSequence = memtable.nextSequence - 1;
     for (let index = 0; index < memtable.appendCount; index += 1) {
+      const chunk = memtable.appendChunks[index]!;
       out.append(
-        memtable.appendChunks[index]!,
+        chunk,
         memtable.appendFroms[index]!,
         memtable.appendTos[index]!,
-        lastSequence,
+        // A chunk has one range in a step at the most, and this is its last record's.
+        memtable.pool.lastSequences[chunk]!,
         this.needsSync,
       );
     }
