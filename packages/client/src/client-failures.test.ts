@@ -148,6 +148,38 @@ test('[DP5] in flight is bounded, waiting is bounded, excess is OVERLOADED at on
   await Promise.all(puts);
 });
 
+test('one signal for very many operations cancels them all', async () => {
+  const world = new MemoryWorld();
+  world.node('a:1').script = () => undefined;
+  const db = await world.connect();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const bucket = db.bucket();
+  const gets = Array.from({ length: 500 }, (_, index) =>
+    outcomeOf(bucket.get(`${index}`, { signal })),
+  );
+  await world.settle();
+  controller.abort();
+  assert.equal(new Set(await Promise.all(gets)), new Set(['CANCELLED not-applied']));
+  assert.is(db.connections[0]?.inFlightCount, 0);
+  db.close();
+});
+
+test('a socket that takes no more is left alone until it does', async () => {
+  const world = new MemoryWorld();
+  const node = world.node('a:1');
+  const db = await world.connect();
+  world.links[0]!.bufferedBytes = 100 * 1024 * 1024;
+  const putting = db.bucket().put('k', 'v');
+  await world.advance(50);
+  assert.is(node.requests.length, 0);
+  world.links[0]!.bufferedBytes = 0;
+  await world.advance(10);
+  await putting;
+  assert.is(node.requests.length, 1);
+  db.close();
+});
+
 test('a late answer, a second answer and an answer to another try settle nothing', async () => {
   const world = new MemoryWorld();
   const node = world.node('a:1');

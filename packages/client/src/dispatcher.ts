@@ -256,12 +256,12 @@ export class Dispatcher implements ConnectionOwner {
 
   #fill(connection: Connection, countMax: number, now: number): void {
     const table = this.#table;
-    if (connection.bufferedBytes > this.#limits.bufferedBytesMax) {
-      this.#timer.arm(now + BLOCKED_MS);
-      return;
-    }
     let left = countMax;
     while (left > 0 && this.#waiting.count > 0 && this.#mayTakeMore(connection)) {
+      if (connection.bufferedBytes > this.#limits.bufferedBytesMax) {
+        this.#timer.arm(now + BLOCKED_MS);
+        break;
+      }
       const slot = table.slotOf(this.#waiting.peek());
       if (slot >= 0 && table.state[slot] === REQUEST_STATE.waiting) {
         if (!this.#send(slot, connection, now)) {

@@ -25,8 +25,16 @@ export async function platformWorld(): Promise<World> {
 }
 
 async function platformDial(): Promise<Dial> {
-  if (isNode()) return (await import('./transport-node.ts')).dialNode;
   const webSocketClass = globalWebSocket();
+  if (isNode()) {
+    try {
+      return (await import('./transport-node.ts')).dialNode;
+    } catch (error) {
+      // Newer Node does without ws, if more slowly.
+      const isMissing = (error as { code?: unknown }).code === 'ERR_MODULE_NOT_FOUND';
+      if (!isMissing || webSocketClass === undefined) throw error;
+    }
+  }
   if (webSocketClass !== undefined) return makeWebDial(webSocketClass);
   throw new ClockwiseError('BAD_REQUEST', { message: 'this platform has no WebSocket' });
 }

@@ -11,6 +11,7 @@
 import type { Prng } from '@clockwise/kernel/prng';
 import { ERRORS, type ErrorName, type Outcome } from '@clockwise/protocol/errors';
 import { REQUEST_OPCODE } from '@clockwise/protocol/frame';
+import { AbortSignals } from './abort-signals.ts';
 import { ClockwiseError } from './errors.ts';
 import { REQUEST_STATE, type RequestTable } from './request-table.ts';
 import { retryDelayMs, type RetryLimits } from './retry-policy.ts';
@@ -48,6 +49,7 @@ export class RequestOutcomes {
   readonly #limits: RetryLimits;
   readonly #prng: Prng;
   readonly #requeue: Requeue;
+  readonly #signals = new AbortSignals((slot, signal) => this.#cancel(slot, signal));
   readonly #counters: (InFlightCounter | undefined)[] = [];
   /** Set by `#capture` while a promise is made: its two ends. */
   #resolve: (result: unknown) => void = nothing;
@@ -81,9 +83,8 @@ export class RequestOutcomes {
       this.#cancel(slot, signal);
       return false;
     }
-    const listener = (): void => this.#cancel(slot, signal);
-    signal.addEventListener('abort', listener, { once: true });
-    this.#table.release[slot] = () => signal.removeEventListener('abort', listener);
+    this.#table.signal[slot] = signal;
+    this.#signals.add(slot, signal);
     return true;
   }
 
@@ -174,7 +175,8 @@ export class RequestOutcomes {
 
   #end(slot: number): void {
     this.#leaveFlight(slot);
-    this.#table.release[slot]?.();
+    const signal = this.#table.signal[slot];
+    if (signal !== undefined) this.#signals.remove(slot, signal);
     this.#table.free(slot);
   }
 

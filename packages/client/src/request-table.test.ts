@@ -50,12 +50,12 @@ test('[RT3] a free slot holds nothing', () => {
   table.bucket[slot] = { name: 'b', resolve: undefined };
   table.resolve[slot] = () => undefined;
   table.reject[slot] = () => undefined;
-  table.release[slot] = () => undefined;
+  table.signal[slot] = AbortSignal.abort();
   table.lastCode[slot] = 'TIMEOUT';
   table.free(slot);
-  const { key, value, context, bucket, resolve, reject, release, lastCode } = table;
+  const { key, value, context, bucket, resolve, reject, signal, lastCode } = table;
   assert.is(key[slot], '');
-  for (const column of [value, context, bucket, resolve, reject, release, lastCode]) {
+  for (const column of [value, context, bucket, resolve, reject, signal, lastCode]) {
     assert.is(column[slot], undefined);
   }
   assert.is(table.state[slot], REQUEST_STATE.free);

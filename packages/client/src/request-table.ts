@@ -72,8 +72,7 @@ export class RequestTable {
   readonly context: (readonly number[] | undefined)[] = [];
   readonly resolve: (Settle | undefined)[] = [];
   readonly reject: (Settle | undefined)[] = [];
-  /** Undoes the listening on an AbortSignal. */
-  readonly release: ((() => void) | undefined)[] = [];
+  readonly signal: (AbortSignal | undefined)[] = [];
   /** The failure of the last try, to be told where no other comes. */
   readonly lastCode: (ErrorName | undefined)[] = [];
 
@@ -142,7 +141,7 @@ export class RequestTable {
     this.context[slot] = undefined;
     this.resolve[slot] = undefined;
     this.reject[slot] = undefined;
-    this.release[slot] = undefined;
+    this.signal[slot] = undefined;
     this.lastCode[slot] = undefined;
     this.#nextFree[slot] = this.#freeHead;
     this.#freeHead = slot;
@@ -197,7 +196,7 @@ export class RequestTable {
     this.context.push(undefined);
     this.resolve.push(undefined);
     this.reject.push(undefined);
-    this.release.push(undefined);
+    this.signal.push(undefined);
     this.lastCode.push(undefined);
   }
 }
