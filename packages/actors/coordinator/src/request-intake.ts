@@ -146,7 +146,10 @@ export class RequestIntake {
     if (isWrite(context.slots.opcode[slot]!)) {
       return this.#startWrite(slot, bucket, partition, words, offset);
     }
-    if (stride > 1) {
+    const placement = context.ring.tables[bucket.replicationClass]!;
+    // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
+    // the sole copy, in this node, does without.
+    if (stride > 1 || positionOfReplica(placement, partition, context.ring.ownNode) < 0) {
       context.slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
     }
     if (stride > context.slots.required[slot]!) {
