@@ -123,7 +123,10 @@ function mightSupersede(other: JudgedWrite, write: JudgedWrite): boolean {
   if (other.entry.outcome === 'not-applied') return false;
   const { context } = other.entry;
   if (context !== undefined) return knowsAny(context, write.dots);
-  if (other.entry.completedAt < write.entry.invokedAt) return false;
+  // A retry or a doubled request may be applied again later, where its id has been forgotten meanwhile
+  // (an object remembers 16): then the operation has more than one dot.
+  const wasOver = other.dots.length === 1 && other.entry.completedAt < write.entry.invokedAt;
+  if (wasOver) return false;
   return other.dots.some((made) => knowsAny(made.context, write.dots));
 }
 

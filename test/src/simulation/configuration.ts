@@ -80,7 +80,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     keyCount: prng.pick([1, 3, 8, 30]),
     workload,
     valueBytesMax: prng.pick([24, 64, 400, 1500]),
-    ...drawLevels(prng.stream('levels'), copies),
+    ...drawLevels(prng.stream('levels'), copies, workload),
     bucketIds: drawBuckets(prng.stream('buckets'), workload),
     workMs: prng.pick([4000, 8000, 15_000]),
     clientPace: {
@@ -100,7 +100,13 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
 function drawLevels(
   prng: Prng,
   copies: number,
+  workload: WorkloadName,
 ): { readonly readLevels: readonly number[]; readonly writeLevels: readonly number[] } {
+  // A put's answer covers what its replica held: whoever puts with that context must read what is
+  // acknowledged before.
+  if (workload === 'set-add-stale') {
+    return { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
+  }
   const any = Array.from({ length: copies }, (_, index) => index + 1);
   const draw = (): readonly number[] =>
     prng.pick<readonly number[]>([

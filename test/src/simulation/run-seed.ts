@@ -16,6 +16,7 @@ import {
   nameOfKey,
   type Violation,
 } from '../checkers/history.ts';
+import type { DotLedger } from '../checkers/dot-ledger.ts';
 import { checkHonestReads } from '../checkers/honest-reads.ts';
 import { checkSetUnion } from '../checkers/set-union.ts';
 import { BLIND_PUTS, CONTEXTUAL, MIXED, MixedOperations } from '../workloads/mixed-operations.ts';
@@ -47,6 +48,14 @@ export interface RunResult {
   readonly configuration: SimulationConfiguration;
   readonly schedule: readonly FaultEvent[];
   readonly counters: RunCounters;
+  /** What the verdict rests on, for whoever reads a failure. */
+  readonly evidence: RunEvidence;
+}
+
+export interface RunEvidence {
+  readonly history: readonly HistoryEntry[];
+  readonly finals: readonly FinalState[];
+  readonly ledger: DotLedger;
 }
 
 export interface RunOptions {
@@ -72,6 +81,7 @@ class SeedRun {
   readonly #history: HistoryEntry[] = [];
   readonly #clients: readonly SimulatedClient[];
   readonly #violations: Violation[] = [];
+  #finals: readonly FinalState[] = [];
 
   constructor(seed: string, options: RunOptions) {
     const configuration = options.configuration ?? drawConfiguration(seed);
@@ -102,6 +112,11 @@ class SeedRun {
       configuration: this.#configuration,
       schedule: this.#schedule,
       counters: this.#counters(),
+      evidence: {
+        history: this.#history,
+        finals: this.#finals,
+        ledger: this.#cluster.ledger,
+      },
     };
   }
 
@@ -169,6 +184,7 @@ class SeedRun {
       divergence = checkConvergence(states);
       if (divergence.length === 0 && round > 0) break;
     }
+    this.#finals = finals;
     this.#violations.push(...divergence, ...this.#check(finals));
   }
 
