@@ -1,0 +1,106 @@
+/**
+ * One node as a process: starts, serves, stops in order, keeps its data, and refuses what it must.
+ * runner: alone
+ * runner: limit 60s
+ * runner: test limit 20s
+ */
+import { connect } from '@clockwise/client';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { makeCluster, type TestCluster } from './test-node.ts';
+
+const oneNode = suite<{ cluster: TestCluster }>('one node');
+oneNode.before.each(async (context) => {
+  context.cluster = await makeCluster(1);
+});
+oneNode.after.each(({ cluster }) => cluster.dispose());
+
+oneNode('what is put is got, and is there again after an orderly stop', async ({ cluster }) => {
+  const [node] = cluster.nodes;
+  await node!.start();
+  const before = await connect({ servers: cluster.addresses });
+  await before.bucket().put('greeting', { text: 'hello', list: [1, null, true] });
+  const entries = Array.from({ length: 2000 }, (_, index) => [`key-${index}`, index] as const);
+  const written = await before.bucket().putMany(entries);
+  assert.ok(written.every((result) => result.ok));
+  await before.bucket().delete('key-7');
+  await before.close();
+  assert.equal(await node!.signal('SIGTERM'), { code: 0, signal: null });
+
+  await node!.start();
+  const after = await connect({ servers: cluster.addresses });
+  const greeting = await after.bucket().get('greeting');
+  assert.equal({ ...(greeting.value as object) }, { text: 'hello', list: [1, null, true] });
+  assert.is((await after.bucket().get('key-7')).found, false);
+  const read = await after.bucket().getMany(entries.map(([key]) => key));
+  const right = read.filter((result, index) => result.ok && result.result.value === index);
+  assert.is(right.length, entries.length - 1);
+  await after.close();
+});
+
+oneNode(
+  'it stops in order while it is written to, and nothing acknowledged is gone',
+  async ({ cluster }) => {
+    const [node] = cluster.nodes;
+    await node!.start();
+    const before = await connect({ servers: cluster.addresses });
+    const acknowledged: string[] = [];
+    let running = true;
+    const writing = (async () => {
+      for (let number = 0; running; number += 1) {
+        const keys = Array.from({ length: 50 }, (_, index) => `key-${number}-${index}`);
+        const results = await before.bucket().putMany(
+          keys.map((key) => [key, 'x'.repeat(500)] as const),
+          { timeoutMs: 300 },
+        );
+        keys.forEach((key, index) => results[index]!.ok && acknowledged.push(key));
+      }
+    })();
+    while (acknowledged.length < 3000) await new Promise((turn) => setTimeout(turn, 5));
+    const exit = await node!.signal('SIGTERM');
+    running = false;
+    await writing;
+    await before.close();
+    assert.equal(exit, { code: 0, signal: null });
+
+    await node!.start();
+    const after = await connect({ servers: cluster.addresses });
+    const read = await after.bucket().getMany(acknowledged);
+    const lost = acknowledged.filter((_, index) => !(read[index]!.ok && read[index]!.result.found));
+    assert.equal(lost, []);
+    await after.close();
+  },
+);
+
+oneNode('chunks are flushed to tables, and reads find what is only there', async ({ cluster }) => {
+  const [node] = cluster.nodes;
+  await node!.start();
+  const database = await connect({ servers: cluster.addresses });
+  const keys = Array.from({ length: 12_000 }, (_, index) => `key-${index}`);
+  const written = await database.bucket().putMany(
+    keys.map((key) => [key, `${key} ${'y'.repeat(900)}`] as const),
+    { timeoutMs: 10_000 },
+  );
+  assert.ok(written.every((result) => result.ok));
+  const flushed = await node!.statusWhen(
+    (report) => Number(report.figures['replica-0']!['tables']) >= 4,
+  );
+  assert.is(flushed.figures['replica-0']!['flushesFailed'], 0);
+  await database.close();
+  await node!.signal('SIGTERM');
+
+  await node!.start();
+  const after = await connect({ servers: cluster.addresses });
+  const read = await after.bucket().getMany(keys, { timeoutMs: 10_000 });
+  const wrong = keys.filter((key, index) => {
+    const result = read[index]!;
+    return !result.ok || !String(result.result.value).startsWith(`${key} `);
+  });
+  assert.equal(wrong, []);
+  let scanned = 0;
+  for await (const record of after.bucket().scan()) scanned += record.values.length;
+  assert.is(scanned, keys.length);
+  await after.close();
+});
+
+oneNode.run();

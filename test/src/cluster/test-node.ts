@@ -1,0 +1,202 @@
+/**
+ * Nodes as operating-system processes, for tests: each with its own folder, all of one cluster, on
+ * loopback. What a node writes to its log is kept, and shown when it does not do what is expected.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { StatusReport } from '@clockwise/server/status-report';
+import { freePorts } from './free-ports.ts';
+
+const NODE_SCRIPT = fileURLToPath(import.meta.resolve('@clockwise/server/node')).replace(
+  /\.js$/,
+  '.cjs',
+);
+const HOST = '127.0.0.1';
+const PORTS_PER_NODE = 4;
+const LOG_CHARACTERS_MAX = 20_000;
+
+/** Small memory and short segments, so that flushes and segment changes happen within a test. */
+export const SMALL_LIMITS: Readonly<Record<string, number>> = {
+  memtableChunkBytes: 1024 * 1024,
+  memtableChunksMax: 8,
+  logSegmentBytes: 2 * 1024 * 1024,
+};
+
+/** As `members` of a configuration. */
+export interface TestMember {
+  readonly id: string;
+  readonly host: string;
+  readonly ports: Readonly<Record<'coordinator' | 'gossiper' | 'control' | 'admin', number>>;
+  readonly rack: string;
+}
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+export interface Announcement {
+  readonly ready: boolean;
+  readonly code?: string;
+  readonly reasons?: readonly string[];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export class TestNode {
+  readonly member: TestMember;
+  readonly folder: string;
+  readonly #settings: Settings;
+  #child: ChildProcess | undefined;
+  #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
+  #log = '';
+
+  constructor(member: TestMember, folder: string, settings: Settings) {
+    this.member = member;
+    this.folder = folder;
+    this.#settings = settings;
+  }
+
+  /** The same node, as another process would start it. */
+  twin(): TestNode {
+    return new TestNode(this.member, this.folder, this.#settings);
+  }
+
+  get address(): string {
+    return `${HOST}:${this.member.ports.coordinator}`;
+  }
+
+  get log(): string {
+    return this.#log;
+  }
+
+  /** What the process says when its start is over; `overrides` win over the node's settings. */
+  async launch(overrides: Settings = {}): Promise<Announcement> {
+    const given = { ...this.#settings, ...overrides, nodeId: this.member.id };
+    const flags = Object.entries({ ...given, dataFolder: this.folder }).flatMap(flagsOf);
+    const child = spawn(process.execPath, [NODE_SCRIPT, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#exit = new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.#log = (this.#log + chunk.toString()).slice(-LOG_CHARACTERS_MAX);
+    });
+    const line = new Promise<string>((resolve) => {
+      let text = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        const end = text.indexOf('\n');
+        if (end >= 0) resolve(text.slice(0, end));
+      });
+    });
+    const ended = this.#exit.then(({ code, signal }) => {
+      throw new Error(`${this.member.id} ended with ${code ?? signal}:\n${this.#log}`);
+    });
+    return JSON.parse(await Promise.race([line, ended])) as Announcement;
+  }
+
+  async start(overrides: Settings = {}): Promise<void> {
+    const { ready, reasons } = await this.launch(overrides);
+    if (ready) return;
+    throw new Error(`${this.member.id} is not ready: ${reasons?.join('; ')}\n${this.#log}`);
+  }
+
+  async signal(signal: NodeJS.Signals): Promise<Exit> {
+    this.#child?.kill(signal);
+    return this.#exit;
+  }
+
+  exited(): Promise<Exit> {
+    return this.#exit;
+  }
+
+  async status(): Promise<StatusReport> {
+    const response = await fetch(`http://${HOST}:${this.member.ports.admin}/status`);
+    return (await response.json()) as StatusReport;
+  }
+
+  /** The status once `holds` is true of it; for what takes its time, such as a silence noticed. */
+  async statusWhen(holds: (report: StatusReport) => boolean): Promise<StatusReport> {
+    for (;;) {
+      const report = await this.status();
+      if (holds(report)) return report;
+      await sleep(100);
+    }
+  }
+}
+
+export class TestCluster {
+  readonly nodes: readonly TestNode[];
+  readonly #root: string;
+
+  constructor(nodes: readonly TestNode[], root: string) {
+    this.nodes = nodes;
+    this.#root = root;
+  }
+
+  get addresses(): string[] {
+    return this.nodes.map((node) => node.address);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.start()));
+  }
+
+  /** Ends every process, whatever state it is in, and removes the data. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.signal('SIGKILL')));
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** Nodes that are not started yet. */
+export async function makeCluster(count: number, settings: Settings = {}): Promise<TestCluster> {
+  const root = mkdtempSync(path.join(tmpdir(), 'clockwise-cluster-'));
+  const ports = await freePorts(count * PORTS_PER_NODE, HOST);
+  const members = Array.from({ length: count }, (_, index): TestMember => {
+    const [coordinator, gossiper, control, admin] = ports.slice(index * PORTS_PER_NODE) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const id = `n${index + 1}`;
+    return {
+      id,
+      host: HOST,
+      ports: { coordinator, gossiper, control, admin },
+      rack: `rack-${index + 1}`,
+    };
+  });
+  const given = { limits: SMALL_LIMITS, shards: 1, ...settings, members };
+  const nodes = members.map((member) => new TestNode(member, path.join(root, member.id), given));
+  return new TestCluster(nodes, root);
+}
+
+const FLAGS: Readonly<Record<string, string>> = {
+  nodeId: 'node',
+  dataFolder: 'data',
+  clusterId: 'cluster',
+};
+
+/** Tests speak flags, so that flags are tested. */
+function flagsOf([name, value]: [string, unknown]): string[] {
+  if (name === 'members') return (value as readonly TestMember[]).flatMap(memberFlag);
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return [`--${FLAGS[name] ?? name}`, text];
+}
+
+function memberFlag({ id, host, ports, rack }: TestMember): string[] {
+  const { coordinator, gossiper, control, admin } = ports;
+  return [
+    '--member',
+    [`${id}=${host}`, coordinator, gossiper, control, admin, 'dc-1', rack].join(':'),
+  ];
+}

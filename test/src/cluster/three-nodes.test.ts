@@ -1,0 +1,90 @@
+/**
+ * Three nodes as processes: any node serves any key; one that is killed is missed by nobody; all that
+ * was acknowledged survives the death of all.
+ * runner: alone
+ * runner: limit 90s
+ * runner: test limit 40s
+ */
+import { connect } from '@clockwise/client';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { makeCluster, type TestCluster } from './test-node.ts';
+import { WriteLoad } from './write-load.ts';
+
+const threeNodes = suite<{ cluster: TestCluster }>('three nodes');
+threeNodes.before.each(async (context) => {
+  context.cluster = await makeCluster(3);
+  await context.cluster.start();
+});
+threeNodes.after.each(({ cluster }) => cluster.dispose());
+
+threeNodes('what is put through one node is got through any', async ({ cluster }) => {
+  const databases = await Promise.all(cluster.addresses.map((servers) => connect({ servers })));
+  const keys = Array.from({ length: 300 }, (_, index) => `key-${index}`);
+  for (const [index, key] of keys.entries()) {
+    const result = await databases[index % 3]!.bucket().put(key, index);
+    assert.ok(result.answered >= 2);
+  }
+  for (const database of databases) {
+    const results = await database.bucket().getMany(keys);
+    const right = results.filter((result, index) => result.ok && result.result.value === index);
+    assert.is(right.length, keys.length);
+    let scanned = 0;
+    for await (const record of database.bucket().scan()) scanned += record.values.length;
+    assert.is(scanned, keys.length);
+  }
+  await Promise.all(databases.map((database) => database.close()));
+});
+
+threeNodes(
+  'one node is killed and comes back: reads and writes go on, all is there',
+  async ({ cluster }) => {
+    const database = await connect({ servers: cluster.addresses, connections: 2 });
+    const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 300 });
+    load.start(database.bucket());
+    await load.progress(1000);
+    const [first, victim] = cluster.nodes;
+    await victim!.signal('SIGKILL');
+    await load.progress(1000);
+    const missed = await first!.statusWhen((report) => report.ring.nodes[1]!.state === 'down');
+    assert.is(missed.ready, true);
+    assert.is(missed.healthy, false);
+    assert.match(missed.reasons.join('\n'), 'node n2 is down');
+    await load.progress(1000);
+    await victim!.start();
+    await first!.statusWhen((report) => report.ring.nodes[1]!.state === 'up');
+    await load.progress(1000);
+    await load.stop();
+    const { lost, read } = await load.lost(database.bucket());
+    assert.equal(lost, []);
+    assert.ok(read >= 24);
+    await database.close();
+  },
+);
+
+threeNodes(
+  'all nodes are killed during writes: every acknowledged write is there',
+  async ({ cluster }) => {
+    const load = new WriteLoad({ writerCount: 48, keysPerWriter: 50, valueBytes: 600 });
+    for (let round = 0; round < 2; round += 1) {
+      const database = await connect({
+        servers: cluster.addresses,
+        connections: 3,
+        timeoutMs: 1000,
+      });
+      load.start(database.bucket());
+      await load.progress(2500);
+      await Promise.all(cluster.nodes.map((node) => node.signal('SIGKILL')));
+      await load.stop();
+      await database.close();
+      await cluster.start();
+      const after = await connect({ servers: cluster.addresses });
+      const { lost, read } = await load.lost(after.bucket());
+      assert.equal(lost, []);
+      assert.ok(read >= 48);
+      await after.close();
+    }
+  },
+);
+
+threeNodes.run();

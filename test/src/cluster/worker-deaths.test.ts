@@ -1,0 +1,151 @@
+/**
+ * Scenarios H4 and H5 in a real process: each thread of a node is ended under load, in each way, and
+ * comes back; what was in flight is answered `unknown` or its connection is gone, and nothing that was
+ * acknowledged is lost.
+ * runner: alone
+ * runner: limit 90s
+ * runner: test limit 60s
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { connect, type Database } from '@clockwise/client';
+import { validateConfiguration } from '@clockwise/server/configuration';
+import { type RunningNode, startNode } from '@clockwise/server/start-node';
+import type { ActorReport, StatusReport } from '@clockwise/server/status-report';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { freePorts } from './free-ports.ts';
+import { SMALL_LIMITS } from './test-node.ts';
+import { WriteLoad } from './write-load.ts';
+
+interface Context {
+  folder: string;
+  node: RunningNode;
+  database: Database;
+}
+
+const workerDeaths = suite<Context>('worker deaths');
+
+async function startOne(folder: string, actors: 'apart' | 'together'): Promise<RunningNode> {
+  const [coordinatorPort, gossiperPort, controlPort, adminPort] = await freePorts(4, '127.0.0.1');
+  const given = {
+    nodeId: 'n1',
+    dataFolder: path.join(folder, 'n1'),
+    shards: 2,
+    actors,
+    limits: SMALL_LIMITS,
+    coordinatorPort,
+    gossiperPort,
+    controlPort,
+    adminPort,
+    logFile: path.join(folder, 'n1.log'),
+  };
+  const result = validateConfiguration(given, { processorCount: 2 });
+  if (!result.ok) throw new Error(result.faults.join('; '));
+  return startNode(result.configuration);
+}
+
+workerDeaths.before.each(async (context) => {
+  context.folder = mkdtempSync(path.join(tmpdir(), 'clockwise-deaths-'));
+  context.node = await startOne(context.folder, 'apart');
+  const { self } = context.node.configuration;
+  const servers = `127.0.0.1:${self.ports.coordinator}`;
+  context.database = await connect({ servers, timeoutMs: 1000 });
+});
+workerDeaths.after.each(async ({ folder, node, database }) => {
+  await database.close();
+  await node.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function actorOf(report: StatusReport, name: string): ActorReport {
+  const found = report.actors.find((actor) => actor.name === name);
+  assert.ok(found, `${name} is in the status`);
+  return found as ActorReport;
+}
+
+/** Ends a thread, and waits until its unit has been started anew and everything is ready. */
+async function killAndWait(
+  node: RunningNode,
+  thread: string,
+  mode: 'terminate' | 'throw' | 'exit',
+): Promise<void> {
+  const unit = thread.replace('log-', 'replica-');
+  const before = actorOf(await node.status(), unit).restarts;
+  node.fail(thread, mode);
+  for (;;) {
+    const report = await node.status();
+    if (report.ready && actorOf(report, unit).restarts > before) return;
+    await new Promise((turn) => setTimeout(turn, 20));
+  }
+}
+
+const ALL_THREADS = [
+  'replica-0',
+  'log-1',
+  'coordinator-0',
+  'gossiper',
+  'ring-manager',
+  'compactor',
+  'anti-entropy',
+] as const;
+
+workerDeaths('all actors have a thread of their own where that is asked for', async ({ node }) => {
+  const { actors } = await node.status();
+  const names = actors.map((actor) => actor.name).toSorted();
+  assert.equal(names, [
+    'anti-entropy',
+    'compactor',
+    'coordinator-0',
+    'gossiper',
+    'replica-0',
+    'replica-1',
+    'ring-manager',
+  ]);
+});
+
+workerDeaths(
+  '[H4] each thread is ended from outside under load, and is back; nothing acknowledged is lost',
+  async ({ node, database }) => {
+    const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 200 });
+    load.start(database.bucket());
+    await load.progress(500);
+    for (const thread of ALL_THREADS) {
+      await killAndWait(node, thread, 'terminate');
+      await load.progress(300);
+    }
+    await load.stop();
+    const { lost } = await load.lost(database.bucket());
+    assert.equal(lost, []);
+    // What fails, fails as not known or not done: nothing else is ever said.
+    const said = [...load.failures.keys()];
+    assert.equal(
+      said.filter((what) => !/ (unknown|not-applied)$/.test(what)),
+      [],
+    );
+  },
+);
+
+workerDeaths(
+  '[H5] a replica and its log writer die in their own ways, and are replaced as a pair',
+  async ({ node, database }) => {
+    const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 2000 });
+    load.start(database.bucket());
+    await load.progress(500);
+    for (const [thread, mode] of [
+      ['replica-0', 'throw'],
+      ['log-0', 'throw'],
+      ['log-1', 'exit'],
+      ['replica-1', 'exit'],
+    ] as const) {
+      await killAndWait(node, thread, mode);
+      await load.progress(300);
+    }
+    await load.stop();
+    const { lost } = await load.lost(database.bucket());
+    assert.equal(lost, []);
+  },
+);
+
+workerDeaths.run();
