@@ -6,6 +6,7 @@ import {
   SimulatedCrash,
   SimulatedDisk,
 } from '@clockwise/simulator/simulated-disk';
+import { parseFileName } from '@clockwise/storage/file-names';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mustOpen, TestStore } from './store-fixture.ts';
@@ -123,6 +124,13 @@ test('[OS3] a run without a crash ends with what it wrote, and [OS5] numbers onl
   assert.ok(second.manifest.edition > first.manifest.edition);
   assert.ok(second.manifest.nextFileNumber >= first.manifest.nextFileNumber);
   assert.ok(first.tables.length > 3);
+  // [OS4] the folder holds what the manifest names, and no table besides.
+  const names = disk.list();
+  const numbers = (names.ok ? names.value : [])
+    .map((name) => parseFileName(name))
+    .flatMap((file) => (file?.kind === 'table' ? [file.fileNumber] : []));
+  const named = second.manifest.tables.map((table) => table.fileNumber);
+  assert.equal(numbers.sort(), named.sort());
   assert.is(disk.openFileCount < 20, true, `${disk.openFileCount} open files`);
 });
 

@@ -176,17 +176,15 @@ for (const pages of ['new', 'old'] as const) {
       const store = mustOpen(disk);
       disk.inject({ operation: 'datasync', nth, code: 'EIO', pages });
       let acked = 0;
+      let calls = 0;
       for (let value = 1; value <= 60; value += 1) {
         store.put(value, value);
         const ok = store.group() && store.sync();
         if (ok) assert.is(acked, value - 1, 'no acknowledgement after the failure');
         if (ok) acked = value;
+        else if (calls === 0) calls = disk.operationCount;
       }
       assert.ok(acked < 60);
-      const calls = disk.operationCount;
-      store.put(61, 61);
-      assert.not.ok(store.group());
-      assert.not.ok(store.sync());
       assert.not.ok(store.log.release(1000).ok);
       assert.is(disk.operationCount, calls, 'the disk is left alone');
       // The process restarts: what it serves now must outlive the machine.
