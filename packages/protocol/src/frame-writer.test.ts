@@ -52,4 +52,21 @@ test('[FW1] an operation longer than a usual frame gets a frame of its own', () 
   );
 });
 
+test('[FW3] two control messages of one step are two frames', () => {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  write(writer, TAG.control, 6);
+  write(writer, TAG.control, 6);
+  write(writer, TAG.response, 6);
+  writer.flush();
+  assert.equal(
+    backing.take().map((frame) => [frame[FRAME.tag]! & 0xff, frame[FRAME.operationCount]]),
+    [
+      [TAG.control, 1],
+      [TAG.control, 1],
+      [TAG.response, 1],
+    ],
+  );
+});
+
 test.run();
