@@ -130,6 +130,24 @@ test('[RS3] consumed reaches written only when the frame under construction is l
   assert.ok(asker.consumed(3, LANE.now) >= written, 'a dead end has let go of all');
 });
 
+test('[CT1] what is borrowed is not overwritten before it is released', () => {
+  const { asker, answerer } = channel(64);
+  write(asker, 3, LANE.now, 1);
+  flush(asker);
+  const frames = new FrameList();
+  answerer.take(frames, 10);
+  const words = frames.words[0]!;
+  const first = frames.offsets[0]! + FRAME_HEADER_WORDS + 2;
+  for (let value = 2; write(asker, 3, LANE.now, value); value += 1) flush(asker);
+  assert.is(words[first], 1);
+  answerer.release();
+  while (words[first] === 1) {
+    read(answerer, 7);
+    assert.ok(write(asker, 3, LANE.now, 99));
+    flush(asker);
+  }
+});
+
 test('[CT2] each turn starts with another ring', () => {
   const table = new ChannelTable(new Sleeper(createDoorbell()), 32);
   const senders = [0, 1, 2].map((target) => {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { MessageChannel } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -61,6 +63,18 @@ test('[CP1] pending and later calls are rejected when the other side dies', asyn
   assert.is((await pending).code, WORKER_DIED);
   assert.is((await failure(control.call('add', 1, 2))).code, WORKER_DIED);
   assert.is(control.pendingCount, 0);
+  close();
+});
+
+test('[CP3] a port that is kept works after the collector has run', async () => {
+  const { control, close } = connect();
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 3; round += 1) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.is(await control.call('add', 1, 2), 3);
   close();
 });
 

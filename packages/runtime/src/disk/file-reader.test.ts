@@ -103,5 +103,22 @@ test('a file that nobody read for a while is closed, and opened anew', async () 
   files.stop();
 });
 
+test('[FR3] the oldest file that no read uses is closed when there are too many', async () => {
+  const { reader: files, next } = reader(2);
+  for (const file of ['a.table', 'b.table', 'c.table']) {
+    writeFileSync(join(directory, file), content);
+    files.read({ read: 1, file, offset: 0, byteCount: 8 });
+    await next(1);
+    unlinkSync(join(directory, file));
+  }
+  const outcomes: string[] = [];
+  for (const file of ['c.table', 'b.table', 'a.table']) {
+    files.read({ read: 1, file, offset: 0, byteCount: 8 });
+    outcomes.push((await next(1))[0]!.kind);
+  }
+  assert.equal(outcomes, ['read-done', 'read-done', 'read-failed']);
+  files.stop();
+});
+
 test.after(() => rmSync(directory, { recursive: true }));
 test.run();

@@ -133,6 +133,20 @@ test('[GC1] all that waits is one write and one sync, then it is released', () =
   assert.is(bench.commit.run(), Infinity);
 });
 
+test('[GC4] the sequence is released before the replies', () => {
+  const bench = new Bench();
+  const release = bench.lanes.release.bind(bench.lanes);
+  const released: number[] = [];
+  bench.lanes.release = (): void => {
+    released.push(bench.outlet.releasedSequence());
+    release();
+  };
+  bench.step(2, 10, 1, true);
+  bench.commit.run();
+  assert.equal(released, [1]);
+  assert.equal(bench.answered(), [1]);
+});
+
 test('a group is bounded in bytes; the rest is the next one', () => {
   const bench = new Bench();
   for (let step = 0; step < 3; step += 1) bench.step(2 + step * 80, 82 + step * 80, step + 1, true);
@@ -143,7 +157,7 @@ test('a group is bounded in bytes; the rest is the next one', () => {
   assert.equal(bench.calls, ['write 2-162 to 2', 'sync', 'write 162-242 to 3', 'sync']);
 });
 
-test('durable replies without an append are released in order', () => {
+test('[LO2] durable replies without an append are released in order', () => {
   const bench = new Bench();
   bench.step(2, 10, 5, true);
   bench.step(0, 0, 5, false);

@@ -102,6 +102,10 @@ class Bench {
   }
 }
 
+async function turnsUntil(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
 const closed = (client: WebSocket): Promise<number> =>
   new Promise((resolve) => client.once('close', resolve));
 const refused = (client: WebSocket): Promise<number> =>
@@ -141,7 +145,7 @@ test('link contract: frames pass both ways between a gateway that dials and one 
   server.gateway.close();
 });
 
-test('link contract: what was written before a hang-up arrives, later writes go nowhere', async () => {
+test('[CN1] link contract: what was written before a hang-up arrives, later writes go nowhere', async () => {
   const server = await new Bench().listen();
   const client = server.client();
   const messages: number[] = [];
@@ -291,7 +295,7 @@ test('[SB3] [CN2] H9 a reader that stops is blocked at the high mark, and goes o
     await new Promise((resolve) => setImmediate(resolve));
   }
   server.gateway.flush();
-  while (received < sent + 1) await new Promise((resolve) => setImmediate(resolve));
+  await turnsUntil(() => received === sent + 1);
   assert.is(received, sent + 1);
   server.gateway.close();
 });
@@ -318,7 +322,7 @@ test('H10 a silent connection is pinged, then ended', async () => {
   let pings = 0;
   client.on('ping', () => (pings += 1));
   server.gateway.tick(30_000);
-  while (pings === 0) await new Promise((resolve) => setImmediate(resolve));
+  await turnsUntil(() => pings > 0);
   server.gateway.tick(45_000);
   assert.is(server.gateway.openCount, 1);
   server.gateway.tick(60_000);

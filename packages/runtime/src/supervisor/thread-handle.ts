@@ -27,7 +27,6 @@ export class ThreadHandle {
   readonly name: string;
   readonly control: ControlPort<ThreadCalls> | undefined;
   readonly exited: Promise<void>;
-  /** Whether the thread is silent for too long. */
   readonly #options: ThreadHandleOptions;
   readonly #worker: Worker;
   #reason = '';

@@ -9,7 +9,6 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { RestartPolicy } from './restart-policy.ts';
-import type { ThreadHandle } from './thread-handle.ts';
 
 export type UnitState =
   | { readonly kind: 'starting' }
@@ -19,13 +18,21 @@ export type UnitState =
   | { readonly kind: 'given-up'; readonly reason: string }
   | { readonly kind: 'stopped' };
 
+/** A thread of a unit; see thread-handle. */
+export interface UnitThread {
+  readonly name: string;
+  isHung(nowMs: number): boolean;
+  /** Resolves when the thread runs no more. */
+  terminate(reason: string): Promise<void>;
+}
+
 export interface UnitPlan {
   readonly name: string;
   readonly policy: RestartPolicy;
   readonly startTimeoutMs: number;
   readonly now: () => number;
   /** Starts the threads of life number `life`, from 1. */
-  readonly spawn: (life: number) => readonly ThreadHandle[];
+  readonly spawn: (life: number) => readonly UnitThread[];
   /** The unit serves, or has ceased to: for channels. */
   readonly up: () => void;
   readonly down: () => void;
@@ -36,7 +43,7 @@ export interface UnitPlan {
 
 export class Unit {
   state: UnitState = { kind: 'stopped' };
-  threads: readonly ThreadHandle[] = [];
+  threads: readonly UnitThread[] = [];
   life = 0;
   readonly #plan: UnitPlan;
   #startedAtMs = 0;
@@ -90,11 +97,11 @@ export class Unit {
   }
 
   /** The orderly end: `drain` first, then the threads. */
-  async stop(drain: (threads: readonly ThreadHandle[]) => Promise<void>): Promise<void> {
+  async stop(drain: () => Promise<void>): Promise<void> {
     const wasReady = this.state.kind === 'ready';
     clearTimeout(this.#delay);
     this.#become({ kind: 'stopped' });
-    if (wasReady) await drain(this.threads);
+    if (wasReady) await drain();
     await this.#end('stopped');
   }
 

@@ -2,10 +2,11 @@
 import type { DiskResult } from '@clockwise/storage/disk';
 
 export interface ToyTask {
-  readonly input: { readonly number: number };
+  readonly input: { readonly number: number; readonly waitMs?: number };
 }
 
-export default function square({ input }: ToyTask): DiskResult<number> {
+export default async function square({ input }: ToyTask): Promise<DiskResult<number>> {
+  await new Promise((resolve) => setTimeout(resolve, input.waitMs ?? 0));
   if (input.number < 0) return { ok: false, code: 'ENOSPC', detail: 'no room' };
   return { ok: true, value: input.number * input.number };
 }

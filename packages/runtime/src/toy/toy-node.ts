@@ -22,8 +22,6 @@ export const TOY_LIMITS: Limits = {
   memtableChunksMax: 1,
 };
 
-const file = (name: string): URL => new URL(`./${name}.js`, import.meta.url);
-
 export async function startToyNode(
   logPath: string,
   runtimeLimits: RuntimeLimits = DEFAULT_RUNTIME_LIMITS,
@@ -31,7 +29,7 @@ export async function startToyNode(
   const states: ToyNode['states'] = [];
   const told: unknown[] = [];
   const pool = new JobPool({
-    module: file('toy-job'),
+    module: new URL('./toy-job.js', import.meta.url),
     threadsMax: 1,
     jobsQueuedMax: 16,
     idleTimeoutMs: 1000,
@@ -46,15 +44,15 @@ export async function startToyNode(
     coordinators: [
       {
         name: 'coordinator-0',
-        module: file('toy-coordinator-worker'),
+        module: new URL('./toy-coordinator-worker.js', import.meta.url),
         actors: [{ name: 'coordinator-0', listen }],
         data: null,
       },
     ],
     shards: [
       {
-        module: file('toy-replica-worker'),
-        logModule: file('toy-log-worker'),
+        module: new URL('./toy-replica-worker.js', import.meta.url),
+        logModule: new URL('./toy-log-worker.js', import.meta.url),
         data: null,
         logData: { path: logPath },
       },
@@ -62,7 +60,7 @@ export async function startToyNode(
     others: [
       {
         name: 'control',
-        module: file('toy-pair-worker'),
+        module: new URL('./toy-pair-worker.js', import.meta.url),
         actors: [
           { name: 'ring-manager', listen },
           { name: 'compactor', listen: null },

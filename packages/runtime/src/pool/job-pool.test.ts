@@ -1,0 +1,47 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { JobPool } from './job-pool.ts';
+
+function pool(jobsQueuedMax: number): JobPool {
+  const module = new URL('../toy/toy-job.js', import.meta.url);
+  return new JobPool({ module, threadsMax: 1, jobsQueuedMax, idleTimeoutMs: 1000 });
+}
+
+test('a job gives a value or a failure', async () => {
+  const jobs = pool(8);
+  assert.equal(await jobs.run('a', { input: { number: 5 } }), { ok: true, value: 25 });
+  assert.equal(await jobs.run('a', { input: { number: -5 } }), {
+    ok: false,
+    code: 'ENOSPC',
+    detail: 'no room',
+  });
+  await jobs.close();
+});
+
+test("[JP1] settle waits for all of an owner's jobs, and for none of who has asked for nothing", async () => {
+  const jobs = pool(8);
+  const ended: string[] = [];
+  const run = (owner: string, number: number, waitMs: number): Promise<unknown> =>
+    jobs.run(owner, { input: { number, waitMs } }).then(() => ended.push(`${owner}${number}`));
+  const all = [run('a', 1, 20), run('a', 2, 20), run('b', 3, 20)];
+  await jobs.settle('nobody');
+  assert.equal(ended, []);
+  await jobs.settle('a');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(ended.includes('a1') && ended.includes('a2'));
+  await Promise.all(all);
+  await jobs.close();
+});
+
+test('[JP2] a job beyond the bound is refused', async () => {
+  const jobs = pool(1);
+  const input = { number: 2, waitMs: 50 };
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 6 }, () => jobs.run('a', { input })),
+  );
+  const refused = outcomes.filter(({ status }) => status === 'rejected');
+  assert.ok(refused.length >= 3 && refused.length < 6);
+  await jobs.close();
+});
+
+test.run();
