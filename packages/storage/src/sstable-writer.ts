@@ -7,6 +7,7 @@
  *   TW2 the filter tests true for every record written
  */
 import { assert } from '@clockwise/kernel/assert';
+import { copyWords } from '@clockwise/record/copy';
 import { HEADER, KIND } from '@clockwise/record/layout';
 import { BLOOM_LINE_WORDS, bloomAdd, bloomLineCount, bloomProbeCount } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
@@ -88,10 +89,7 @@ export class TableWriter {
     if (this.#blockRecords > 0 && blockWords + wordCount > targetWords) this.#finishBlock();
     this.#ensureRoom(wordCount);
     if (this.#blockRecords === 0) this.#beginBlock(bucketId, tokenHigh, tokenLow);
-    const buffer = this.#buffer;
-    for (let index = 0; index < wordCount; index += 1) {
-      buffer[this.#used + index] = words[record + index]!;
-    }
+    copyWords(words, record, this.#buffer, this.#used, wordCount);
     this.#used += wordCount;
     this.#blockRecords += 1;
     if (this.#recordCount === 0) setKey(this.#first, bucketId, tokenHigh, tokenLow);
