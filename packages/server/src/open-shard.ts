@@ -95,7 +95,7 @@ function makeMemtable({ limits, partitionBits, secret, chunks }: OpenShardOption
   return new Memtable({
     chunkBytes: limits.memtableChunkBytes,
     chunksMax: chunks.length,
-    cacheChunksMax: Math.max(1, chunks.length >> 2),
+    cacheChunksMax: Math.max(2, chunks.length >> 2),
     frozenMax: limits.memtableFrozenMax,
     partitionCountLog2: partitionBits,
     indexSlots: INDEX_SLOTS,

@@ -88,7 +88,7 @@ export class ChunkPool {
 
   /** Makes a free chunk active; -1 where there is none. */
   take(kind: number): number {
-    if (kind === CHUNK_KIND.cache && this.cacheCount() >= this.#options.cacheChunksMax) return -1;
+    if (kind === CHUNK_KIND.cache && this.cacheIsFull()) return -1;
     const chunk = this.#freeChunk();
     if (chunk === -1) return -1;
     this.states[chunk] = CHUNK_STATE.active;
@@ -135,11 +135,17 @@ export class ChunkPool {
     return count;
   }
 
-  /** The chunk in `state` that was taken first, or -1. */
-  oldest(state: number): number {
+  /** No more chunks for clean copies are given out until one is recycled. */
+  cacheIsFull(): boolean {
+    return this.cacheCount() >= this.#options.cacheChunksMax;
+  }
+
+  /** The chunk in `state`, and of `kind` where one is given, that was taken first, or -1. */
+  oldest(state: number, kind: number = 0): number {
     let found = -1;
     for (let chunk = 0; chunk < this.states.length; chunk += 1) {
       if (this.states[chunk] !== state) continue;
+      if (kind !== 0 && this.kinds[chunk] !== kind) continue;
       if (found === -1 || this.takenAt[chunk]! < this.takenAt[found]!) found = chunk;
     }
     return found;

@@ -246,6 +246,11 @@ export class Memtable {
     return this.pool.oldest(CHUNK_STATE.resident);
   }
 
+  /** The same among chunks of clean copies. */
+  oldestResidentCache(): number {
+    return this.pool.oldest(CHUNK_STATE.resident, CHUNK_KIND.cache);
+  }
+
   /** From now on no lookup finds a record of this chunk; what was handed out stays readable. */
   retire(chunk: number): void {
     this.pool.move(chunk, CHUNK_STATE.resident, CHUNK_STATE.retired);

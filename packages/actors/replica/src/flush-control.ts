@@ -17,7 +17,7 @@ import { unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import { CHUNK_KIND, CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { FlushInput } from '@clockwise/storage/flush-job';
 import { leavesName } from '@clockwise/storage/file-names';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
@@ -98,6 +98,7 @@ export class FlushControl {
     }
     if (this.#retired.length > 0) this.#recycle(published);
     while (pool.freeCount() + this.#retired.length < FREE_CHUNKS_WANTED && this.#retireOldest());
+    if (pool.cacheIsFull()) this.#retireOldestCache();
   }
 
   /** The compactor, after its own restart, asks what waits. */
@@ -226,11 +227,21 @@ export class FlushControl {
     out.effect({ kind: 'tell', to: 'compactor', message });
   }
 
-  #retireOldest(): boolean {
+  /** The last chunk for clean copies is being filled: the oldest makes room for the next. */
+  #retireOldestCache(): void {
     const { memtable } = this.#context;
-    const chunk = memtable.oldestResident();
+    const { kinds } = memtable.pool;
+    if (this.#retired.some(({ chunk }) => kinds[chunk] === CHUNK_KIND.cache)) return;
+    this.#retire(memtable.oldestResidentCache());
+  }
+
+  #retireOldest(): boolean {
+    return this.#retire(this.#context.memtable.oldestResident());
+  }
+
+  #retire(chunk: number): boolean {
     if (chunk < 0) return false;
-    memtable.retire(chunk);
+    this.#context.memtable.retire(chunk);
     this.#retired.push({ chunk, positions: undefined });
     return true;
   }
