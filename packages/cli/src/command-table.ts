@@ -1,0 +1,23 @@
+/** Every command, in the order of the help. */
+import type { Command } from './command.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { exportCommand } from './commands/export.ts';
+import { get } from './commands/get.ts';
+import { helpCommand } from './commands/help.ts';
+import { importCommand } from './commands/import.ts';
+import { put } from './commands/put.ts';
+import { ring } from './commands/ring.ts';
+import { start } from './commands/start.ts';
+import { status } from './commands/status.ts';
+
+export const COMMANDS: readonly Command[] = [
+  start,
+  status,
+  ring,
+  get,
+  put,
+  deleteCommand,
+  importCommand,
+  exportCommand,
+  helpCommand(() => COMMANDS),
+];

@@ -1,0 +1,87 @@
+/**
+ * What is wrong with a cluster, from its nodes' reports. Pure.
+ *
+ * Invariants:
+ *   HL1 healthy means: every node answers, is ready and healthy, sees every other node up, and all
+ *       hold one ring
+ *   HL2 every problem names the next command to run
+ */
+import { shownPath } from './cluster/data-folder.ts';
+import { logFileOf } from './cluster/node-process.ts';
+import type { NodeStatus } from './cluster-status.ts';
+import type { FoundCluster } from './find-cluster.ts';
+
+export interface Problem {
+  readonly nodeId: string;
+  readonly text: string;
+  readonly next: string;
+}
+
+/** `from`: where the user stands. */
+export function problemsOf(
+  nodes: readonly NodeStatus[],
+  found: FoundCluster,
+  from: string,
+): readonly Problem[] {
+  return [
+    ...nodes.flatMap((status) => nodeProblems(status, found, from)),
+    ...ringProblems(nodes, found),
+  ];
+}
+
+function nodeProblems(status: NodeStatus, found: FoundCluster, from: string): Problem[] {
+  const { nodeId } = status.node;
+  const look = logCommand(nodeId, found, from);
+  switch (status.kind) {
+    case 'down': {
+      const start = found.self(`start --node ${nodeId}`);
+      const next = found.local === undefined ? 'start its process on its host' : start;
+      return [{ nodeId, text: `${nodeId} is down: ${status.reason}`, next }];
+    }
+    case 'unreachable':
+      return [
+        {
+          nodeId,
+          text: `${nodeId} runs but does not answer clients: ${status.reason}`,
+          next: look,
+        },
+        ...reasonsOf(status.report).map((text) => ({ nodeId, text, next: look })),
+      ];
+    case 'answered':
+      return [
+        ...reasonsOf(status.report).map((text) => ({ nodeId, text, next: look })),
+        ...unseen(status).map((text) => ({ nodeId, text, next: found.self('status') })),
+      ];
+  }
+}
+
+/** A report that is not healthy always has something to say. */
+function reasonsOf(report: Extract<NodeStatus, { kind: 'answered' }>['report']): string[] {
+  const { nodeId, ready, healthy, reasons } = report;
+  if (ready && healthy) return [];
+  if (reasons.length > 0) return reasons.map((reason) => `${nodeId}: ${reason}`);
+  return [`${nodeId} is ${ready ? 'not healthy' : 'not ready'}`];
+}
+
+function unseen({ report }: Extract<NodeStatus, { kind: 'answered' }>): string[] {
+  return report.ring.nodes
+    .filter((node) => node.state !== 'up')
+    .map((node) => `${report.nodeId} sees ${node.nodeId} as ${node.state}`);
+}
+
+function ringProblems(nodes: readonly NodeStatus[], found: FoundCluster): Problem[] {
+  const rings = nodes.flatMap((status) => (status.kind === 'down' ? [] : [status.report]));
+  const [first] = rings;
+  return rings
+    .filter((report) => report.ring.hash !== first?.ring.hash)
+    .map(({ nodeId, ring }) => ({
+      nodeId,
+      text: `${nodeId} holds another ring (epoch ${ring.epoch}, ${ring.hash}) than ${first?.nodeId}`,
+      next: found.self('ring'),
+    }));
+}
+
+function logCommand(nodeId: string, found: FoundCluster, from: string): string {
+  if (found.local === undefined) return found.self('status -o json');
+  return `less ${shownPath(logFileOf(found.local.folder, nodeId), from)}`;
+}

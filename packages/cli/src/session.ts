@@ -1,0 +1,76 @@
+/** A connection for the length of one command, and the SDK's errors brought to one line each. */
+import { ClockwiseError, connect, type Bucket, type Database } from '@clockwise/client';
+import { integerOption, Refusal, textOption, type Call } from './command.ts';
+import { failureLine, type Attempt } from './error-line.ts';
+import { EXIT } from './exit-code.ts';
+import { findCluster, type FoundCluster } from './find-cluster.ts';
+
+const CONNECT_TIMEOUT_MS = 5000;
+const TIMEOUT_MS_MAX = 60_000;
+
+export interface Session {
+  readonly database: Database;
+  readonly found: FoundCluster;
+}
+
+export interface SessionOptions {
+  /** Milliseconds for each operation where the user names none. */
+  readonly timeoutMs?: number;
+  readonly inFlightMax?: number;
+}
+
+/** Connects, does the work, and closes, whatever happens. */
+export async function withSession<Result>(
+  call: Call,
+  options: SessionOptions,
+  work: (session: Session) => Promise<Result>,
+): Promise<Result> {
+  const found = findCluster(call);
+  const timeoutMs = integerOption(call, 'timeout', { min: 1, max: TIMEOUT_MS_MAX });
+  const database = await connected(found, {
+    ...options,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+  try {
+    return await work({ database, found });
+  } finally {
+    database.close();
+  }
+}
+
+/** One operation; what the SDK throws becomes a refusal with one line. */
+export async function attempt<Result>(
+  found: FoundCluster,
+  what: Attempt,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ClockwiseError)) throw error;
+    const { line, exitCode } = failureLine(error, what, found.self);
+    throw new Refusal(line, exitCode);
+  }
+}
+
+export function bucketOf(call: Call, database: Database): Bucket {
+  return database.bucket(textOption(call, 'bucket') ?? 'default');
+}
+
+async function connected(found: FoundCluster, options: SessionOptions): Promise<Database> {
+  const { servers } = found;
+  try {
+    return await connect({ servers, connectTimeoutMs: CONNECT_TIMEOUT_MS, ...options });
+  } catch (error) {
+    if (!(error instanceof ClockwiseError)) throw error;
+    const next = found.local === undefined ? found.self('status') : startCommand(found.local);
+    throw new Refusal(
+      `cannot connect to ${servers.join(', ')}: ${error.message}. Next: ${next}`,
+      EXIT.unreachable,
+    );
+  }
+}
+
+export function startCommand({ folder }: NonNullable<FoundCluster['local']>): string {
+  return folder.argument === undefined ? 'npm start' : `npm start -- --data ${folder.argument}`;
+}
