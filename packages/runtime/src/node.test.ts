@@ -69,7 +69,12 @@ async function connect(): Promise<ToyClient> {
 test.before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'runtime-node-'));
   logPath = join(folder, 'log');
-  node = await startToyNode(logPath, { ...DEFAULT_RUNTIME_LIMITS, heartbeatMs: 200, hungAfterMs: 600 });
+  node = await startToyNode(logPath, {
+    ...DEFAULT_RUNTIME_LIMITS,
+    heartbeatMs: 200,
+    hungAfterMs: 600,
+    heapMegabytesMax: 64,
+  });
 });
 
 test.after(async () => {
@@ -161,21 +166,24 @@ for (const victim of ['replica-0', 'log-0'] as const) {
   }
 }
 
-test('H4 a coordinator dies: its port is the same, the shard answers the next one', async () => {
-  const port = node.supervisor.port('coordinator-0')!;
-  const client = await connect();
-  node.supervisor.fail('coordinator-0', 'throw');
-  assert.is(await client.closed(), 1006);
-  await until(() => {
-    const latest = node.states.findLast(({ name }) => name === 'coordinator-0')!;
-    return latest.life === 2 && latest.state.kind === 'ready';
+for (const mode of ['throw', 'memory'] as const) {
+  test(`H4 a coordinator dies by ${mode}: its port is the same, the shard answers the next one`, async () => {
+    const port = node.supervisor.port('coordinator-0')!;
+    const client = await connect();
+    const { life } = node.states.findLast(({ name }) => name === 'coordinator-0')!;
+    node.supervisor.fail('coordinator-0', mode);
+    assert.is(await client.closed(), 1006);
+    await until(() => {
+      const latest = node.states.findLast(({ name }) => name === 'coordinator-0')!;
+      return latest.life === life + 1 && latest.state.kind === 'ready';
+    });
+    assert.is(node.supervisor.port('coordinator-0'), port);
+    const next = await connect();
+    next.send(toyFrame(TOY_OPCODE.durable, 1, 10));
+    await next.answered(10);
+    next.end();
   });
-  assert.is(node.supervisor.port('coordinator-0'), port);
-  const next = await connect();
-  next.send(toyFrame(TOY_OPCODE.durable, 1, 10));
-  await next.answered(10);
-  next.end();
-});
+}
 
 test('[CP1] a call to a thread that dies is rejected', async () => {
   node.supervisor.fail('control', 'hang');
@@ -185,6 +193,15 @@ test('[CP1] a call to a thread that dies is rejected', async () => {
   });
   assert.is(code, 'WORKER_DIED');
   await until(() => node.supervisor.state('control')?.kind === 'ready');
+});
+
+test('a node whose port is taken fails its start, with the reason', async () => {
+  const port = node.supervisor.port('coordinator-0')!;
+  let reason = '';
+  await startToyNode(join(folder, 'second-log'), DEFAULT_RUNTIME_LIMITS, port).catch(
+    (error: Error) => (reason = error.message),
+  );
+  assert.match(reason, /coordinator-0 does not start: .*EADDRINUSE/);
 });
 
 test('[SV2] a shard is given up after five crashes in a minute, the node is not', async () => {

@@ -33,6 +33,8 @@ export interface RuntimeLimits {
   readonly openFilesMax: number;
   /** Milliseconds after which an open file that nobody read is closed. */
   readonly openFileIdleMs: number;
+  /** Megabytes of a worker's heap, shared memory apart: a leak ends the worker, not the process. */
+  readonly heapMegabytesMax: number;
   /** Jobs that wait for the pool. */
   readonly jobsQueuedMax: number;
 }
@@ -54,5 +56,6 @@ export const DEFAULT_RUNTIME_LIMITS: RuntimeLimits = {
   slowConsumerMs: 10_000,
   openFilesMax: 256,
   openFileIdleMs: 60_000,
+  heapMegabytesMax: 1024,
   jobsQueuedMax: 1024,
 };

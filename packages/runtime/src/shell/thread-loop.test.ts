@@ -191,21 +191,22 @@ test('[AS1] a step is not entered while another one runs', () => {
 
 test('[AS2] frames are as they were to the end of the step, whatever their sender does', () => {
   const bench = new Bench();
-  let peer: ChannelTable | undefined;
+  const peers: ChannelTable[] = [];
   const after: number[] = [];
   const actor = bench.actor('a', (batch) => {
     if (batch.frames.count === 0) return;
-    const sink = peer!.sink(0, LANE.now);
+    const peer = peers[0]!;
+    const sink = peer.sink(0, LANE.now);
     for (let value = 100; sink.begin(TAG.replicaRequest, 8) >= 0; value += 1) {
       sink.end(8);
-      peer!.complete();
-      peer!.publish();
+      peer.complete();
+      peer.publish();
       if (value > 1000) break;
     }
     after.push(batch.frames.words[0]![batch.frames.offsets[0]! + FRAME_HEADER_WORDS + 2]!);
   });
-  peer = bench.peer(actor, 0);
-  send(peer, 55);
+  peers.push(bench.peer(actor, 0));
+  send(peers[0]!, 55);
   actor.turn();
   assert.equal(after, [55]);
 });

@@ -60,6 +60,7 @@ export class ActorLife {
         transfer: [port2],
         watch: new HeartbeatWatch(heartbeat, this.doorbell),
         hungAfterMs: runtimeLimits.hungAfterMs,
+        heapMegabytesMax: runtimeLimits.heapMegabytesMax,
         control: new ControlPort<ThreadCalls>(port1),
         received: options.received,
         ended: options.ended,

@@ -123,6 +123,7 @@ export class ShardLife {
       transfer: [mail],
       watch: new HeartbeatWatch(heartbeat, this.#logDoorbell),
       hungAfterMs: runtimeLimits.logHungAfterMs,
+      heapMegabytesMax: runtimeLimits.heapMegabytesMax,
       control: undefined,
       received: () => undefined,
       ended: options.ended,

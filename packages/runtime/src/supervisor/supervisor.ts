@@ -46,6 +46,9 @@ export interface SupervisorOptions {
   readonly changed: (name: string, state: UnitState, life: number) => void;
 }
 
+/** A unit that crashed so often before the node was ever ready fails its start. */
+const START_LIVES_MAX = 3;
+
 /** A life of a unit: its threads and what belongs to them. */
 interface Life {
   readonly threads: readonly ThreadHandle[];
@@ -79,7 +82,7 @@ export class Supervisor {
     for (const plan of options.others) this.#addActors(plan, -1);
   }
 
-  /** Starts all; resolves when each unit has been ready once, rejects when a shard is given up. */
+  /** Starts all; resolves when all are ready, rejects when one fails again and again before that. */
   start(): Promise<void> {
     const { heartbeatMs } = this.#options.runtimeLimits;
     const ready = new Promise<void>((resolve, reject) => {
@@ -214,7 +217,7 @@ export class Supervisor {
       settled: () => jobs.settle(name),
       changed: (state, life) => {
         changed(name, state, life);
-        this.#lookWhoIsReady(name, state);
+        this.#lookWhoIsReady(name, state, life);
       },
     });
   }
@@ -226,9 +229,10 @@ export class Supervisor {
     return { ...place, listen: { ...place.listen, port } };
   }
 
-  #lookWhoIsReady(name: string, state: UnitState): void {
+  #lookWhoIsReady(name: string, state: UnitState, life: number): void {
     if (this.#readyWaiters.length === 0) return;
-    if (state.kind === 'given-up') {
+    const hopeless = state.kind === 'crashed' && life >= START_LIVES_MAX;
+    if (state.kind === 'given-up' || hopeless) {
       const error = new Error(`${name} does not start: ${state.reason}`);
       for (const waiter of this.#readyWaiters.splice(0)) waiter.reject(error);
     } else if (this.#members.every((member) => member.unit.state.kind === 'ready')) {

@@ -17,6 +17,7 @@ function start(source: string): { readonly thread: ThreadHandle; readonly ends: 
     transfer: [port2],
     watch: new HeartbeatWatch(createHeartbeat(), createDoorbell()),
     hungAfterMs: 1000,
+    heapMegabytesMax: 64,
     control: new ControlPort<ThreadCalls>(port1),
     received: () => undefined,
     ended: (reason) => ends.push(reason),

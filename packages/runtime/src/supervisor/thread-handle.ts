@@ -18,6 +18,7 @@ export interface ThreadHandleOptions {
   readonly transfer: readonly TransferListItem[];
   readonly watch: HeartbeatWatch;
   readonly hungAfterMs: number;
+  readonly heapMegabytesMax: number;
   readonly control: ControlPort<ThreadCalls> | undefined;
   readonly received: (message: FromThread) => void;
   readonly ended: (reason: string) => void;
@@ -40,6 +41,7 @@ export class ThreadHandle {
       name: options.name,
       workerData: options.setup,
       transferList: [...options.transfer],
+      resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax },
     });
     this.#worker.on('message', options.received);
     this.#worker.on('error', (error) => {

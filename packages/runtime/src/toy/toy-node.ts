@@ -25,6 +25,7 @@ export const TOY_LIMITS: Limits = {
 export async function startToyNode(
   logPath: string,
   runtimeLimits: RuntimeLimits = DEFAULT_RUNTIME_LIMITS,
+  coordinatorPort = 0,
 ): Promise<ToyNode> {
   const states: ToyNode['states'] = [];
   const told: unknown[] = [];
@@ -45,7 +46,7 @@ export async function startToyNode(
       {
         name: 'coordinator-0',
         module: new URL('./toy-coordinator-worker.js', import.meta.url),
-        actors: [{ name: 'coordinator-0', listen }],
+        actors: [{ name: 'coordinator-0', listen: { ...listen, port: coordinatorPort } }],
         data: null,
       },
     ],
@@ -76,14 +77,15 @@ export async function startToyNode(
     told: (_from, message) => told.push(message),
     changed: (name, state, life) => states.push({ name, state, life }),
   });
-  await supervisor.start();
-  return {
-    supervisor,
-    states,
-    told,
-    async stop(): Promise<void> {
-      await supervisor.stop();
-      await pool.close();
-    },
+  const stop = async (): Promise<void> => {
+    await supervisor.stop();
+    await pool.close();
   };
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { supervisor, states, told, stop };
 }

@@ -3,7 +3,13 @@
  * a shard, and a replica that echoes them. It decides nothing that the store would; it shows that
  * the runtime carries frames.
  */
-import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION, TAG } from '@clockwise/protocol/frame';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  OPERATION,
+  PROTOCOL_VERSION,
+  TAG,
+} from '@clockwise/protocol/frame';
 
 export const TOY_WORDS = 8;
 /** Words of a toy operation; the rest of it is payload. */

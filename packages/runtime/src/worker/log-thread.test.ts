@@ -90,7 +90,7 @@ test('[LT1] [LT2] descriptors and rings named before the log is open are honoure
   post({ kind: 'open', start: 'the beginning' });
   await until(() => outlet.releasedSequence() === 1);
   await until(() => answers(coordinator) === 1);
-  assert.equal([...readFileSync(path)], new Array(8).fill([4, 3, 2, 1]).flat());
+  assert.equal([...readFileSync(path)], Array.from({ length: 8 }, () => [4, 3, 2, 1]).flat());
   post({ kind: 'stop' });
   await exited;
   port1.close();
