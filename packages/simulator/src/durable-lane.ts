@@ -25,8 +25,8 @@ export interface LoggedStep {
   /** The highest sequence in the ranges; 0 where there are none. */
   readonly lastSequence: number;
   readonly needsSync: boolean;
-  /** Hands the step's durable frames over. */
-  readonly release: () => void;
+  /** Hands the step's durable frames over; `isSynced` where all before it was synced. */
+  readonly release: (isSynced: boolean) => void;
 }
 
 export interface LogSink {
@@ -108,13 +108,13 @@ export class DurableLane {
     }
     this.groupCount += 1;
     if (!group.some((step) => step.needsSync)) {
-      this.#release(group);
+      this.#release(group, false);
       this.#syncLater();
       return;
     }
     simulation.after(pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
       if (this.#isOver) return;
-      if (this.#sync()) this.#release(group);
+      if (this.#sync()) this.#release(group, true);
     });
   }
 
@@ -145,12 +145,12 @@ export class DurableLane {
     });
   }
 
-  #release(group: readonly LoggedStep[]): void {
+  #release(group: readonly LoggedStep[], isSynced: boolean): void {
     for (const step of group) {
       assert(step.ranges.length === 0 || step.lastSequence > 0, 'an append has a sequence');
       this.releasedSequence = Math.max(this.releasedSequence, step.lastSequence);
     }
-    for (const step of group) step.release();
+    for (const step of group) step.release(isSynced);
     this.#isBusy = false;
     this.#begin();
   }

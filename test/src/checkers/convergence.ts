@@ -21,13 +21,13 @@ export function checkConvergence(states: readonly ReplicaState[]): Violation[] {
   }
   return [...byKey].flatMap(([name, replicas]) => {
     const [first, ...others] = replicas;
-    const differing = others.filter((other) => !isEqual(first!.words, other.words));
+    const differing = others.filter((other) => !isEqualWords(first!.words, other.words));
     if (differing.length === 0) return [];
     const nodes = differing.map(({ node }) => node).join(', ');
     return [{ oracle: 'O4', text: `${name}: ${nodes} and ${first!.node} hold different versions` }];
   });
 }
 
-function isEqual(left: Int32Array, right: Int32Array): boolean {
+export function isEqualWords(left: Int32Array, right: Int32Array): boolean {
   return left.length === right.length && left.every((word, index) => word === right[index]);
 }

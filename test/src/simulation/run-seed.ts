@@ -6,7 +6,7 @@ import { unreachable } from '@clockwise/kernel/assert';
 import { LEVEL } from '@clockwise/protocol/frame';
 import { Simulation } from '@clockwise/simulator/simulation';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
-import { checkConvergence, type ReplicaState } from '../checkers/convergence.ts';
+import { checkConvergence, isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
 import {
   contextDots,
   type FinalState,
@@ -68,6 +68,7 @@ export interface RunOptions {
 /** Virtual milliseconds after healing within which all must work again: T_live. */
 const LIVE_MS = 60_000;
 const REST_ROUNDS_MAX = 6;
+const NO_WORDS = new Int32Array(0);
 
 export function runSeed(seed: string, options: RunOptions = {}): RunResult {
   return new SeedRun(seed, options).run();
@@ -192,10 +193,11 @@ class SeedRun {
     const powerLoss = hasPowerLoss(this.#schedule);
     const bucketIds = new Set<number>([BUCKET.sync, ...(powerLoss ? [] : [BUCKET.interval])]);
     const history = this.#history;
-    const { ledger } = this.#cluster;
+    const { ledger, mirror } = this.#cluster;
     const isSet = this.#configuration.workload.startsWith('set-add');
     return [
       ...ledger.violations,
+      ...mirror.violations,
       ...checkAckedLoss({
         history,
         finals,
@@ -217,16 +219,23 @@ class SeedRun {
     return { bucketId, key: name, values: result.values, context: contextDots(result.context) };
   }
 
-  /** What each primary holds by itself. */
+  /** What each primary holds, as its appends tell; asked by itself, it must answer just that. */
   #readEach(judge: SimulatedClient, keys: readonly KeyName[]): ReplicaState[] | undefined {
     const states: ReplicaState[] = [];
+    const { shardCount } = this.#configuration;
     for (const [node, { nodeId }] of this.#cluster.nodes.entries()) {
       judge.pin(node);
       for (const { bucketId, key } of keys) {
         if (!this.#cluster.primariesOf(bucketId, key).includes(node)) continue;
+        const held = this.#cluster.mirror.held(nodeId, shardCount, { bucketId, key });
         const result = this.#get(judge, { bucketId, key }, LEVEL.one);
         if (result === undefined) return undefined;
-        states.push({ bucketId, key, node: nodeId, words: result.body });
+        const expected = held?.contextWords ?? NO_WORDS;
+        if (!isEqualWords(result.context, expected)) {
+          const text = `${nodeId} answers ${bucketId}/${key} with another version than it appended last`;
+          this.#violations.push({ oracle: 'O10', text });
+        }
+        states.push({ bucketId, key, node: nodeId, words: held?.canonical ?? NO_WORDS });
       }
     }
     return states;

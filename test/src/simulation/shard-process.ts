@@ -40,6 +40,8 @@ export interface ShardProcessOptions {
   readonly coordinator: () => ChannelReader | undefined;
   readonly tell: (to: string, message: ActorMessage) => void;
   readonly observe: AppendObserver;
+  /** Told of the highest sequence that was synced before it was released. */
+  readonly onSynced: (sequence: number) => void;
 }
 
 /** The one coordinator of a simulated node, as its shards number it. */
@@ -195,7 +197,10 @@ export class ShardProcess {
       ranges: this.#ranges,
       lastSequence: this.#ranges.length === 0 ? 0 : this.#lastSequence,
       needsSync: this.#needsSync,
-      release: release ?? ((): void => undefined),
+      release: (isSynced) => {
+        if (isSynced) this.#options.onSynced(this.#log.releasedSequence);
+        release?.();
+      },
     });
     this.#ranges = [];
     this.#needsSync = false;

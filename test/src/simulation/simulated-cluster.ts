@@ -19,7 +19,8 @@ import { DotLedger } from '../checkers/dot-ledger.ts';
 import { BUCKET, type SimulationConfiguration } from './configuration.ts';
 import type { FaultEvent } from './fault-schedule.ts';
 import { bytesOf, textOf } from './simulated-client.ts';
-import { SimulatedNode } from './simulated-node.ts';
+import { ReplicaMirror } from './replica-mirror.ts';
+import { type ShardWatch, SimulatedNode } from './simulated-node.ts';
 import { checksum } from './shard-store.ts';
 
 export const CLUSTER_ID = 'simulated';
@@ -30,6 +31,7 @@ export class SimulatedCluster {
   readonly ring: Ring;
   readonly nodes: readonly SimulatedNode[];
   readonly ledger: DotLedger = new DotLedger();
+  readonly mirror: ReplicaMirror = new ReplicaMirror();
   faultCount = 0;
   recordCount = 0;
   /** After `heal` no fault is carried out any more. */
@@ -55,7 +57,7 @@ export class SimulatedCluster {
         pace,
         shardCount,
         clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
-        observe: (words, from, to, where) => this.#observe(words, from, to, where),
+        watch: this.#watch(node.id),
       });
     });
   }
@@ -122,14 +124,23 @@ export class SimulatedCluster {
     this.simulation.after(downMs, () => node.start());
   }
 
-  #observe(words: Int32Array, from: number, to: number, where: string): void {
-    for (let prefix = from; prefix < to;) {
-      const record = prefix + PREFIX_WORDS;
-      const decoded = decodeRecord(words, record);
-      this.ledger.observe(decoded, textOf(decoded.key), `${where} at ${words[prefix]}`);
-      this.recordCount += 1;
-      prefix = record + words[record + HEADER.wordCount]!;
-    }
+  #watch(nodeId: string): ShardWatch {
+    const { mirror, ledger } = this;
+    return {
+      synced: (shard, sequence) => mirror.synced(`${nodeId}/${shard}`, sequence),
+      opened: (shard, lastSequence) => mirror.opened(`${nodeId}/${shard}`, lastSequence),
+      append: (words, from, to, shard, opening) => {
+        for (let prefix = from; prefix < to;) {
+          const record = prefix + PREFIX_WORDS;
+          const decoded = decodeRecord(words, record);
+          const key = textOf(decoded.key);
+          ledger.observe(decoded, key, `${opening} at ${words[prefix]}`);
+          mirror.append(`${nodeId}/${shard}`, words, record, decoded, key);
+          this.recordCount += 1;
+          prefix = record + words[record + HEADER.wordCount]!;
+        }
+      },
+    };
   }
 }
 

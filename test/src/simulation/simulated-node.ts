@@ -25,6 +25,13 @@ import type { NodePace } from './configuration.ts';
 import { ShardProcess } from './shard-process.ts';
 import { openShardStore } from './shard-store.ts';
 
+/** Told of what shards append, sync and open with. */
+export interface ShardWatch {
+  append(words: Int32Array, from: number, to: number, shard: number, opening: string): void;
+  synced(shard: number, sequence: number): void;
+  opened(shard: number, lastSequence: number): void;
+}
+
 export interface SimulatedNodeOptions {
   readonly simulation: Simulation;
   readonly network: Network;
@@ -35,8 +42,7 @@ export interface SimulatedNodeOptions {
   readonly pace: NodePace;
   readonly shardCount: number;
   readonly clockOffsetMs: number;
-  /** `where` names shard and opening. */
-  readonly observe: (words: Int32Array, from: number, to: number, where: string) => void;
+  readonly watch: ShardWatch;
 }
 
 export class SimulatedNode {
@@ -202,7 +208,7 @@ class NodeProcess implements NetworkEndpoint {
   /** Recovery as after any start; a store that does not open ends the run. */
   #openShard(shard: number): void {
     if (!this.#isRunning) return;
-    const { limits, shardCount, ring, pace, simulation, observe } = this.#options;
+    const { limits, shardCount, ring, pace, simulation, watch } = this.#options;
     const disk = this.#disks[shard]!;
     const prng = this.#prng.stream(`shard-${shard}`);
     const name = `${this.#name}/replica-${shard}`;
@@ -217,6 +223,7 @@ class NodeProcess implements NetworkEndpoint {
     });
     if (!opening.ok) throw new Error(`${name} does not open: ${opening.reason}`);
     simulation.note(`${name} opened with ${opening.store.opened.replayedCount} records in its log`);
+    watch.opened(shard, opening.store.opened.nextSequence - 1);
     const process = new ShardProcess({
       simulation,
       name,
@@ -230,7 +237,8 @@ class NodeProcess implements NetworkEndpoint {
       store: opening.store,
       coordinator: () => this.#coordinator,
       tell: (to, message) => this.#tell(`replica-${shard}`, to, message),
-      observe: (words, from, to) => observe(words, from, to, name),
+      observe: (words, from, to) => watch.append(words, from, to, shard, name),
+      onSynced: (sequence) => watch.synced(shard, sequence),
     });
     this.#shards[shard] = process;
     process.start();
