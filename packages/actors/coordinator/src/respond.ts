@@ -13,7 +13,7 @@ import {
   RESPONSE_HEADER_WORDS,
   TAG,
 } from '@clockwise/protocol/frame';
-import { STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import { copyWords } from '@clockwise/record/copy';
 import {
   contextCount,
@@ -62,7 +62,8 @@ function writeHeader(
   words[offset + RESPONSE.counts] = counts;
   const answered = bitCount(slots.answered[slot]!);
   words[offset + RESPONSE.answered] = answered | (answered << 8) | (slots.durability[slot]! << 16);
-  words[offset + RESPONSE.retryAfterMs] = 0;
+  const isOverload = status === ERRORS.OVERLOADED.code;
+  words[offset + RESPONSE.retryAfterMs] = isOverload ? RETRY_AFTER_MS : 0;
 }
 
 /** An answer without a body: an error, or a success of which no context was wanted. */

@@ -1,0 +1,303 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { REPLICA_OPCODE, REPLICA_STORE_HEADER_WORDS, REPLY_KIND } from '@clockwise/protocol/frame';
+import { readSiblings } from '@clockwise/protocol/response-reader';
+import { recordWordCount } from '@clockwise/record/layout';
+import {
+  CoordinatorWorld,
+  opcodeOf,
+  type Sent,
+  statusOf,
+  type WorldOptions,
+} from './coordinator-world.ts';
+import { get, record } from './sample-requests.ts';
+import { GET_HEDGE_MS } from './request-intake.ts';
+
+const CLIENT = 1;
+const OLD = record({ dots: [[9, 1]] });
+const NEW = record({ dots: [[9, 2]] });
+const OTHER = record({ dots: [[8, 1]] });
+const BOTH = record({
+  dots: [
+    [8, 1],
+    [9, 1],
+  ],
+});
+const DELETED = record({ dots: [[9, 3]], tombstone: true });
+const FOREIGN = record({ key: 'another', dots: [[9, 9]] });
+const { READ_FAILED, TIMEOUT, UNAVAILABLE } = ERRORS;
+
+/** What a replica says: a record, nothing, or that it could not read. */
+type Answer = Int32Array | 'nothing' | 'failed';
+
+class Get {
+  readonly world: CoordinatorWorld;
+  /** By node: the read that it was sent. */
+  readonly reads: Map<number, Sent> = new Map();
+  /** By node: records that it was sent to mend it. */
+  readonly mended: Map<number, Int32Array[]> = new Map();
+
+  constructor(options: WorldOptions = {}, level = 0) {
+    this.world = CoordinatorWorld.linked(options);
+    this.world.ask(CLIENT, get(1, 'k', { level }));
+    this.#take();
+  }
+
+  get asked(): number[] {
+    return [...this.reads.keys()];
+  }
+
+  answers(node: number, answer: Answer): void {
+    const read = this.reads.get(node)!;
+    const status = answer === 'failed' ? READ_FAILED.code : STATUS_NOT_FOUND;
+    const reply =
+      typeof answer === 'string'
+        ? { kind: REPLY_KIND.read, status }
+        : { kind: REPLY_KIND.read, record: answer };
+    if (node === 0) this.world.shardReplies([[read, reply]]);
+    else this.world.nodeReplies(node, read, reply);
+    this.#take();
+  }
+
+  passes(milliseconds: number): void {
+    this.world.passes(milliseconds);
+    this.#take();
+  }
+
+  cut(node: number): void {
+    this.world.linkDown(node);
+    this.#take();
+  }
+
+  shardDown(): void {
+    this.world.step([{ kind: 'channel-down', target: 0 }]);
+    this.#take();
+  }
+
+  /** The client's answers: status, then the values shown. */
+  shown(): (readonly [number, ...string[]])[] {
+    return this.world.sentTo(CLIENT).map((sent) => {
+      const values = statusOf(sent) === STATUS_OK ? readSiblings(sent.words, sent.offset) : [];
+      return [statusOf(sent), ...values.map(({ bytes }) => String.fromCharCode(...bytes))] as const;
+    });
+  }
+
+  inFlight(): number {
+    return this.world.figures()['inFlight'] as number;
+  }
+
+  #take(): void {
+    this.world.ring.nodes.forEach((_, node) => {
+      const sent = node === 0 ? this.world.sentToShard() : this.world.sentToNode(node);
+      for (const operation of sent) {
+        if (opcodeOf(operation) === REPLICA_OPCODE.read) this.reads.set(node, operation);
+        else this.#mend(node, operation);
+      }
+    });
+  }
+
+  #mend(node: number, { words, offset }: Sent): void {
+    const start = offset + REPLICA_STORE_HEADER_WORDS;
+    const repaired = words.slice(start, start + recordWordCount(words, start));
+    this.mended.set(node, [...(this.mended.get(node) ?? []), repaired]);
+  }
+}
+
+test('[G1] R replicas are asked, the own one first, and the R-th reading answers', () => {
+  const rows: readonly (readonly [level: number, asked: number[]])[] = [
+    [1, [0]],
+    [2, [0, 1]],
+    [3, [0, 1, 2]],
+  ];
+  for (const [level, asked] of rows) {
+    const one = new Get({}, level);
+    assert.equal(one.asked, asked);
+    asked.forEach((node, index) => {
+      assert.equal(one.shown(), []);
+      one.answers(node, OLD);
+      if (index < asked.length - 1) return;
+      assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+      assert.is(one.inFlight(), 0);
+    });
+  }
+});
+
+test('[G1] a second answer of one replica is not a second replica', () => {
+  const one = new Get();
+  one.answers(1, OLD);
+  one.answers(1, OLD);
+  assert.equal(one.shown(), []);
+  one.answers(0, OLD);
+  assert.is(one.shown().length, 1);
+});
+
+test('[G1] an answer of a replica that was not asked counts for nothing', () => {
+  const one = new Get();
+  one.reads.set(2, one.reads.get(1)!);
+  one.answers(2, OLD);
+  one.answers(0, OLD);
+  assert.equal(one.shown(), []);
+});
+
+interface Merge {
+  readonly answers: readonly [Answer, Answer];
+  readonly shown: readonly [number, ...string[]];
+  readonly mended: readonly number[];
+  readonly with?: Int32Array;
+}
+
+const MERGES: readonly Merge[] = [
+  { answers: [OLD, OLD], shown: [STATUS_OK, 'v9.1'], mended: [] },
+  { answers: [OLD, NEW], shown: [STATUS_OK, 'v9.2'], mended: [0], with: NEW },
+  { answers: [NEW, OLD], shown: [STATUS_OK, 'v9.2'], mended: [1], with: NEW },
+  { answers: ['nothing', OLD], shown: [STATUS_OK, 'v9.1'], mended: [0], with: OLD },
+  { answers: [OLD, 'nothing'], shown: [STATUS_OK, 'v9.1'], mended: [1], with: OLD },
+  { answers: ['nothing', 'nothing'], shown: [STATUS_NOT_FOUND], mended: [] },
+  { answers: [OLD, OTHER], shown: [STATUS_OK, 'v8.1', 'v9.1'], mended: [0, 1], with: BOTH },
+  { answers: [BOTH, OTHER], shown: [STATUS_OK, 'v8.1', 'v9.1'], mended: [1], with: BOTH },
+  { answers: [OLD, DELETED], shown: [STATUS_NOT_FOUND], mended: [0], with: DELETED },
+];
+
+test('[G1, G3] answers are merged; read repair sends what is lacking, and only to those behind', () => {
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    for (const { answers, shown, mended, with: repaired } of MERGES) {
+      const one = new Get();
+      for (const node of order) one.answers(node, answers[node]!);
+      assert.equal(one.shown(), [shown]);
+      assert.equal([...one.mended.keys()].sort(), mended);
+      for (const records of one.mended.values()) assert.equal(records, [repaired]);
+      assert.is(one.inFlight(), 0);
+    }
+  }
+});
+
+test('[G3] the acknowledgement of a repair finds an older generation, and gives its credit back', () => {
+  const limits = { replicaOperationsInFlightMax: 1 };
+  const world = CoordinatorWorld.linked({ limits });
+  world.ask(CLIENT, get(1, 'k'));
+  const [own] = world.sentToShard();
+  world.nodeReplies(1, world.sentToNode(1)[0]!, { kind: REPLY_KIND.read, record: NEW });
+  world.shardReplies([[own!, { kind: REPLY_KIND.read, record: OLD }]]);
+  const [repair] = world.sentToShard();
+  assert.is(opcodeOf(repair!), REPLICA_OPCODE.store);
+  world.shardReplies([[repair!, { kind: REPLY_KIND.stored, record: NEW }]]);
+  world.ask(CLIENT, get(2, 'k', { level: 1 }));
+  assert.is(world.sentToShard().length, 1);
+  assert.equal(world.sentTo(CLIENT).map(statusOf), [STATUS_OK]);
+});
+
+test('[G2] a replica that could not read never votes: another is asked in its place', () => {
+  const one = new Get();
+  one.answers(0, 'nothing');
+  one.answers(1, 'failed');
+  assert.equal(one.asked, [0, 1, 2]);
+  assert.equal(one.shown(), []);
+  one.answers(2, OLD);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+  assert.equal([...one.mended.keys()], [0]);
+});
+
+test('[G2] "not found" is answered only where R replicas have read and hold nothing', () => {
+  const one = new Get();
+  one.answers(0, 'failed');
+  one.answers(1, 'nothing');
+  assert.equal(one.shown(), []);
+  one.answers(2, 'failed');
+  assert.equal(one.shown(), [[READ_FAILED.code]]);
+  assert.is(one.inFlight(), 0);
+});
+
+test('[G2] what cannot be the answer to the question is a failure to read, and no crash', () => {
+  for (const wrong of [FOREIGN, record({ key: 'j', dots: [[9, 9]] }), 'no record']) {
+    for (const level of [2, 3]) {
+      const one = new Get({}, level);
+      const reply = typeof wrong === 'string' ? {} : { record: wrong };
+      one.world.nodeReplies(1, one.reads.get(1)!, { kind: REPLY_KIND.read, ...reply });
+      one.passes(0);
+      one.answers(0, OLD);
+      if (level === 2) assert.equal(one.shown(), []);
+      one.reads.set(2, one.reads.get(2) ?? one.reads.get(0)!);
+      one.answers(2, OLD);
+      const expected = level === 2 ? [STATUS_OK, 'v9.1'] : [READ_FAILED.code];
+      assert.equal(one.shown(), [expected]);
+    }
+  }
+});
+
+test('[G1] a get that lacks an answer is hedged, one more replica after each pause', () => {
+  const one = new Get({}, 1);
+  one.passes(GET_HEDGE_MS - 1);
+  assert.equal(one.asked, [0]);
+  one.passes(10);
+  assert.equal(one.asked, [0, 1]);
+  one.passes(GET_HEDGE_MS + 10);
+  assert.equal(one.asked, [0, 1, 2]);
+  one.answers(2, OLD);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+  assert.is(one.world.figures()['hedges'], 2);
+});
+
+test('[G3] a get that was hedged mends with the late answer, and at its end where one stays silent', () => {
+  const late = new Get();
+  late.passes(GET_HEDGE_MS + 10);
+  late.answers(1, OLD);
+  late.answers(2, OLD);
+  assert.equal(late.shown(), [[STATUS_OK, 'v9.1']]);
+  late.answers(0, NEW);
+  assert.equal([...late.mended.keys()], [1, 2]);
+  assert.equal(late.shown(), []);
+  const silent = new Get();
+  silent.passes(GET_HEDGE_MS + 10);
+  silent.answers(1, OLD);
+  silent.answers(2, NEW);
+  assert.equal(silent.shown(), [[STATUS_OK, 'v9.2']]);
+  assert.is(silent.mended.size, 0);
+  silent.passes(5000);
+  assert.equal([...silent.mended], [[1, [NEW]]]);
+  assert.is(silent.inFlight(), 0);
+});
+
+test('[G1] a lost link, a shard that is down: another replica is asked, or too few are left', () => {
+  const cut = new Get();
+  cut.cut(1);
+  assert.equal(cut.asked, [0, 1, 2]);
+  cut.answers(0, OLD);
+  cut.answers(2, OLD);
+  assert.equal(cut.shown(), [[STATUS_OK, 'v9.1']]);
+  const down = new Get();
+  down.shardDown();
+  down.answers(1, OLD);
+  down.answers(2, OLD);
+  assert.equal(down.shown(), [[STATUS_OK, 'v9.1']]);
+  const both = new Get();
+  both.cut(1);
+  both.cut(2);
+  assert.equal(both.shown(), [[UNAVAILABLE.code]]);
+  both.answers(0, OLD);
+  assert.is(both.inFlight(), 0);
+});
+
+test('[G1] at the deadline too few readings are a TIMEOUT', () => {
+  const one = new Get();
+  one.answers(0, OLD);
+  one.passes(5000);
+  assert.equal(one.shown(), [[TIMEOUT.code]]);
+  assert.is(one.inFlight(), 0);
+});
+
+test('[G1] replicas that are suspected are asked last', () => {
+  const world = CoordinatorWorld.linked();
+  const down = { kind: 'peer-state', nodeId: 'node-1', state: 'down' } as const;
+  world.step([{ kind: 'told', from: 'gossiper', message: down }]);
+  world.ask(CLIENT, get(1, 'k'));
+  assert.is(world.sentToNode(1).length, 0);
+  assert.is(world.sentToNode(2).length, 1);
+  world.ask(CLIENT, get(2, 'k', { level: 3 }));
+  assert.is(world.sentToNode(1).length, 1);
+});
+
+test.run();
