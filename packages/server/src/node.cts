@@ -6,5 +6,3 @@ const processors = process.getBuiltinModule('node:os').availableParallelism();
 // 4 x shards + 8 (runtime/thread-pool-size), with as many shards as there are processors at the most.
 process.env['UV_THREADPOOL_SIZE'] ??= String(4 * processors + 8);
 void import('./node.ts');
-
-export {};

@@ -3,8 +3,7 @@
  * log in memory, tables open for reads, hash-tree leaves as of the last record.
  *
  * Invariants:
- *   OP1 each opening has an incarnation of its own: dots of two openings never meet
- *   OP2 the leaves are those of the floor, with every replayed record's change applied
+ *   OP1 the leaves are those of the floor, with every replayed record's change applied
  */
 import type { Incarnation, ReplicaOptions } from '@clockwise/replica/replica-context';
 import type { Limits } from '@clockwise/kernel/limits';
@@ -27,7 +26,7 @@ export interface OpenShardOptions {
   readonly checksum: Checksum;
   readonly storeId: Incarnation;
   readonly mustExist: boolean;
-  /** Random; see OP1. */
+  /** Random, new for each opening: dots of two openings never meet. */
   readonly incarnation: Incarnation;
   /** Random: keys of the index in memory. */
   readonly secret: Incarnation;
@@ -126,7 +125,7 @@ function floorLeavesOf(store: OpenedStore, wordCount: number): Int32Array | unde
   return store.tables.length === 0 ? new Int32Array(wordCount) : undefined;
 }
 
-/** [OP2] Adds 64-bit sums, two words each. */
+/** [OP1] Adds 64-bit sums, two words each. */
 function addLeaves(leaves: Int32Array, added: Int32Array): void {
   for (let at = 0; at < leaves.length; at += 2) {
     const low = (leaves[at]! >>> 0) + (added[at]! >>> 0);

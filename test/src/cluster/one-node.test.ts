@@ -45,9 +45,9 @@ oneNode(
     await node!.start();
     const before = await connect({ servers: cluster.addresses });
     const acknowledged: string[] = [];
-    let running = true;
+    const stopped = new AbortController();
     const writing = (async () => {
-      for (let number = 0; running; number += 1) {
+      for (let number = 0; !stopped.signal.aborted; number += 1) {
         const keys = Array.from({ length: 50 }, (_, index) => `key-${number}-${index}`);
         const results = await before.bucket().putMany(
           keys.map((key) => [key, 'x'.repeat(500)] as const),
@@ -58,7 +58,7 @@ oneNode(
     })();
     while (acknowledged.length < 3000) await new Promise((turn) => setTimeout(turn, 5));
     const exit = await node!.signal('SIGTERM');
-    running = false;
+    stopped.abort();
     await writing;
     await before.close();
     assert.equal(exit, { code: 0, signal: null });

@@ -21,22 +21,24 @@ export class WriteLoad {
   readonly failures: Map<string, number> = new Map();
   acknowledgedCount = 0;
   readonly #options: WriteLoadOptions;
-  #running = false;
+  #stopped = new AbortController();
   #writers: Promise<void>[] = [];
+  /** By writer: where its numbers go on after a stop. */
+  readonly #next: number[] = [];
 
   constructor(options: WriteLoadOptions) {
     this.#options = options;
   }
 
   start(bucket: Bucket): void {
-    this.#running = true;
+    this.#stopped = new AbortController();
     this.#writers = Array.from({ length: this.#options.writerCount }, (_, writer) =>
       this.#write(bucket, writer),
     );
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
+    this.#stopped.abort();
     await Promise.all(this.#writers);
   }
 
@@ -65,9 +67,12 @@ export class WriteLoad {
   async #write(bucket: Bucket, writer: number): Promise<void> {
     const { keysPerWriter, valueBytes } = this.#options;
     const filling = '.'.repeat(valueBytes);
-    for (let number = 0; this.#running; number += 1) {
+    const { signal } = this.#stopped;
+    let number = this.#next[writer] ?? 0;
+    for (; !signal.aborted; number += 1) {
       const key = `writer-${writer}-key-${number % keysPerWriter}`;
       this.tried.set(key, number);
+      this.#next[writer] = number + 1;
       try {
         await bucket.put(key, `${number} ${filling}`);
         this.acknowledged.set(key, number);

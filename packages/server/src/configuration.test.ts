@@ -1,0 +1,97 @@
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Configuration, validateConfiguration } from './configuration.ts';
+
+const machine = { processorCount: 4 };
+const ALONE = { nodeId: 'n1', dataFolder: '/data' };
+
+function valid(given: object): Configuration {
+  const result = validateConfiguration({ ...ALONE, ...given }, machine);
+  if (!result.ok) throw new Error(result.faults.join('; '));
+  return result.configuration;
+}
+
+function faultsOf(given: object): readonly string[] {
+  const result = validateConfiguration({ ...ALONE, ...given }, machine);
+  return result.ok ? [] : result.faults;
+}
+
+function member(id: string, firstPort: number): object {
+  const [coordinator, gossiper, control, admin] = [0, 1, 2, 3].map((step) => firstPort + step);
+  return { id, host: '127.0.0.1', ports: { coordinator, gossiper, control, admin } };
+}
+
+test('[CF1] with an id and a folder alone, everything else has a value', () => {
+  const configuration = valid({});
+  assert.is(configuration.shardCount, 3);
+  assert.is(configuration.shardCountIsGiven, false);
+  assert.is(configuration.actors, 'apart');
+  assert.is(configuration.self.host, '127.0.0.1');
+  assert.is(configuration.ring.clusterId, 'clockwise');
+  assert.is(configuration.ring.nodes[0]!.addresses.coordinator, '127.0.0.1:7400');
+  assert.equal(configuration.ring.replicationClasses, [{ kind: 'total', copies: 1 }]);
+  assert.equal(
+    configuration.ring.buckets.map((bucket) => bucket.name),
+    ['default'],
+  );
+  assert.equal(configuration.limits, DEFAULT_LIMITS);
+});
+
+test('[CF1] on small machines the small actors share a thread, and one shard serves', () => {
+  const result = validateConfiguration(ALONE, { processorCount: 1 });
+  assert.ok(result.ok && result.configuration.actors === 'together');
+  assert.ok(result.ok && result.configuration.shardCount === 1);
+});
+
+test('[CF1] buckets take from the default one what they do not say', () => {
+  const buckets = [{ id: 7, name: 'sessions', conflictPolicy: 'lww' }];
+  const { ring } = valid({ durability: 'interval', buckets });
+  assert.is(ring.buckets.length, 2);
+  assert.is(ring.buckets[1]!.conflictPolicy, 'lww');
+  assert.is(ring.buckets[1]!.durability, 'interval');
+  assert.is(ring.buckets[0]!.durability, 'interval');
+});
+
+test('[CF1] three members have three copies of each key, at the places that they name', () => {
+  const members = [member('n1', 7100), member('n2', 7110), member('n3', 7120)];
+  const { ring, self } = valid({ members });
+  assert.equal(ring.replicationClasses, [{ kind: 'total', copies: 3 }]);
+  assert.is(self.ports.admin, 7103);
+});
+
+test('[CF1] a memory budget becomes chunks of each shard', () => {
+  const { limits } = valid({ shards: 2, memoryBytes: 1024 * 1024 * 1024 });
+  assert.is(limits.memtableChunksMax, 8);
+  assert.is(valid({ shards: 2, memoryBytes: 1 }).limits.memtableChunksMax, 4);
+  assert.is(valid({ shards: 2, memoryBytes: 1 }).limits.memtableFrozenMax, 2);
+});
+
+test('[CF2] all faults are said at once, each with its place', () => {
+  const faults = faultsOf({
+    limits: { memtableChunkBytes: 3_000_000, valueBytesMax: 2 ** 22 },
+    members: [member('n2', 7100), member('n3', 7102)],
+  });
+  const said = faults.join('\n');
+  assert.match(said, 'nodeId "n1" is not among the members (n2, n3)');
+  assert.match(said, '127.0.0.1:7102 is used by n2 control and by n3 coordinator');
+  assert.match(said, 'memtableChunkBytes must be a power of two');
+  assert.match(said, 'valueBytesMax must be at most');
+});
+
+test('[CF2] names that nobody knows are refused, not passed over', () => {
+  assert.match(faultsOf({ shard: 3 }).join('\n'), 'shard');
+  assert.match(faultsOf({ limits: { keyByteMax: 10 } }).join('\n'), 'limits.keyByteMax');
+  assert.match(faultsOf({ adminPort: 0 }).join('\n'), 'adminPort');
+  const both = faultsOf({ host: '127.0.0.1', members: [member('n1', 7100)] });
+  assert.match(both.join('\n'), 'host is for a node that is alone');
+});
+
+test('[CF3] only loopback, unless insecurity is asked for; and addresses are literal', () => {
+  assert.match(faultsOf({ host: '0.0.0.0' }).join('\n'), '--insecure');
+  assert.is(valid({ host: '0.0.0.0', insecure: true }).self.host, '0.0.0.0');
+  assert.is(valid({ host: '::1' }).ring.nodes[0]!.addresses.admin, '[::1]:7403');
+  assert.match(faultsOf({ host: 'localhost' }).join('\n'), 'must be an IP address');
+});
+
+test.run();

@@ -1,0 +1,110 @@
+import { firstRing } from '@clockwise/placement/epoch-one';
+import { defaultBucket, type Ring } from '@clockwise/placement/ring';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { metricsText } from './metrics.ts';
+import { NodeStatus } from './node-status.ts';
+
+function makeRing(): Ring {
+  const first = firstRing({
+    clusterId: 'cluster',
+    partitionCount: 8,
+    nodes: ['n1', 'n2'].map((id) => {
+      const addresses = { coordinator: id, gossiper: id, control: id, admin: id };
+      return { id, dataCentre: 'dc-1', rack: id, weight: 1, host: id, addresses };
+    }),
+    buckets: [defaultBucket],
+    replicationClasses: [{ kind: 'total', copies: 1 }],
+  });
+  if (!first.ok) throw new Error(first.faults.join('; '));
+  return first.ring;
+}
+
+const UNITS = ['replica-0', 'coordinator-0', 'gossiper'];
+
+function makeStatus(): NodeStatus {
+  return new NodeStatus({
+    nodeId: 'n1',
+    version: '1.2.3',
+    ring: makeRing(),
+    ringHash: 'abc',
+    shardCount: 1,
+    units: UNITS,
+    now: () => 5000,
+  });
+}
+
+function makeReady(): NodeStatus {
+  const status = makeStatus();
+  for (const unit of UNITS) status.unitChanged(unit, { kind: 'ready' }, 1);
+  status.told({ kind: 'shard-state', shard: 0, state: 'ready', reason: '' });
+  return status;
+}
+
+test('[NS1] a node is ready when the last unit is, and no longer when one is not', () => {
+  const status = makeStatus();
+  assert.is(status.isReady(), false);
+  status.unitChanged('replica-0', { kind: 'ready' }, 1);
+  status.unitChanged('coordinator-0', { kind: 'ready' }, 1);
+  assert.is(status.isReady(), false);
+  status.unitChanged('gossiper', { kind: 'ready' }, 1);
+  assert.is(status.isReady(), true);
+  status.unitChanged('gossiper', { kind: 'crashed', reason: 'Error: no\n at there' }, 1);
+  assert.is(status.isReady(), false);
+  assert.equal(status.report({}).reasons, ['gossiper crashed: Error: no']);
+});
+
+test('[NS1] a fenced shard makes a node unready until it is opened anew', () => {
+  const status = makeReady();
+  status.told({ kind: 'shard-state', shard: 0, state: 'fenced', reason: 'EIO' });
+  const { ready, shards } = status.report({});
+  assert.is(ready, false);
+  assert.equal(shards, [{ shard: 0, state: 'fenced', reason: 'EIO' }]);
+  status.unitChanged('replica-0', { kind: 'starting' }, 2);
+  assert.equal(status.report({}).shards, [{ shard: 0, state: 'starting', reason: '' }]);
+  status.unitChanged('replica-0', { kind: 'ready' }, 2);
+  assert.is(status.isReady(), true);
+  assert.is(status.report({}).actors[0]!.restarts, 1);
+});
+
+test('[NS2] a peer that is down, and partitions that differ, are reasons not to be healthy', () => {
+  const status = makeReady();
+  assert.is(status.report({}).healthy, true);
+  assert.equal(
+    status.report({}).ring.nodes.map((node) => node.state),
+    ['up', 'unknown'],
+  );
+  status.told({ kind: 'peer-state', nodeId: 'n2', state: 'down' });
+  const difference = { nodeId: 'n2', partitionsCompared: 8, partitionsDiffering: 3 };
+  status.told({ kind: 'differences', ...difference });
+  const report = status.report({});
+  assert.is(report.healthy, false);
+  assert.is(report.ready, true);
+  assert.equal(report.reasons, ['node n2 is down', '3 partitions differ from those of node n2']);
+  assert.equal(report.differences, [difference]);
+});
+
+test('[NS2] a shard that was given up is told with its reason', () => {
+  const status = makeReady();
+  status.unitChanged('replica-0', { kind: 'given-up', reason: 'the store is damaged' }, 5);
+  const report = status.report({});
+  assert.equal(report.shards, [{ shard: 0, state: 'given-up', reason: 'the store is damaged' }]);
+  assert.is(report.reasons[0], 'replica-0 was given up: the store is damaged');
+});
+
+test('the metrics are the same figures, as Prometheus reads them', () => {
+  const figures = { 'replica-0': { diskReads: 7, mode: 'text' }, 'replica-1': { diskReads: 8 } };
+  const text = metricsText(makeReady().report(figures));
+  assert.match(text, '# TYPE clockwise_ready gauge\nclockwise_ready 1\n');
+  assert.match(text, 'clockwise_node_up{node="n2"} 0\n');
+  const reads =
+    'clockwise_replica_disk_reads{actor="replica-0"} 7\n' +
+    'clockwise_replica_disk_reads{actor="replica-1"} 8\n';
+  assert.match(text, reads);
+  assert.not.match(text, 'mode');
+  for (const line of text.trimEnd().split('\n')) {
+    assert.match(line, /^(# (HELP|TYPE) [a-z_]+ .*|[a-z_]+(\{[a-z]+="[^"]*"\})? \d+(\.\d+)?)$/);
+  }
+});
+
+test.run();
