@@ -177,16 +177,16 @@ function drawFaults(prng: Prng): FaultRates {
 }
 
 function drawLimits(prng: Prng): Limits {
-  const memtableChunkBytes = prng.pick([1 << 15, 1 << 16, 1 << 18]);
+  const memtableChunksMax = prng.pick([6, 8, 16]);
   return {
     ...DEFAULT_LIMITS,
     connectionsMax: 64,
     requestsInFlightMax: prng.pick([64, 256]),
     replicaOperationsInFlightMax: prng.pick([32, 256]),
     parkedOperationsMax: prng.pick([16, 256]),
-    memtableChunkBytes,
-    memtableChunksMax: 16,
-    memtableFrozenMax: 8,
+    memtableChunkBytes: prng.pick([1 << 14, 1 << 14, 1 << 15, 1 << 16]),
+    memtableChunksMax,
+    memtableFrozenMax: memtableChunksMax - 4,
     logSegmentBytes: prng.pick([1 << 14, 1 << 16]),
     logGroupBytesMax: 1 << 14,
     logIntervalMs: 200,

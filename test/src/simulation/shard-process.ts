@@ -19,8 +19,10 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import { StaleCount } from '@clockwise/simulator/stale-count';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import { type JobInput, runJob } from '@clockwise/storage/jobs';
+import type { OpenedShard } from '@clockwise/server/open-shard';
+import type { Memtable } from '@clockwise/storage/memtable';
 import type { NodePace } from './configuration.ts';
-import { checksum, ChunkPoison, type ShardStore, SimulatedLogSink } from './shard-store.ts';
+import { checksum, ChunkPoison, SimulatedLogSink } from './shard-store.ts';
 
 /** Told of every record that the shard appends: words [from, to) of prefix and record runs. */
 export type AppendObserver = (words: Int32Array, from: number, to: number) => void;
@@ -33,10 +35,9 @@ export interface ShardProcessOptions {
   readonly clock: NodeClock;
   readonly disk: SimulatedDisk;
   readonly limits: Limits;
-  readonly partitionBits: number;
   readonly pace: NodePace;
   readonly prng: Prng;
-  readonly store: ShardStore;
+  readonly opened: Extract<OpenedShard, { readonly ok: true }>;
   readonly coordinator: () => ChannelReader | undefined;
   readonly tell: (to: string, message: ActorMessage) => void;
   readonly observe: AppendObserver;
@@ -58,6 +59,7 @@ export class ShardProcess {
   readonly #output: StepOutput<ReplicaEffect>;
   readonly #published: ReplicaPublished;
   readonly #poison: ChunkPoison;
+  readonly #memtable: Memtable;
   readonly #jobs: Set<JobInput> = new Set();
   #ranges: AppendedRange[] = [];
   #lastSequence = 0;
@@ -65,8 +67,10 @@ export class ShardProcess {
 
   constructor(options: ShardProcessOptions) {
     this.#options = options;
-    const { simulation, name, shard, clock, pace, prng, store, limits } = options;
-    this.#poison = new ChunkPoison(store.memtable);
+    const { simulation, name, shard, clock, pace, prng, opened, limits } = options;
+    const { memtable } = opened.options;
+    this.#memtable = memtable;
+    this.#poison = new ChunkPoison(memtable);
     const lane = (isHeld: boolean): ShardChannel =>
       new ShardChannel({
         reader: options.coordinator,
@@ -97,20 +101,20 @@ export class ShardProcess {
         simulation,
         prng: prng.stream('log'),
         pace: pace.log,
-        sink: new SimulatedLogSink(options.disk, limits, store.opened.log, store.memtable),
+        sink: new SimulatedLogSink(options.disk, limits, opened.logStart, memtable),
         intervalMs: limits.logIntervalMs,
         onFailed: (failure) => this.host.pushEvent({ kind: 'log-failed', failure }),
       },
-      store.opened.nextSequence - 1,
+      memtable.nextSequence - 1,
     );
     this.#output = new StepOutput((_, lane) => this.#lanes[lane], 256);
     this.#published = this.#makePublished(prng.stream('published'), pace.staleProbability);
-    this.#core = this.#makeCore();
+    this.#core = new ReplicaCore(opened.options);
   }
 
   /** The memory that the coordinator resolves replies in. */
   get chunks(): readonly Int32Array[] {
-    return this.#options.store.memtable.pool.words;
+    return this.#memtable.pool.words;
   }
 
   get poisonedCount(): number {
@@ -137,25 +141,6 @@ export class ShardProcess {
       disk.crashAt = 0;
     }
     this.#jobs.clear();
-  }
-
-  #makeCore(): ReplicaCore {
-    const { shard, limits, partitionBits, prng, store } = this.#options;
-    const incarnations = prng.stream('incarnation');
-    return new ReplicaCore({
-      shard,
-      limits,
-      incarnation: { low: incarnations.word(), high: incarnations.word() },
-      coordinatorCount: 1,
-      partitionBits,
-      checksum,
-      memtable: store.memtable,
-      leaves: store.leaves,
-      floorLeaves: store.floorLeaves,
-      tables: store.opened.tables,
-      manifest: store.opened.manifest,
-      highestEdition: store.opened.manifest.edition,
-    });
   }
 
   #makePublished(prng: Prng, staleProbability: number): ReplicaPublished {

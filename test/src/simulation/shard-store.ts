@@ -6,15 +6,12 @@ import { crc32 } from 'node:zlib';
 import { assert } from '@clockwise/kernel/assert';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
-import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
-import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
+import { openShard, type OpenedShard } from '@clockwise/server/open-shard';
 import type { AppendedRange, LogSink } from '@clockwise/simulator/durable-lane';
 import type { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
-import { applyLeafChange } from '@clockwise/storage/flush-job';
 import { CommitLogWriter, type LogStart } from '@clockwise/storage/log-writer';
-import { Memtable } from '@clockwise/storage/memtable';
-import { type OpenedStore, openStore } from '@clockwise/storage/open-store';
+import type { Memtable } from '@clockwise/storage/memtable';
 
 export function checksum(bytes: Uint8Array, seed: number): number {
   return crc32(bytes, seed);
@@ -27,64 +24,30 @@ export interface ShardStoreOptions {
   readonly shardCount: number;
   readonly storeId: number;
   readonly partitionBits: number;
+  /** Of this opening alone: incarnation and secret are drawn from it. */
   readonly prng: Prng;
 }
 
-export interface ShardStore {
-  readonly memtable: Memtable;
-  readonly leaves: LeafTable;
-  readonly floorLeaves: Int32Array;
-  readonly opened: OpenedStore;
-}
-
-export type ShardOpening =
-  | { readonly ok: true; readonly store: ShardStore }
-  | { readonly ok: false; readonly reason: string };
-
-export function openShardStore(options: ShardStoreOptions): ShardOpening {
+/** The server's own way to open a shard, with memory of the simulator's. */
+export function openSimulatedShard(options: ShardStoreOptions): OpenedShard {
   const { disk, limits, shard, shardCount, storeId, partitionBits, prng } = options;
-  const memtable = new Memtable({
-    chunkBytes: limits.memtableChunkBytes,
-    chunksMax: limits.memtableChunksMax,
-    cacheChunksMax: 2,
-    frozenMax: limits.memtableFrozenMax,
-    partitionCountLog2: partitionBits,
-    indexSlots: 64,
-    secretLow: prng.word(),
-    secretHigh: prng.word(),
-    firstSequence: 1,
-    allocate: (byteCount) => new SharedArrayBuffer(byteCount),
-  });
-  const changes: Int32Array[] = [];
-  const outcome = openStore({
+  return openShard({
+    shard,
+    shardCount,
+    coordinatorCount: 1,
+    partitionBits,
+    limits,
     disk,
     checksum,
-    storeIdLow: storeId,
-    storeIdHigh: 0,
-    shardIndex: shard,
-    shardCount,
-    segmentBytesMax: limits.logSegmentBytes * 4,
+    storeId: { low: storeId, high: 0 },
     mustExist: false,
-    replay: (words, prefix) => {
-      const record = prefix + PREFIX_WORDS;
-      const wordCount = words[record + HEADER.wordCount]!;
-      changes.push(words.slice(prefix, record + wordCount));
-      const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
-      const key = record + HEADER_WORDS;
-      const hash = memtable.hash(words[record + HEADER.bucketId]!, words, key, keyByteCount);
-      return memtable.restore(words, prefix, hash);
-    },
+    incarnation: { low: prng.word(), high: prng.word() },
+    secret: { low: prng.word(), high: prng.word() },
+    chunks: Array.from(
+      { length: limits.memtableChunksMax },
+      () => new SharedArrayBuffer(limits.memtableChunkBytes),
+    ),
   });
-  if (outcome.kind !== 'ready') return { ok: false, reason: JSON.stringify(outcome) };
-  const { store: opened } = outcome;
-  const floorLeaves = opened.leaves?.leaves ?? new Int32Array(leafTableWords(partitionBits));
-  assert(
-    opened.leaves !== undefined || opened.manifest.leavesFileNumber === 0,
-    'the simulated disk damages no leaves yet',
-  );
-  const leaves = new LeafTable(partitionBits, floorLeaves.slice());
-  for (const change of changes) applyLeafChange(leaves.words, change, 0);
-  return { ok: true, store: { memtable, leaves, floorLeaves, opened } };
 }
 
 /** The log's files on the simulated disk, fed with ranges of the shard's chunks. */

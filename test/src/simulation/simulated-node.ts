@@ -23,7 +23,7 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import type { NodePace } from './configuration.ts';
 import { ShardProcess } from './shard-process.ts';
-import { openShardStore } from './shard-store.ts';
+import { openSimulatedShard } from './shard-store.ts';
 
 /** Told of what shards append, sync and open with. */
 export interface ShardWatch {
@@ -212,18 +212,19 @@ class NodeProcess implements NetworkEndpoint {
     const disk = this.#disks[shard]!;
     const prng = this.#prng.stream(`shard-${shard}`);
     const name = `${this.#name}/replica-${shard}`;
-    const opening = openShardStore({
+    const opened = openSimulatedShard({
       disk,
       limits,
       shard,
       shardCount,
       storeId: ring.ownNode + 1,
       partitionBits: ring.partitionBits,
-      prng: prng.stream('secret'),
+      prng: prng.stream('opening'),
     });
-    if (!opening.ok) throw new Error(`${name} does not open: ${opening.reason}`);
-    simulation.note(`${name} opened with ${opening.store.opened.replayedCount} records in its log`);
-    watch.opened(shard, opening.store.opened.nextSequence - 1);
+    if (!opened.ok) throw new Error(`${name} does not open: ${opened.reason}`);
+    const lastSequence = opened.options.memtable.nextSequence - 1;
+    simulation.note(`${name} opened with all up to ${lastSequence}`);
+    watch.opened(shard, lastSequence);
     const process = new ShardProcess({
       simulation,
       name,
@@ -231,10 +232,9 @@ class NodeProcess implements NetworkEndpoint {
       clock: this.#clock,
       disk,
       limits,
-      partitionBits: ring.partitionBits,
       pace,
       prng,
-      store: opening.store,
+      opened,
       coordinator: () => this.#coordinator,
       tell: (to, message) => this.#tell(`replica-${shard}`, to, message),
       observe: (words, from, to) => watch.append(words, from, to, shard, name),
