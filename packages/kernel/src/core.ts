@@ -58,6 +58,11 @@ export interface Batch<Event> {
 export interface OperationSink {
   /** The memory to write into; read it anew after every `begin`. */
   words: Int32Array;
+  /** Of the frames written here: the sender's ring epoch, kept until it is set again. */
+  epoch: number;
+  /** PRIORITY and milliseconds left, of the frame under construction; zero again in the next. */
+  priority: number;
+  remainingMs: number;
   /**
    * Room for one operation of at most `wordCount` words in a frame of this tag.
    * Returns its word offset in `words`, or -1 where the channel is full.

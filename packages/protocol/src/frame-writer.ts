@@ -26,7 +26,6 @@ export interface FrameBacking {
 
 export class FrameWriter implements OperationSink {
   words: Int32Array;
-  /** Set by the owner before operations are written: goes into the frames' headers. */
   epoch = 0;
   priority = 0;
   remainingMs = 0;
@@ -97,6 +96,8 @@ export class FrameWriter implements OperationSink {
     this.#position = backing.offset + FRAME_HEADER_WORDS;
     this.#limit = backing.offset + backing.wordCountMax;
     this.#tag = tag;
+    this.priority = 0;
+    this.remainingMs = 0;
     return true;
   }
 }

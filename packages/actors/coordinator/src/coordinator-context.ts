@@ -116,11 +116,21 @@ export class CoordinatorContext {
   }
 
   toConnection(connection: number): OperationSink {
-    return this.out.send(CONNECTION_TARGET + connection, LANE.now);
+    const sink = this.out.send(CONNECTION_TARGET + connection, LANE.now);
+    sink.epoch = this.ring.epoch;
+    return sink;
   }
 
   toShard(shard: number): OperationSink {
-    return this.out.send(shard, LANE.now);
+    const sink = this.out.send(shard, LANE.now);
+    sink.epoch = this.ring.epoch;
+    return sink;
+  }
+
+  /** The frame that a slot's operation was written to waits as long as its longest operation. */
+  nameDeadline(sink: OperationSink, slot: number): void {
+    const remainingMs = Math.ceil(this.slots.due[slot]! - this.now);
+    if (remainingMs > sink.remainingMs) sink.remainingMs = remainingMs;
   }
 
   /** Whether a request can be sent to a node now: itself with its shard up, or a peer with a link. */

@@ -68,6 +68,7 @@ function sendRequest(context: CoordinatorContext, slot: number, node: number): b
   copyWords(request, requestOffset, sink.words, offset, wordCount);
   sink.words[offset + REQUEST.requestId] = proxyRequestId(slot, slots.generation[slot]!);
   sink.end(wordCount);
+  context.nameDeadline(sink, slot);
   context.counters.proxied += 1;
   return true;
 }

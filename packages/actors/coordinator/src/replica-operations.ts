@@ -95,6 +95,7 @@ export function sendRead(
     keyWords,
   );
   sink.end(wordCount);
+  context.nameDeadline(sink, slot);
   countSent(context, node, shard);
   return true;
 }
@@ -141,7 +142,7 @@ export function sendWrite(
   const timeToLive = request[requestOffset + REQUEST.timeToLiveSeconds]! >>> 0;
   words[offset + REPLICA_REQUEST.expirySeconds] =
     timeToLive === 0 ? 0 : Math.ceil(context.wallTimeMs / 1000) + timeToLive;
-  words[offset + REPLICA_REQUEST.remainingMs] = slots.due[slot]! - context.now;
+  words[offset + REPLICA_REQUEST.remainingMs] = Math.ceil(slots.due[slot]! - context.now);
   words[offset + REPLICA_REQUEST.replicationClass] = bucket.replicationClass;
   copyWords(
     request,
@@ -151,6 +152,7 @@ export function sendWrite(
     payloadWords,
   );
   sink.end(wordCount);
+  context.nameDeadline(sink, slot);
   countSent(context, context.ring.ownNode, shard);
   return true;
 }
@@ -188,6 +190,7 @@ export function sendStore(
   words[offset + REPLICA_REQUEST.tokenLow] = 0;
   copyWords(record, recordOffset, words, offset + REPLICA_STORE_HEADER_WORDS, recordWords);
   sink.end(wordCount);
+  context.nameDeadline(sink, slot);
   countSent(context, node, shard);
   return true;
 }
@@ -225,6 +228,7 @@ export function sendScan(
     payloadWords,
   );
   sink.end(wordCount);
+  context.nameDeadline(sink, slot);
   countSent(context, node, shard);
   return true;
 }

@@ -8,6 +8,9 @@ import type { OperationSink } from '@clockwise/kernel/core';
 
 export class VoidSink implements OperationSink {
   words: Int32Array = new Int32Array(1024);
+  epoch = 0;
+  priority = 0;
+  remainingMs = 0;
 
   begin(_tag: number, wordCount: number): number {
     if (this.words.length < wordCount) this.words = new Int32Array(wordCount);
