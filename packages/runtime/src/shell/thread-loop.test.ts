@@ -187,6 +187,7 @@ test('[AS1] a step is not entered while another one runs', () => {
   actor.push(tick);
   actor.turn();
   assert.match(entered, /one step at a time/);
+  bench.loop.stop();
 });
 
 test('[AS2] frames are as they were to the end of the step, whatever their sender does', () => {
@@ -209,6 +210,7 @@ test('[AS2] frames are as they were to the end of the step, whatever their sende
   send(peers[0]!, 55);
   actor.turn();
   assert.equal(after, [55]);
+  bench.loop.stop();
 });
 
 test('[AS3] a step without room in the log is not run, so none of its frames is published', () => {
@@ -247,6 +249,7 @@ test('[AS3] a step without room in the log is not run, so none of its frames is 
   log.release();
   actor.turn();
   assert.is(sequence, stepped, 'the step that had waited was run');
+  bench.loop.stop();
 });
 
 test('a message for an actor of the same thread is a copy; others go outside', async () => {
