@@ -90,10 +90,10 @@ function checkCount({ usage, positionalsMin, positionalsMax }: Command, count: n
 function report(error: unknown, command: Command, terminal: Terminal): ExitCode {
   const { name } = command;
   const say = (text: string): void => {
-    terminal.printError(`${terminal.paintError('bad', `clockwise ${name}:`)} ${text}`);
+    terminal.printError(`${terminal.paintError('bad', 'clockwise:')} ${text}`);
   };
   if (error instanceof UsageError) {
-    say(`${error.message}. Next: ${selfCommand()(`help ${name}`)}`);
+    say(`${name}: ${error.message}. Next: ${selfCommand()(`help ${name}`)}`);
     return EXIT.usage;
   }
   if (error instanceof Refusal) {

@@ -8,11 +8,11 @@ import { importCommand } from './commands/import.ts';
 import { put } from './commands/put.ts';
 import { ring } from './commands/ring.ts';
 import { start } from './commands/start.ts';
-import { status } from './commands/status.ts';
+import { statusCommand } from './commands/status.ts';
 
 export const COMMANDS: readonly Command[] = [
   start,
-  status,
+  statusCommand,
   ring,
   get,
   put,

@@ -37,17 +37,17 @@ export const CONNECTION_OPTIONS: OptionTable = {
   connect: {
     type: 'string',
     value: 'HOST:PORT,...',
-    help: 'coordinators to connect to (else --data, then CLOCKWISE_CONNECT, then .clockwise)',
+    help: 'coordinators to connect to',
   },
   data: {
     type: 'string',
     value: 'DIR',
-    help: 'the data folder of the local cluster that is meant',
+    help: 'data folder of the local cluster that is meant',
   },
   timeout: {
     type: 'string',
     value: 'MS',
-    help: 'milliseconds for each operation, retries included',
+    help: 'for each operation, its retries included',
   },
 };
 

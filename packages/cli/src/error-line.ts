@@ -7,6 +7,7 @@
  *   EL2 every line ends in the next command to run
  */
 import type { ClockwiseError, ErrorName } from '@clockwise/client';
+import { unreachable } from '@clockwise/kernel/assert';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import type { SelfCommand } from './self-command.ts';
 import { clean } from './text-table.ts';
@@ -58,6 +59,8 @@ function outcomeSentence(error: ClockwiseError): string {
       return 'It was written.';
     case 'unknown':
       return 'It may have been written or not.';
+    default:
+      return unreachable(error.outcome);
   }
 }
 
@@ -68,6 +71,7 @@ function nextCommand(error: ClockwiseError, attempt: Attempt, self: SelfCommand)
   }
   switch (error.code) {
     case 'NO_SUCH_BUCKET':
+    case 'IMPOSSIBLE_LEVEL':
       return self('ring');
     case 'CONTEXT_REQUIRED':
     case 'TOO_MANY_SIBLINGS':

@@ -6,6 +6,7 @@
  *       hold one ring
  *   HL2 every problem names the next command to run
  */
+import { unreachable } from '@clockwise/kernel/assert';
 import { shownPath } from './cluster/data-folder.ts';
 import { logFileOf } from './cluster/node-process.ts';
 import type { NodeStatus } from './cluster-status.ts';
@@ -23,13 +24,24 @@ export function problemsOf(
   found: FoundCluster,
   from: string,
 ): readonly Problem[] {
+  const down = new Set(nodes.flatMap(({ kind, node }) => (kind === 'down' ? [node.nodeId] : [])));
   return [
-    ...nodes.flatMap((status) => nodeProblems(status, found, from)),
+    ...nodes.flatMap((status) => nodeProblems(status, found, { from, down })),
     ...ringProblems(nodes, found),
   ];
 }
 
-function nodeProblems(status: NodeStatus, found: FoundCluster, from: string): Problem[] {
+interface Surroundings {
+  readonly from: string;
+  /** Nodes that are told to be down by themselves: nobody needs to say so again. */
+  readonly down: ReadonlySet<string>;
+}
+
+function nodeProblems(
+  status: NodeStatus,
+  found: FoundCluster,
+  { from, down }: Surroundings,
+): Problem[] {
   const { nodeId } = status.node;
   const look = logCommand(nodeId, found, from);
   switch (status.kind) {
@@ -50,8 +62,10 @@ function nodeProblems(status: NodeStatus, found: FoundCluster, from: string): Pr
     case 'answered':
       return [
         ...reasonsOf(status.report).map((text) => ({ nodeId, text, next: look })),
-        ...unseen(status).map((text) => ({ nodeId, text, next: found.self('status') })),
+        ...unseen(status, down).map((text) => ({ nodeId, text, next: found.self('status') })),
       ];
+    default:
+      return unreachable(status);
   }
 }
 
@@ -63,9 +77,14 @@ function reasonsOf(report: Extract<NodeStatus, { kind: 'answered' }>['report']):
   return [`${nodeId} is ${ready ? 'not healthy' : 'not ready'}`];
 }
 
-function unseen({ report }: Extract<NodeStatus, { kind: 'answered' }>): string[] {
+/** A node that is not healthy has told its reasons, this one among them. */
+function unseen(
+  { report }: Extract<NodeStatus, { kind: 'answered' }>,
+  down: ReadonlySet<string>,
+): string[] {
+  if (!report.healthy) return [];
   return report.ring.nodes
-    .filter((node) => node.state !== 'up')
+    .filter((node) => node.state !== 'up' && !down.has(node.nodeId))
     .map((node) => `${report.nodeId} sees ${node.nodeId} as ${node.state}`);
 }
 

@@ -5,7 +5,7 @@ import { textOption, UsageError, type Call, type OptionDefinition } from './comm
 const NAMES = ['one', 'quorum', 'all', 'local-quorum', 'each-quorum'] as const;
 
 export function levelDefinition(help: string): OptionDefinition {
-  return { type: 'string', value: 'N', help: `${help} (a number, ${NAMES.join(', ')})` };
+  return { type: 'string', value: 'N', help: `${help}: a number, or a name such as quorum` };
 }
 
 export function levelOption(call: Call, name: 'r' | 'w'): ConsistencyLevel | undefined {

@@ -16,11 +16,19 @@ const FORMATS = {
   strong: 'bold',
 } as const;
 
+/** The stream to look at is our caller's choice: styleText itself would look at standard output. */
+const styled = styleText as (
+  format: (typeof FORMATS)[keyof typeof FORMATS],
+  text: string,
+  options: { readonly validateStream: boolean },
+) => string;
+
 export function paintFor(
   isTerminal: boolean,
   environment: Readonly<Record<string, string | undefined>>,
 ): Paint {
   const { NO_COLOR: noColour = '', TERM: terminal } = environment;
   if (!isTerminal || noColour !== '' || terminal === 'dumb') return (_style, text) => text;
-  return (style, text) => (style === 'plain' ? text : styleText(FORMATS[style], text));
+  return (style, text) =>
+    style === 'plain' ? text : styled(FORMATS[style], text, { validateStream: false });
 }

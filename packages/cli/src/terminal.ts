@@ -35,8 +35,8 @@ export function processTerminal(): Terminal {
   const write = async (chunk: string | Uint8Array): Promise<void> => {
     if (!stdout.write(chunk)) await once(stdout, 'drain');
   };
-  const outIsTerminal = stdout.isTTY === true;
-  const errorIsTerminal = stderr.isTTY === true;
+  const outIsTerminal = stdout.isTTY;
+  const errorIsTerminal = stderr.isTTY;
   return {
     environment,
     folder: environment['INIT_CWD'] ?? process.cwd(),

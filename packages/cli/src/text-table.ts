@@ -55,7 +55,7 @@ export function tableText(
 
 /** Cut to the width, with an ellipsis where something is missing. */
 export function cut(text: string, width: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length <= width) return text;
   return `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
@@ -93,5 +93,5 @@ function styleOf(cell: Cell | undefined): Style {
 }
 
 function lengthOf(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }

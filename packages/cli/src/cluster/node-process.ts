@@ -4,7 +4,6 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import * as fs from 'node:fs';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +13,9 @@ import type { DataFolder } from './data-folder.ts';
 import { probe } from './probe.ts';
 import { isAlive } from './running-nodes.ts';
 
-const NODE_SCRIPT = fileURLToPath(import.meta.resolve('@clockwise/server/node'));
+const NODE_SCRIPT = fileURLToPath(
+  import.meta.resolve('@clockwise/server/node').replace(/\.js$/, '.cjs'),
+);
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 const POLL_MS = 50;
 const PROBE_MS = 2000;
@@ -105,10 +106,10 @@ export async function untilReady(running: NodeProcess, timeoutMs: number): Promi
 export async function stopProcess(processId: number, timeoutMs: () => number): Promise<boolean> {
   const beganAt = performance.now();
   let isKilled = false;
-  signal(processId, 'SIGTERM');
+  sendSignal(processId, 'SIGTERM');
   while (isAlive(processId)) {
     if (!isKilled && performance.now() - beganAt > timeoutMs()) {
-      signal(processId, 'SIGKILL');
+      sendSignal(processId, 'SIGKILL');
       isKilled = true;
     }
     await sleep(POLL_MS / 2);
@@ -116,7 +117,7 @@ export async function stopProcess(processId: number, timeoutMs: () => number): P
   return !isKilled;
 }
 
-function signal(processId: number, name: 'SIGTERM' | 'SIGKILL'): void {
+function sendSignal(processId: number, name: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(processId, name);
   } catch (error) {
@@ -152,14 +153,10 @@ function openLog(logFile: string): number {
   return fs.openSync(logFile, 'a');
 }
 
-/**
- * The environment without settings that are meant for one node alone, and with a thread pool that is
- * large enough from the beginning (4 threads for each shard, and 8).
- */
+/** The environment without settings that are meant for one node alone. */
 function nodeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(environment).filter(([name]) => !name.startsWith('CLOCKWISE_'));
-  const shards = Math.max(1, availableParallelism() - 1);
-  return { UV_THREADPOOL_SIZE: String(4 * shards + 8), ...Object.fromEntries(kept) };
+  return Object.fromEntries(kept);
 }
 
 function settlement(): { promise: Promise<string>; settle: (ending: string) => void } {

@@ -20,7 +20,7 @@ export const exportCommand: Command = {
   positionalsMax: 1,
   options: {
     bucket: { type: 'string', value: 'NAME', help: 'default: "default"' },
-    r: levelDefinition('replicas from which each page is merged'),
+    r: levelDefinition('replicas that must answer'),
     force: { type: 'boolean', help: 'replace FILE if it exists' },
     ...CONNECTION_OPTIONS,
   },
@@ -74,7 +74,7 @@ function destinationOf(call: Call): Destination {
   const [file] = call.positionals;
   const { terminal } = call;
   if (file === undefined || file === '-') {
-    return { write: terminal.write, close: async () => 'standard output' };
+    return { write: (text) => terminal.write(text), close: async () => 'standard output' };
   }
   const target = path.resolve(terminal.folder, file);
   if (existsSync(target) && !flag(call, 'force')) {

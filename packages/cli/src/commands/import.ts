@@ -35,8 +35,10 @@ const PATIENCE_MS = 60_000;
 const PAUSE_MS = 250;
 const FAILURES_LISTED_MAX = 100;
 
+const now = (): number => performance.now();
+
 const WORLD: ImportWorld = {
-  now: () => performance.now(),
+  now,
   nowSeconds: () => Math.floor(Date.now() / 1000),
   sleep: (milliseconds) => sleep(milliseconds),
 };
@@ -49,7 +51,7 @@ export const importCommand: Command = {
   positionalsMax: 1,
   options: {
     bucket: { type: 'string', value: 'NAME', help: 'default: "default"' },
-    w: levelDefinition('replicas that must acknowledge each record'),
+    w: levelDefinition('replicas that must acknowledge'),
     'in-flight': {
       type: 'string',
       value: 'N',
@@ -76,7 +78,7 @@ async function run(call: Call): Promise<ExitCode> {
   return withSession(call, { timeoutMs: TIMEOUT_MS }, async ({ database, found }) => {
     const bucket = bucketOf(call, database);
     const progress = new Progress(WORLD.now());
-    const shown = new ProgressLine(progress, call.terminal, WORLD.now);
+    const shown = new ProgressLine(progress, call.terminal, now);
     const failures: ImportFailure[] = [];
     let summary: ImportSummary;
     try {
@@ -138,9 +140,9 @@ async function printSummary(
 ): Promise<void> {
   const { recordCount, byteCount, errorCount } = progress;
   const { respelledCount, expiredCount, aborted } = summary;
-  const now = WORLD.now();
-  const seconds = progress.elapsedSeconds(now);
-  const recordsPerSecond = Math.round(progress.averageRate(now));
+  const at = now();
+  const seconds = progress.elapsedSeconds(at);
+  const recordsPerSecond = Math.round(progress.averageRate(at));
   if (format === 'json') {
     const counts = { records: recordCount, bytes: byteCount, failed: errorCount };
     const more = { respelled: respelledCount, expired: expiredCount, seconds, recordsPerSecond };

@@ -25,7 +25,7 @@ export const WRITE_OPTIONS: OptionTable = {
   context: {
     type: 'string',
     value: 'TOKEN',
-    help: 'replace exactly what was read (from get -o json); none: add a concurrent value',
+    help: 'replace exactly what was read; none: add a concurrent value',
   },
 };
 

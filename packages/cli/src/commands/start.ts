@@ -33,7 +33,7 @@ export const start: Command = {
     settings: {
       type: 'string',
       value: 'FILE',
-      help: 'JSON with further settings for every node of a new cluster (buckets, limits, ...)',
+      help: 'JSON: further settings for the nodes of a new cluster',
     },
     node: { type: 'string', value: 'ID', help: 'start only this node of the cluster' },
     detach: { type: 'boolean', help: 'with --node: leave it running in the background' },

@@ -17,7 +17,7 @@ import { clean, tableText, type Cell, type Column } from '../text-table.ts';
 
 const TIMEOUT_MS = 3000;
 
-export const status: Command = {
+export const statusCommand: Command = {
   name: 'status',
   usage: '',
   summary: 'ask every node how it is; exit code 0 only when the cluster is ready and healthy',
