@@ -83,6 +83,10 @@ export class StepWorld<Event, Effect extends { readonly kind: string }> implemen
     }
   }
 
+  hash(): number {
+    return this.#core.hash();
+  }
+
   /** The numbers of the timers that are due, which are thereby gone. */
   takeDueTimers(): number[] {
     const due = [...this.timers].filter(([, at]) => at <= this.now).map(([timer]) => timer);
