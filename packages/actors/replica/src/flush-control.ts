@@ -11,7 +11,7 @@
  *       that names it is durable
  *   FC2 one flush at a time; a number for a file or an edition is used once
  *   FC3 a retired chunk is recycled only when every consumer has let go of all that was written to it
- *       before the chunk was retired
+ *       before the chunk was retired, and the log writer, who may be behind the flush, of its records
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Lane } from '@clockwise/kernel/core';
@@ -32,10 +32,17 @@ const FREE_CHUNKS_WANTED = 2;
 
 type FlushState =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'writing'; readonly job: number; readonly chunk: ChunkDescription }
+  | {
+      readonly kind: 'writing';
+      readonly job: number;
+      /** The chunk that the compactor named; flushed is the oldest. */
+      readonly asked: number;
+      readonly chunk: ChunkDescription;
+    }
   | {
       readonly kind: 'publishing';
       readonly job: number;
+      readonly asked: number;
       readonly chunk: ChunkDescription;
       readonly parts: TableParts;
       readonly leaves: Int32Array | undefined;
@@ -116,14 +123,20 @@ export class FlushControl {
 
   /** The compactor's word: flush the oldest frozen chunk now. */
   flush(chunk: number): void {
-    if (this.#state.kind !== 'idle' || this.#context.fenced) return;
+    if (this.#context.fenced) return;
+    if (this.#state.kind !== 'idle') {
+      // A compactor that began anew knows nothing of the flush under way: it tries again.
+      this.#tellFlushed(chunk, false);
+      return;
+    }
     const description = this.#context.memtable.beginFlush();
     if (description === undefined) {
       this.#tellFlushed(chunk, true);
       return;
     }
     const input = this.#flushInput(description);
-    this.#state = { kind: 'writing', job: this.#ask({ kind: 'flush', input }), chunk: description };
+    const job = this.#ask({ kind: 'flush', input });
+    this.#state = { kind: 'writing', job, asked: chunk, chunk: description };
   }
 
   #flushInput(chunk: ChunkDescription): FlushInput {
@@ -152,6 +165,8 @@ export class FlushControl {
   }
 
   jobDone(job: number, output: JobOutput): void {
+    // The store belongs to whoever opens it next: nothing more is published.
+    if (this.#context.fenced) return;
     switch (output.kind) {
       case 'flush':
         this.#written(job, output.parts, output.leaves);
@@ -175,7 +190,7 @@ export class FlushControl {
     this.#context.memtable.flushFailed(state.chunk.chunk);
     this.#context.counters.flushesFailed += 1;
     this.#context.lastDiskFailure = failure;
-    this.#tellFlushed(state.chunk.chunk, false);
+    this.#tellEnded(state.asked, state.chunk.chunk, false);
   }
 
   #written(job: number, parts: TableParts, leaves: Int32Array | undefined): void {
@@ -195,8 +210,8 @@ export class FlushControl {
     this.#highestEdition = manifest.edition;
     const previousEdition = this.#manifest.edition;
     const publish = this.#ask({ kind: 'manifest', manifest, previousEdition });
-    const { chunk } = state;
-    this.#state = { kind: 'publishing', job: publish, chunk, parts, leaves, manifest };
+    const { asked, chunk } = state;
+    this.#state = { kind: 'publishing', job: publish, asked, chunk, parts, leaves, manifest };
   }
 
   /** [FC1] From here on the table counts. */
@@ -218,7 +233,15 @@ export class FlushControl {
     }
     // The edition before this one, which is kept, names them.
     this.#unneededLeaves = oldLeaves;
-    this.#tellFlushed(state.chunk.chunk, true);
+    this.#tellEnded(state.asked, state.chunk.chunk, true);
+  }
+
+  /** The chunk that was asked for waits still where an older one was flushed: it is reported again. */
+  #tellEnded(asked: number, flushed: number, ok: boolean): void {
+    this.#tellFlushed(flushed, ok);
+    if (asked === flushed) return;
+    this.#reported.delete(asked);
+    this.#tellFlushed(asked, ok);
   }
 
   #tellFlushed(chunk: number, ok: boolean): void {
@@ -248,6 +271,7 @@ export class FlushControl {
 
   /** [FC3] */
   #recycle(published: ReplicaPublished): void {
+    const { memtable, releasedSequence } = this.#context;
     const targets = Array.from({ length: this.#options.coordinatorCount }, (_, target) => target);
     const passed = (lane: Lane, positions: readonly number[]): boolean =>
       positions.every((position, target) => published.consumed(target, lane) >= position);
@@ -257,8 +281,9 @@ export class FlushControl {
         durable: targets.map((target) => published.written(target, LANE.durable)),
       };
       const { now, durable } = retired.positions;
-      const isFree = passed(LANE.now, now) && passed(LANE.durable, durable);
-      if (isFree) this.#context.memtable.recycle(retired.chunk);
+      const isLogged = memtable.pool.lastSequences[retired.chunk]! <= releasedSequence;
+      const isFree = isLogged && passed(LANE.now, now) && passed(LANE.durable, durable);
+      if (isFree) memtable.recycle(retired.chunk);
       return !isFree;
     });
   }

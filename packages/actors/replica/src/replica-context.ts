@@ -110,9 +110,12 @@ export class ReplicaContext {
   /** Set for ever by a disk that failed: nothing is written any more, and nothing served. */
   fenced = false;
   lastDiskFailure: DiskFailure | undefined = undefined;
+  /** What was replayed is durable, also before the log writer has released anything. */
+  readonly #openedSequence: number;
   #out: ReplicaOut | undefined;
 
   constructor(options: ReplicaOptions) {
+    this.#openedSequence = options.memtable.nextSequence - 1;
     this.shard = options.shard;
     this.limits = options.limits;
     this.memtable = options.memtable;
@@ -127,7 +130,7 @@ export class ReplicaContext {
   beginStep(batch: ReplicaBatch, out: ReplicaOut): void {
     this.now = batch.now;
     this.wallTimeMs = batch.wallTimeMs;
-    this.releasedSequence = batch.published.releasedSequence();
+    this.releasedSequence = Math.max(this.#openedSequence, batch.published.releasedSequence());
     this.needsSync = false;
     this.#out = out;
   }

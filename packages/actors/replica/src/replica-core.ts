@@ -266,8 +266,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         if (!this.#context.fenced) this.#advance(ended.parked);
         return;
       case 'failed':
-        // [R2]
-        this.#refuseParked(ended.parked, ERRORS.READ_FAILED.code);
+        // [R2] After a fence the operations have their answer already.
+        if (!this.#context.fenced) this.#refuseParked(ended.parked, ERRORS.READ_FAILED.code);
         return;
       default:
         unreachable(ended);

@@ -1,0 +1,508 @@
+/**
+ * The least world that one replica runs in, for its tests: a real store on a disk in memory, a log
+ * that is written when the test says so, reads and jobs that end when and how the test says, and
+ * coordinators that let go of replies when the test says. Nothing in a running node imports it.
+ *
+ * It looks, in every step, at what no step may do:
+ *     a record on lane `now` that is not released yet; a reply whose record is not where it says;
+ *     a chunk that is given back while a reply, or the log, still needs it.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { FrameList, LANE, type Lane } from '@clockwise/kernel/core';
+import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
+import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
+import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { ArrayBacking } from '@clockwise/protocol/array-backing';
+import { FRAME_HEADER_WORDS, OPERATION, REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
+import { REPLICA_REPLY_HEADER_WORDS } from '@clockwise/protocol/frame';
+import { FrameWriter } from '@clockwise/protocol/frame-writer';
+import { decodeRecord, type RecordObject } from '@clockwise/record/build';
+import { HEADER, HEADER_WORDS, PREFIX_WORDS, recordWordCount } from '@clockwise/record/layout';
+import { recordLimits, validateRecord } from '@clockwise/record/validate';
+import type { Checksum } from '@clockwise/storage/checksum';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import { applyLeafChange } from '@clockwise/storage/flush-job';
+import { type JobInput, runJob } from '@clockwise/storage/jobs';
+import { CommitLogWriter } from '@clockwise/storage/log-writer';
+import { Memtable } from '@clockwise/storage/memtable';
+import { openStore } from '@clockwise/storage/open-store';
+import { readWhole } from '@clockwise/storage/whole-transfer';
+import { MemoryDisk } from './memory-disk.ts';
+import { sequenceOf } from './replica-context.ts';
+import type { ReplicaEffect, ReplicaEvent, ReplicaOptions, ReplicaOut } from './replica-context.ts';
+import { ReplicaCore } from './replica-core.ts';
+import {
+  frameOf,
+  type ReplyHeader,
+  replyHeader,
+  type SampleOperation,
+} from './sample-operations.ts';
+
+export interface Reply extends ReplyHeader {
+  readonly target: number;
+  readonly lane: Lane;
+  readonly records: readonly RecordObject[];
+  /** Of the one record that the reply names; 0 for a clean copy. */
+  readonly sequence: number;
+  /** The coordinator may have seen it. */
+  released: boolean;
+}
+
+export type ReadEffect = Extract<ReplicaEffect, { kind: 'read' }>;
+type Job = Extract<ReplicaEffect, { kind: 'job' }>;
+
+interface Sent {
+  readonly wordCount: number;
+  readonly replies: readonly Reply[];
+  /** What each reply's record was when it was named. */
+  readonly copies: readonly Int32Array[];
+}
+
+interface LoggedStep {
+  readonly ranges: { chunk: number; fromWord: number; toWord: number; copy: Int32Array }[];
+  lastSequence: number;
+  needsSync: boolean;
+  readonly sent: { readonly target: number; readonly frame: Sent }[];
+}
+
+interface Lanewise {
+  readonly backing: ArrayBacking;
+  readonly writer: FrameWriter;
+  written: number;
+  consumed: number;
+  waiting: Sent[];
+}
+
+export const PARTITION_BITS = 2;
+const COORDINATORS = 2;
+const POISON = 0x5a5a5a5a;
+
+export const SMALL_LIMITS: Limits = {
+  ...DEFAULT_LIMITS,
+  siblingsMax: 4,
+  parkedOperationsMax: 8,
+  memtableChunkBytes: 8 * 1024,
+  memtableChunksMax: 7,
+  memtableFrozenMax: 2,
+  logSegmentBytes: 8 * 1024,
+  logGroupBytesMax: 4 * 1024,
+  tableBlockBytes: 512,
+};
+
+/** Not CRC-32, but it tells changed bytes as well, and goes on from a result as that does. */
+export const checksum: Checksum = (bytes, seed) => {
+  let hash = seed | 0;
+  for (const byte of bytes) hash = (Math.imul(hash ^ byte, 0x01000193) + 0x9e3779b9) | 0;
+  return hash >>> 0;
+};
+
+export class ReplicaWorld {
+  readonly disk: MemoryDisk;
+  readonly limits: Limits;
+  readonly options: ReplicaOptions;
+  readonly core: ReplicaCore;
+  readonly memtable: Memtable;
+  wallTimeMs = 1_000_000_000;
+  now = 0;
+  releasedSequence: number;
+  /** Wait for the test to end them. */
+  readonly reads: ReadEffect[] = [];
+  readonly jobs: Job[] = [];
+  readonly messages: { readonly to: string; readonly message: ActorMessage }[] = [];
+  readonly floors: number[] = [];
+  /** A coordinator that is gone has let go of all. */
+  readonly deadTargets: Set<number> = new Set();
+  readonly #log: CommitLogWriter;
+  readonly #lanes: readonly (readonly Lanewise[])[];
+  readonly #states: Int32Array;
+  #steps: LoggedStep[] = [];
+  #slotCount = 0;
+
+  constructor(disk: MemoryDisk = new MemoryDisk(), incarnation = 1, limits: Limits = SMALL_LIMITS) {
+    this.disk = disk;
+    this.limits = limits;
+    const opened = openReplica(disk, incarnation, limits);
+    this.options = opened.options;
+    this.memtable = opened.options.memtable;
+    this.core = new ReplicaCore(opened.options);
+    this.#log = opened.log;
+    // As a log writer that has released nothing yet.
+    this.releasedSequence = 0;
+    this.#lanes = Array.from({ length: COORDINATORS }, () => [newLane(), newLane()]);
+    this.#states = this.memtable.pool.states.slice();
+    this.step([], []);
+  }
+
+  /** Sends operations in one frame; returns the replies that the step wrote, on both lanes. */
+  ask(operations: readonly SampleOperation[], target = 0): Reply[] {
+    const frame = frameOf(operations, this.#slotCount);
+    this.#slotCount += operations.length;
+    return this.step([{ source: target, frame }], []);
+  }
+
+  /** The slot of the next operation asked. */
+  get nextSlot(): number {
+    return this.#slotCount;
+  }
+
+  tell(message: ActorMessage, from = 'compactor'): Reply[] {
+    return this.step([], [{ kind: 'told', from, message }]);
+  }
+
+  step(
+    frames: readonly { readonly source: number; readonly frame: Int32Array }[],
+    events: readonly ReplicaEvent[],
+  ): Reply[] {
+    const list = new FrameList();
+    for (const { source, frame } of frames) list.push(frame, 0, frame.length, source);
+    const { now, wallTimeMs } = this;
+    const logged: LoggedStep = { ranges: [], lastSequence: 0, needsSync: false, sent: [] };
+    const batch = { now, wallTimeMs, frames: list, events, published: this.#published() };
+    const effects: ReplicaEffect[] = [];
+    this.core.step(batch, this.#out(logged, effects));
+    // Rings and read buffers are borrowed for the step only.
+    for (const { frame } of frames) frame.fill(POISON);
+    const replies = this.#takeReplies(logged);
+    if (logged.ranges.length > 0 || logged.sent.length > 0) this.#steps.push(logged);
+    this.#poisonRecycled();
+    for (const effect of effects) this.#carryOut(effect);
+    return replies;
+  }
+
+  /** One group of all steps that wait, or of the first `count`; returns the replies released. */
+  writeLog(count: number = this.#steps.length): Reply[] {
+    const group = this.#steps.splice(0, count);
+    const ranges = group.flatMap((step) => step.ranges);
+    for (const { chunk, fromWord, copy } of ranges) {
+      assertSame(
+        this.memtable.pool.words[chunk]!,
+        fromWord,
+        copy,
+        'the log writes what was appended',
+      );
+    }
+    if (ranges.length > 0) {
+      const last = group.reduce((latest, step) => Math.max(latest, step.lastSequence), 0);
+      const parts = ranges.map((range) => ({
+        buffer: this.memtable.pool.buffers[range.chunk]!,
+        fromWord: range.fromWord,
+        toWord: range.toWord,
+      }));
+      const written = this.#log.write(parts, this.#log.writtenSequence + 1, last);
+      assert(written.ok, 'the disk in memory takes every write');
+      if (group.some((step) => step.needsSync)) this.#log.sync();
+      this.releasedSequence = last;
+    }
+    const released: Reply[] = [];
+    for (const { target, frame } of group.flatMap((step) => step.sent)) {
+      this.#lanes[target]![LANE.durable]!.waiting.push(frame);
+      for (const reply of frame.replies) reply.released = true;
+      released.push(...frame.replies);
+    }
+    return released;
+  }
+
+  get loggedStepCount(): number {
+    return this.#steps.length;
+  }
+
+  /** Whether a group of what waits would be synced. */
+  get needsSync(): boolean {
+    return this.#steps.some((step) => step.needsSync);
+  }
+
+  /** Coordinators copy what replies name, and let go. */
+  consume(target: number, lane: Lane): void {
+    const way = this.#lanes[target]![lane]!;
+    for (const { wordCount, replies, copies } of way.waiting.splice(0)) {
+      replies.forEach((reply, index) => {
+        if (reply.recordWords === 0 || (reply.flags & REPLY_FLAG.inline) !== 0) return;
+        const words = this.memtable.pool.words[reply.chunk]!;
+        assertSame(words, reply.offset, copies[index]!, 'a named record stays where it is');
+      });
+      way.consumed += wordCount;
+    }
+  }
+
+  consumeAll(): void {
+    for (let target = 0; target < COORDINATORS; target += 1) {
+      this.consume(target, LANE.now);
+      this.consume(target, LANE.durable);
+    }
+  }
+
+  /** Ends a read: with its bytes, with some of them changed, or not at all. */
+  endRead(index: number, how: 'done' | 'damaged' | 'failed' = 'done'): Reply[] {
+    const [effect] = this.reads.splice(index, 1);
+    assert(effect !== undefined, 'the read is open');
+    const { read, file, offset, byteCount } = effect;
+    if (how === 'failed') return this.step([], [{ kind: 'read-failed', read, failure: 'EIO' }]);
+    const words = new Int32Array(byteCount / 4);
+    const handle = this.disk.open(file, 'read');
+    assert(handle.ok, 'a file that is read exists');
+    const got = readWhole(this.disk, handle.value, new Uint8Array(words.buffer), offset);
+    this.disk.close(handle.value);
+    assert(got.ok && got.value === byteCount, 'the file has what is read');
+    if (how === 'damaged') words[words.length - 1]! ^= 1;
+    const replies = this.step([], [{ kind: 'read-done', read, words }]);
+    words.fill(POISON);
+    return replies;
+  }
+
+  endReads(): Reply[] {
+    const replies: Reply[] = [];
+    while (this.reads.length > 0) replies.push(...this.endRead(0));
+    return replies;
+  }
+
+  /** Ends a job: done; failed with nothing done; or done, and failed as far as anybody knows. */
+  endJob(how: 'done' | 'failed' | 'doubtful' = 'done', failure: DiskFailure = 'EIO'): Reply[] {
+    const effect = this.jobs.shift();
+    assert(effect !== undefined, 'a job is open');
+    const { job } = effect;
+    if (how === 'failed') return this.step([], [{ kind: 'job-failed', job, failure }]);
+    const result = runJob(this.disk, checksum, effect.input as JobInput);
+    assert(result.ok, 'the disk in memory does every job');
+    if (how === 'doubtful') return this.step([], [{ kind: 'job-failed', job, failure }]);
+    return this.step([], [{ kind: 'job-done', job, output: result.value }]);
+  }
+
+  /** Asks for flushes, and ends them, until no chunk is frozen. */
+  flushAll(): void {
+    const { pool } = this.memtable;
+    const pending = (): number =>
+      pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
+    while (pending() > 0) {
+      if (this.jobs.length === 0) this.tell({ kind: 'flush-chunk', chunk: 0 });
+      while (this.jobs.length > 0) this.endJob();
+    }
+  }
+
+  /** What is in memory goes to tables, and out of memory. */
+  evict(): void {
+    this.writeLog();
+    this.memtable.freeze();
+    this.step([], []);
+    this.flushAll();
+    this.consumeAll();
+    for (let chunk = 0; chunk < this.memtable.pool.states.length; chunk += 1) {
+      if (this.memtable.pool.states[chunk] !== CHUNK_STATE.resident) continue;
+      this.memtable.retire(chunk);
+      this.memtable.recycle(chunk);
+    }
+    this.#poisonRecycled();
+  }
+
+  /** The process ends and another begins on the same disk, as another incarnation. */
+  restart(incarnation: number, powerLoss = false): ReplicaWorld {
+    this.disk.crash(powerLoss);
+    return new ReplicaWorld(this.disk, incarnation, this.limits);
+  }
+
+  #published(): ReplicaPublished {
+    return {
+      releasedSequence: () => this.releasedSequence,
+      written: (target, lane) => this.#lanes[target]![lane]!.written,
+      consumed: (target, lane) => {
+        const way = this.#lanes[target]![lane]!;
+        return this.deadTargets.has(target) ? way.written : way.consumed;
+      },
+    };
+  }
+
+  #out(logged: LoggedStep, effects: ReplicaEffect[]): ReplicaOut {
+    return {
+      send: (target, lane) => this.#lanes[target]![lane]!.writer,
+      effect: (effect) => effects.push(effect),
+      append: (chunk, fromWord, toWord, lastSequence, needsSync) => {
+        const copy = this.memtable.pool.words[chunk]!.slice(fromWord, toWord);
+        logged.ranges.push({ chunk, fromWord, toWord, copy });
+        assert(lastSequence > logged.lastSequence, 'sequences rise from range to range');
+        logged.lastSequence = lastSequence;
+        logged.needsSync ||= needsSync;
+      },
+    };
+  }
+
+  #takeReplies(logged: LoggedStep): Reply[] {
+    const all: Reply[] = [];
+    for (let target = 0; target < COORDINATORS; target += 1) {
+      for (const lane of [LANE.now, LANE.durable]) {
+        const way = this.#lanes[target]![lane]!;
+        way.writer.flush();
+        for (const frame of way.backing.take()) {
+          const sent = this.#decode(frame, target, lane);
+          way.written += sent.wordCount;
+          if (lane === LANE.now) way.waiting.push(sent);
+          else logged.sent.push({ target, frame: sent });
+          all.push(...sent.replies);
+        }
+      }
+    }
+    return all;
+  }
+
+  #decode(frame: Int32Array, target: number, lane: Lane): Sent {
+    const replies: Reply[] = [];
+    const copies: Int32Array[] = [];
+    for (let at = FRAME_HEADER_WORDS; at < frame.length; at += frame[at + OPERATION.wordCount]!) {
+      const header = replyHeader(frame, at);
+      const isInline = (header.flags & REPLY_FLAG.inline) !== 0;
+      const isNamed = !isInline && header.recordWords > 0;
+      const words = isNamed ? this.memtable.pool.words[header.chunk]! : frame;
+      const from = isNamed ? header.offset : at + REPLICA_REPLY_HEADER_WORDS;
+      const count = isNamed ? 1 : header.recordCount;
+      const records = decodeRecords(words, from, header.recordWords, count);
+      const sequence = isNamed ? sequenceOf(words, from) : 0;
+      if (isNamed) {
+        const generation = this.memtable.pool.generations[header.chunk]!;
+        assert(header.generation === generation, 'a reply names the chunk as it is');
+        assert(recordWordCount(words, from) === header.recordWords, 'a reply names one record');
+      }
+      if (lane === LANE.now && header.kind !== REPLY_KIND.forward) {
+        assert(sequence <= this.#durableSequence(), '[RP1] an early answer rests on the disk');
+      }
+      copies.push(words.slice(from, from + header.recordWords));
+      replies.push({ ...header, target, lane, records, sequence, released: lane === LANE.now });
+    }
+    return { wordCount: frame.length, replies, copies };
+  }
+
+  /** What the log released, and what recovery made durable before the replica began. */
+  #durableSequence(): number {
+    return Math.max(this.releasedSequence, this.#log.syncedSequence);
+  }
+
+  #poisonRecycled(): void {
+    const { pool } = this.memtable;
+    for (let chunk = 0; chunk < pool.states.length; chunk += 1) {
+      const state = pool.states[chunk]!;
+      if (state === CHUNK_STATE.free && this.#states[chunk] !== state) {
+        pool.words[chunk]!.fill(POISON);
+      }
+      this.#states[chunk] = state;
+    }
+  }
+
+  #carryOut(effect: ReplicaEffect): void {
+    switch (effect.kind) {
+      case 'read':
+        this.reads.push(effect);
+        return;
+      case 'job':
+        this.jobs.push(effect);
+        return;
+      case 'tell':
+        this.messages.push(effect);
+        return;
+      case 'log-floor':
+        this.floors.push(effect.sequence);
+        this.#log.release(effect.sequence);
+        return;
+      default:
+        assert(false, 'a replica reads, tells, and asks for jobs and floors');
+    }
+  }
+}
+
+function newLane(): Lanewise {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 256);
+  return { backing, writer, written: 0, consumed: 0, waiting: [] };
+}
+
+function decodeRecords(
+  words: Int32Array,
+  from: number,
+  wordCount: number,
+  count: number,
+): RecordObject[] {
+  const records: RecordObject[] = [];
+  let at = from;
+  for (let index = 0; index < count; index += 1) {
+    const fault = validateRecord(words, at, from + wordCount - at, recordLimits(SMALL_LIMITS));
+    assert(fault === 0, 'a reply names a whole record');
+    records.push(decodeRecord(words, at));
+    at += recordWordCount(words, at);
+  }
+  assert(at === from + wordCount, 'a reply has the words that it says');
+  return records;
+}
+
+function assertSame(words: Int32Array, from: number, copy: Int32Array, reason: string): void {
+  assert(
+    copy.every((word, index) => words[from + index] === word),
+    reason,
+  );
+}
+
+/** Opens the store as the server does. */
+function openReplica(
+  disk: MemoryDisk,
+  incarnation: number,
+  limits: Limits,
+): { readonly options: ReplicaOptions; readonly log: CommitLogWriter } {
+  const memtable = new Memtable({
+    chunkBytes: limits.memtableChunkBytes,
+    chunksMax: limits.memtableChunksMax,
+    cacheChunksMax: 2,
+    frozenMax: limits.memtableFrozenMax,
+    partitionCountLog2: PARTITION_BITS,
+    indexSlots: 64,
+    secretLow: 3,
+    secretHigh: 4,
+    firstSequence: 1,
+    allocate: (byteCount) => new SharedArrayBuffer(byteCount),
+  });
+  const leafWords = new Int32Array(leafTableWords(PARTITION_BITS));
+  const changes: Int32Array[] = [];
+  const outcome = openStore({
+    disk,
+    checksum,
+    storeIdLow: 1,
+    storeIdHigh: 2,
+    shardIndex: 0,
+    shardCount: 1,
+    segmentBytesMax: 1024 * 1024,
+    mustExist: false,
+    replay: (words, prefix) => {
+      const record = prefix + PREFIX_WORDS;
+      changes.push(words.slice(prefix, record + words[record + HEADER.wordCount]!));
+      const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
+      const bucketId = words[record + HEADER.bucketId]!;
+      const hash = memtable.hash(bucketId, words, record + HEADER_WORDS, keyByteCount);
+      return memtable.restore(words, prefix, hash);
+    },
+  });
+  assert(outcome.kind === 'ready', `the store opens: ${JSON.stringify(outcome)}`);
+  const { store } = outcome;
+  memtable.beginAt(store.nextSequence);
+  if (store.leaves !== undefined) leafWords.set(store.leaves.leaves);
+  const floorLeaves = leafWords.slice();
+  for (const change of changes) applyLeafChange(leafWords, change, 0);
+  const log = new CommitLogWriter({
+    disk,
+    checksum,
+    start: store.log,
+    segmentBytes: limits.logSegmentBytes,
+    groupBytesMax: limits.logGroupBytesMax,
+    sparesMax: 2,
+  });
+  assert(log.open().ok, 'the first segment of the log was made by the opening');
+  const options: ReplicaOptions = {
+    shard: 0,
+    limits,
+    incarnation: { low: incarnation, high: 0 },
+    coordinatorCount: COORDINATORS,
+    partitionBits: PARTITION_BITS,
+    checksum,
+    memtable,
+    leaves: new LeafTable(PARTITION_BITS, leafWords),
+    floorLeaves,
+    tables: store.tables,
+    manifest: store.manifest,
+    highestEdition: store.manifest.edition,
+  };
+  return { options, log };
+}
