@@ -51,6 +51,8 @@ export interface GivenConfiguration {
   readonly shards?: number;
   readonly actors?: 'apart' | 'together';
   readonly memoryBytes?: number;
+  readonly heartbeatMs?: number;
+  readonly compareMs?: number;
   readonly limits?: Partial<Limits>;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error';
@@ -122,6 +124,8 @@ const schema = v.strictObject({
   shards: v.optional(count),
   actors: v.optional(v.picklist(['apart', 'together'])),
   memoryBytes: v.optional(count),
+  heartbeatMs: v.optional(v.pipe(count, v.minValue(10))),
+  compareMs: v.optional(v.pipe(count, v.minValue(100))),
   limits: v.optional(overridesOf(DEFAULT_LIMITS)),
   runtimeLimits: v.optional(overridesOf(DEFAULT_RUNTIME_LIMITS)),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error'])),

@@ -49,6 +49,8 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'shards', flag: 'shards', reading: 'number', help: 'replica threads' },
   { name: 'actors', flag: 'actors', reading: 'text', help: 'apart or together' },
   { name: 'memoryBytes', flag: 'memory-bytes', reading: 'number', help: 'of all memtables' },
+  { name: 'heartbeatMs', flag: 'heartbeat-ms', reading: 'number', help: 'between heartbeats' },
+  { name: 'compareMs', flag: 'compare-ms', reading: 'number', help: 'between tree comparisons' },
   { name: 'limits', flag: 'limits', reading: 'json', help: 'JSON object of kernel limits' },
   { name: 'runtimeLimits', flag: 'runtime-limits', reading: 'json', help: 'JSON object' },
   { name: 'insecure', flag: 'insecure', reading: 'flag', help: 'allow addresses beyond loopback' },

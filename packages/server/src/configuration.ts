@@ -35,11 +35,20 @@ export interface Configuration {
   readonly shardCountIsGiven: boolean;
   /** Whether ring-manager, compactor and anti-entropy have a thread each. */
   readonly actors: 'apart' | 'together';
+  readonly pace: Pace;
   readonly limits: Limits;
   readonly runtimeLimits: RuntimeLimits;
   readonly log: { readonly level: LogLevel; readonly file: string | null };
   /** Browser origins that may connect. */
   readonly originsAllowed: readonly string[];
+}
+
+/** How often nodes look after each other. Shorter notices sooner and costs more. */
+export interface Pace {
+  /** Milliseconds between heartbeats; after three and a half of them without a word a peer is down. */
+  readonly heartbeatMs: number;
+  /** Milliseconds between comparisons of hash trees, with one peer after the other. */
+  readonly compareMs: number;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -55,6 +64,7 @@ export interface Machine {
 
 const PORTS = { coordinator: 7400, gossiper: 7401, control: 7402, admin: 7403 } as const;
 const REPLICAS = 3;
+const PACE: Pace = { heartbeatMs: 1000, compareMs: 5000 };
 /** From this many processors on each control actor has a thread of its own. */
 const PROCESSORS_FOR_APART = 4;
 const CHUNKS_MIN = 4;
@@ -89,6 +99,10 @@ export function validateConfiguration(given: unknown, machine: Machine): Configu
       shardCount,
       shardCountIsGiven: wanted.shards !== undefined,
       actors: wanted.actors ?? (apart ? 'apart' : 'together'),
+      pace: {
+        heartbeatMs: wanted.heartbeatMs ?? PACE.heartbeatMs,
+        compareMs: wanted.compareMs ?? PACE.compareMs,
+      },
       limits,
       runtimeLimits: { ...DEFAULT_RUNTIME_LIMITS, ...wanted.runtimeLimits },
       log: { level: wanted.logLevel ?? 'info', file: wanted.logFile ?? null },

@@ -13,18 +13,17 @@ import { peerConnections } from './peer-connections.ts';
 
 export type SmallActor = 'gossiper' | 'ring-manager' | 'compactor' | 'anti-entropy';
 
-const HEARTBEAT_MS = 1000;
-/** Three heartbeats without an answer. */
-const SILENCE_MS = 3500;
-const DATA_PATH_MS = 5000;
-const ROUND_MS = 5000;
-const ROUND_ANSWER_MS = 4000;
+/** In heartbeats: without an answer for this long a peer is down, and so is a silent data path. */
+const SILENCE = 3.5;
+const DATA_PATH = 5;
+/** Of the time between comparisons: how long one may take. */
+const ANSWER = 0.8;
 /** Flushes share the disks with the log: few at once. */
 const FLUSHES_AT_ONCE_MAX = 2;
 
 export function smallActor(name: SmallActor, context: ThreadContext<NodeData>): Hosting {
   const { data, limits, prng } = context;
-  const { ring } = data;
+  const { ring, pace } = data;
   switch (name) {
     case 'gossiper': {
       const addresses = data.gossiperAddresses;
@@ -33,9 +32,9 @@ export function smallActor(name: SmallActor, context: ThreadContext<NodeData>): 
         epoch: ring.epoch,
         bootId: data.bootId,
         listeners: ['coordinator-0', 'main'],
-        heartbeatMs: HEARTBEAT_MS,
-        silenceMs: SILENCE_MS,
-        dataPathMs: DATA_PATH_MS,
+        heartbeatMs: pace.heartbeatMs,
+        silenceMs: SILENCE * pace.heartbeatMs,
+        dataPathMs: DATA_PATH * pace.heartbeatMs,
       });
       return { name, core };
     }
@@ -57,8 +56,8 @@ export function smallActor(name: SmallActor, context: ThreadContext<NodeData>): 
         epoch: ring.epoch,
         placement: ring.tables[0]!,
         shardOfPartition: ring.shardOfPartition,
-        roundMs: ROUND_MS,
-        answerMs: ROUND_ANSWER_MS,
+        roundMs: pace.compareMs,
+        answerMs: ANSWER * pace.compareMs,
       });
       return { name, core };
     }

@@ -4,6 +4,7 @@
  */
 import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Word64 } from '@clockwise/protocol/control-messages';
+import type { Pace } from './configuration.ts';
 
 export interface NodeData {
   readonly ring: RingView;
@@ -17,6 +18,7 @@ export interface NodeData {
   /** Names the store, from the data folder's identity. */
   readonly storeId: Word64;
   readonly shardCount: number;
+  readonly pace: Pace;
   /** Absolute, of the shard that the thread is for; empty elsewhere. */
   readonly folder: string;
   /** The shards have held data: an empty folder is damage. */

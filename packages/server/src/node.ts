@@ -37,16 +37,18 @@ async function main(): Promise<void> {
   warnOfSmallPool(configuration);
   const starting = startNode(configuration);
   stopOnSignals(starting);
-  announce(await starting);
+  await announce(await starting);
 }
 
-function announce(node: RunningNode): void {
+async function announce(node: RunningNode): Promise<void> {
   const { nodeId, ring, dataFolder } = node.configuration;
   const own = ring.nodes.find((one) => one.id === nodeId)!;
   const { addresses } = own;
-  const ready = node.isReady();
+  const { ready, reasons } = await node.status();
   const { pid } = process;
-  process.stdout.write(`${JSON.stringify({ ready, nodeId, pid, addresses, dataFolder })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ ready, nodeId, pid, addresses, dataFolder, reasons })}\n`,
+  );
 }
 
 function stopOnSignals(starting: Promise<RunningNode>): void {

@@ -241,6 +241,7 @@ function nodeData(
     bootId: randomWords(),
     storeId: { low: id.readInt32LE(0), high: id.readInt32LE(4) },
     shardCount,
+    pace: configuration.pace,
     folder: '',
     mustExist: opened,
   };

@@ -4,14 +4,17 @@
  * runner: limit 60s
  * runner: test limit 20s
  */
+import { crc32 } from 'node:zlib';
 import { connect } from '@clockwise/client';
+import { decodeRing } from '@clockwise/placement/ring-codec';
+import type { StatusReport } from '@clockwise/server/status-report';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeCluster, type TestCluster } from './test-node.ts';
 
 const oneNode = suite<{ cluster: TestCluster }>('one node');
 oneNode.before.each(async (context) => {
-  context.cluster = await makeCluster(1);
+  context.cluster = await makeCluster(1, { shards: 2 });
 });
 oneNode.after.each(({ cluster }) => cluster.dispose());
 
@@ -82,10 +85,10 @@ oneNode('chunks are flushed to tables, and reads find what is only there', async
     { timeoutMs: 10_000 },
   );
   assert.ok(written.every((result) => result.ok));
-  const flushed = await node!.statusWhen(
-    (report) => Number(report.figures['replica-0']!['tables']) >= 4,
-  );
-  assert.is(flushed.figures['replica-0']!['flushesFailed'], 0);
+  const sum = (report: StatusReport, figure: string): number =>
+    [0, 1].reduce((total, shard) => total + Number(report.figures[`replica-${shard}`]![figure]), 0);
+  const flushed = await node!.statusWhen((report) => sum(report, 'tables') >= 6);
+  assert.is(sum(flushed, 'flushesFailed'), 0);
   await database.close();
   await node!.signal('SIGTERM');
 
@@ -102,5 +105,28 @@ oneNode('chunks are flushed to tables, and reads find what is only there', async
   assert.is(scanned, keys.length);
   await after.close();
 });
+
+oneNode(
+  'clients are told the status and the ring through their connection',
+  async ({ cluster }) => {
+    const [node] = cluster.nodes;
+    await node!.start();
+    const database = await connect({ servers: cluster.addresses });
+    const told = (await database.status()) as StatusReport;
+    const report = await node!.status();
+    assert.is(told.nodeId, 'n1');
+    assert.equal(told.ring, report.ring);
+    assert.equal(told.shards, [
+      { shard: 0, state: 'ready', reason: '' },
+      { shard: 1, state: 'ready', reason: '' },
+    ]);
+    assert.is(told.healthy, true);
+    const { bytes, epoch } = await database.ring();
+    const decoded = decodeRing(bytes, crc32);
+    assert.is(epoch, 1);
+    assert.ok(decoded.ok && decoded.ring.nodes[0]!.addresses.coordinator === node!.address);
+    await database.close();
+  },
+);
 
 oneNode.run();

@@ -5,7 +5,7 @@
  * runner: limit 60s
  * runner: test limit 20s
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { START_ERRORS, type StartErrorCode } from '@clockwise/server/start-error';
 import { suite } from 'uvu';
@@ -78,12 +78,29 @@ refusals('[CF3] an address beyond loopback is refused', async ({ cluster }) => {
 refusals('[SN2] a node whose port is taken does not start', async ({ cluster }) => {
   const node = cluster.nodes[0]!;
   await node.start();
-  const other = (await makeCluster(1)).nodes[0]!;
+  const others = await makeCluster(1);
+  const other = others.nodes[0]!;
   const { coordinator } = node.member.ports;
   const ports = { ...other.member.ports, coordinator };
   const members = [{ ...other.member, ports }];
   const reasons = await refused(other, { members }, 'START_FAILED');
   assert.match(reasons[0]!, 'EADDRINUSE');
+  await others.dispose();
+});
+
+refusals('[SW1] a shard whose files are gone is given up; the rest serves', async () => {
+  const cluster = await makeCluster(1, { shards: 2 });
+  const node = cluster.nodes[0]!;
+  await node.start();
+  await node.signal('SIGTERM');
+  rmSync(path.join(node.folder, 'shard-1'), { recursive: true });
+  const announcement = await node.launch();
+  assert.is(announcement.ready, false);
+  assert.match(announcement.reasons!.join('\n'), 'replica-1 was given up');
+  const { shards } = await node.status();
+  assert.is(shards[0]!.state, 'ready');
+  assert.is(shards[1]!.state, 'given-up');
+  await cluster.dispose();
 });
 
 refusals.run();

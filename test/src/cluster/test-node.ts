@@ -26,6 +26,9 @@ export const SMALL_LIMITS: Readonly<Record<string, number>> = {
   logSegmentBytes: 2 * 1024 * 1024,
 };
 
+/** Brisk, so that tests wait for less. */
+const PACE = { heartbeatMs: 300, compareMs: 500 };
+
 /** As `members` of a configuration. */
 export interface TestMember {
   readonly id: string;
@@ -175,7 +178,7 @@ export async function makeCluster(count: number, settings: Settings = {}): Promi
       rack: `rack-${index + 1}`,
     };
   });
-  const given = { limits: SMALL_LIMITS, shards: 1, ...settings, members };
+  const given = { limits: SMALL_LIMITS, shards: 1, ...PACE, ...settings, members };
   const nodes = members.map((member) => new TestNode(member, path.join(root, member.id), given));
   return new TestCluster(nodes, root);
 }
@@ -190,7 +193,11 @@ const FLAGS: Readonly<Record<string, string>> = {
 function flagsOf([name, value]: [string, unknown]): string[] {
   if (name === 'members') return (value as readonly TestMember[]).flatMap(memberFlag);
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return [`--${FLAGS[name] ?? name}`, text];
+  return [`--${FLAGS[name] ?? kebab(name)}`, text];
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function memberFlag({ id, host, ports, rack }: TestMember): string[] {

@@ -6,6 +6,7 @@
  * runner: test limit 40s
  */
 import { connect } from '@clockwise/client';
+import type { StatusReport } from '@clockwise/server/status-report';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeCluster, type TestCluster } from './test-node.ts';
@@ -84,6 +85,36 @@ threeNodes(
       assert.ok(read >= 48);
       await after.close();
     }
+  },
+);
+
+threeNodes(
+  'what a node missed is reported as differing, and what it did not is not',
+  async ({ cluster }) => {
+    const database = await connect({ servers: cluster.addresses });
+    const put = (prefix: string): Promise<unknown> =>
+      database.bucket().putMany(
+        Array.from({ length: 500 }, (_, index) => [`${prefix}-${index}`, index] as const),
+        { w: 'all' },
+      );
+    await put('before');
+    const [first, , third] = cluster.nodes;
+    const differing = (report: StatusReport): number[] =>
+      report.differences.map((difference) => difference.partitionsDiffering);
+    const equal = await first!.statusWhen((report) => differing(report).length === 2);
+    assert.equal(differing(equal), [0, 0]);
+    assert.is(equal.healthy, true);
+
+    await third!.signal('SIGKILL');
+    const missed = Array.from({ length: 200 }, (_, index) => [`missed-${index}`, index] as const);
+    const written = await database.bucket().putMany(missed);
+    assert.ok(written.every((result) => result.ok));
+    await third!.start();
+    const report = await first!.statusWhen((now) => (differing(now)[1] ?? 0) > 0);
+    assert.is(report.healthy, false);
+    assert.match(report.reasons.join('\n'), 'partitions differ from those of node n3');
+    assert.is(differing(report)[0], 0);
+    await database.close();
   },
 );
 

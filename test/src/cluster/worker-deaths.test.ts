@@ -35,6 +35,7 @@ async function startOne(folder: string, actors: 'apart' | 'together'): Promise<R
     shards: 2,
     actors,
     limits: SMALL_LIMITS,
+    runtimeLimits: { heartbeatMs: 200, hungAfterMs: 1500 },
     coordinatorPort,
     gossiperPort,
     controlPort,
@@ -69,7 +70,7 @@ function actorOf(report: StatusReport, name: string): ActorReport {
 async function killAndWait(
   node: RunningNode,
   thread: string,
-  mode: 'terminate' | 'throw' | 'exit',
+  mode: 'terminate' | 'throw' | 'exit' | 'hang',
 ): Promise<void> {
   const unit = thread.replace('log-', 'replica-');
   const before = actorOf(await node.status(), unit).restarts;
@@ -137,7 +138,7 @@ workerDeaths(
       ['replica-0', 'throw'],
       ['log-0', 'throw'],
       ['log-1', 'exit'],
-      ['replica-1', 'exit'],
+      ['replica-1', 'hang'],
     ] as const) {
       await killAndWait(node, thread, mode);
       await load.progress(300);
