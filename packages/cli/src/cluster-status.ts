@@ -7,6 +7,7 @@ import type { StatusReport } from '@clockwise/server/status-report';
 import { addressOf } from './cluster/cluster-file.ts';
 import { probe, reportOf } from './cluster/probe.ts';
 import type { FoundCluster } from './find-cluster.ts';
+import { unreachableReason } from './tcp-reach.ts';
 
 export interface KnownNode {
   readonly nodeId: string;
@@ -75,6 +76,8 @@ type Answer =
 
 /** One connection, to this address only: a client dials what it was given before what it learns. */
 async function askCoordinator(address: string, timeoutMs: number): Promise<Answer> {
+  const reason = await unreachableReason(address, timeoutMs);
+  if (reason !== undefined) return { ok: false, reason };
   try {
     const database = await connect({ servers: address, connectTimeoutMs: timeoutMs, timeoutMs });
     try {

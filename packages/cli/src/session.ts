@@ -4,6 +4,7 @@ import { integerOption, Refusal, textOption, type Call } from './command.ts';
 import { failureLine, type Attempt } from './error-line.ts';
 import { EXIT } from './exit-code.ts';
 import { findCluster, type FoundCluster } from './find-cluster.ts';
+import { unreachableReason } from './tcp-reach.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 const TIMEOUT_MS_MAX = 60_000;
@@ -59,15 +60,33 @@ export function bucketOf(call: Call, database: Database): Bucket {
 
 async function connected(found: FoundCluster, options: SessionOptions): Promise<Database> {
   const { servers } = found;
+  const refusal = (reason: string): Refusal => {
+    const next = found.local === undefined ? found.self('status') : startCommand(found.local);
+    const line = `cannot connect to ${servers.join(', ')}: ${reason}. Next: ${next}`;
+    return new Refusal(line, EXIT.unreachable);
+  };
+  const reason = await whyNoneIsReachable(servers);
+  if (reason !== undefined) throw refusal(reason);
   try {
     return await connect({ servers, connectTimeoutMs: CONNECT_TIMEOUT_MS, ...options });
   } catch (error) {
     if (!(error instanceof ClockwiseError)) throw error;
-    const next = found.local === undefined ? found.self('status') : startCommand(found.local);
-    throw new Refusal(
-      `cannot connect to ${servers.join(', ')}: ${error.message}. Next: ${next}`,
-      EXIT.unreachable,
-    );
+    throw refusal(error.message);
+  }
+}
+
+/** Undefined as soon as one of them is. */
+async function whyNoneIsReachable(servers: readonly string[]): Promise<string | undefined> {
+  const tries = servers.map(async (server) => {
+    const reason = await unreachableReason(server, CONNECT_TIMEOUT_MS);
+    if (reason !== undefined) throw new Error(reason);
+  });
+  try {
+    await Promise.any(tries);
+    return undefined;
+  } catch (error) {
+    const [first] = (error as AggregateError).errors as Error[];
+    return first?.message ?? 'no server is named';
   }
 }
 

@@ -39,18 +39,22 @@ export function logFileOf(folder: DataFolder, nodeId: string): string {
   return path.join(folder.path, 'logs', `${nodeId}.log`);
 }
 
-/** The node gets a process group of its own: a terminal's Ctrl-C is for whoever started it. */
-export function startNode(
-  folder: DataFolder,
-  cluster: ClusterFile,
-  node: ClusterNode,
-): Promise<NodeProcess> {
+export interface NodeStart {
+  readonly folder: DataFolder;
+  readonly cluster: ClusterFile;
+  readonly node: ClusterNode;
+  /** A process group of its own: it outlives the terminal it was started from. */
+  readonly background: boolean;
+}
+
+/** In the foreground a terminal's Ctrl-C reaches the node too; it stops in order, as by SIGTERM. */
+export function startNode({ folder, cluster, node, background }: NodeStart): Promise<NodeProcess> {
   const config = writeConfiguration(folder, cluster, node);
   const logFile = logFileOf(folder, node.id);
   const log = openLog(logFile);
   const child = spawn(process.execPath, [NODE_SCRIPT, '--config', config], {
     cwd: folder.path,
-    detached: true,
+    detached: background,
     stdio: ['ignore', log, log],
     env: nodeEnvironment(process.env),
   });

@@ -99,7 +99,7 @@ async function startAll(run: Run, readyTimeoutMs: number): Promise<boolean> {
   for (const id of running) terminal.printError(`${id} runs already: taken over.`);
   for (const node of cluster.nodes) {
     if (running.has(node.id)) continue;
-    const started = await startNode(folder, cluster, node);
+    const started = await startNode({ folder, cluster, node, background: false });
     run.started.push(started);
   }
   const results = await Promise.race([

@@ -29,7 +29,7 @@ export async function runNode(options: RunNodeOptions, terminal: Terminal): Prom
     throw new Refusal(line, EXIT.refused);
   }
   const stop = stopSignals();
-  const running = await startNode(folder, cluster, node);
+  const running = await startNode({ folder, cluster, node, background: detach });
   const ready = await Promise.race([untilReady(running, options.readyTimeoutMs), stop.first]);
   const log = shownPath(running.logFile, terminal.folder);
   if (typeof ready !== 'string' && !ready.ok) {
