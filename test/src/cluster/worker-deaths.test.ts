@@ -149,4 +149,49 @@ workerDeaths(
   },
 );
 
+workerDeaths(
+  '[H4] what is in flight at a shard that hangs ends as unknown, never as done or refused',
+  async ({ node, database }) => {
+    const bucket = database.bucket();
+    const entries = Array.from({ length: 60 }, (_, index) => [`stuck-${index}`, index] as const);
+    node.fail('replica-0', 'hang');
+    const results = await bucket.putMany(entries, { timeoutMs: 700 });
+    const outcomes = new Set(
+      results.map((result) => (result.ok ? 'applied' : result.error.outcome)),
+    );
+    assert.equal([...outcomes].toSorted(), ['applied', 'unknown']);
+    while ((await node.status()).actors[0]!.restarts === 0 || !node.isReady()) {
+      await new Promise((turn) => setTimeout(turn, 20));
+    }
+    const again = await bucket.putMany(entries);
+    assert.ok(again.every((result) => result.ok));
+  },
+);
+
+workerDeaths(
+  '[H4] a retry after the coordinator died is the same event: no write is there twice',
+  async ({ node, database }) => {
+    const bucket = database.bucket();
+    const keys = Array.from({ length: 3000 }, (_, index) => `once-${index}`);
+    const writing = bucket.putMany(
+      keys.map((key) => ({ key, value: key, context: 'none' as const })),
+      { timeoutMs: 10_000 },
+    );
+    await new Promise((turn) => setTimeout(turn, 30));
+    node.fail('coordinator-0', 'terminate');
+    const results = await writing;
+    assert.equal(
+      results.filter((result) => !result.ok),
+      [],
+    );
+    const read = await bucket.getMany(keys);
+    // Each put adds a sibling: one that was applied twice would be there twice.
+    const wrong = keys.filter((key, index) => {
+      const result = read[index]!;
+      return !result.ok || result.result.values.length !== 1 || result.result.values[0] !== key;
+    });
+    assert.equal(wrong, []);
+  },
+);
+
 workerDeaths.run();
