@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@clockwise/server/free-ports';
 import type { StatusReport } from '@clockwise/server/status-report';
-import { freePorts } from './free-ports.ts';
 
 const NODE_SCRIPT = fileURLToPath(import.meta.resolve('@clockwise/server/node')).replace(
   /\.js$/,

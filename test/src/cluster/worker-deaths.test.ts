@@ -11,11 +11,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect, type Database } from '@clockwise/client';
 import { validateConfiguration } from '@clockwise/server/configuration';
+import { freePorts } from '@clockwise/server/free-ports';
 import { type RunningNode, startNode } from '@clockwise/server/start-node';
 import type { ActorReport, StatusReport } from '@clockwise/server/status-report';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { freePorts } from './free-ports.ts';
 import { SMALL_LIMITS } from './test-node.ts';
 import { WriteLoad } from './write-load.ts';
 

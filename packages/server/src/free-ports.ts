@@ -1,4 +1,7 @@
-/** Ports that are free now: a ring names addresses, so a node cannot take whichever is free when it starts. */
+/**
+ * Ports that are free now, for clusters on one machine: a ring names addresses, so a node cannot take
+ * whichever is free when it starts.
+ */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 
 /** REQUIRES: the ports are taken soon; until then another process may take them. */
