@@ -55,7 +55,7 @@ test('numbers lie in their ranges, and every value of a small range comes up', (
     assert.ok(prng.below(1) === 0);
   }
   assert.equal(
-    [...seen].sort((a, b) => a - b),
+    [...seen].toSorted((a, b) => a - b),
     [-2, -1, 0, 1, 2],
   );
 });
@@ -74,7 +74,7 @@ test('a shuffle keeps the items, and a pick is one of them', () => {
   const shuffled = prng.shuffle([...items]);
   assert.not.equal(shuffled, items);
   assert.equal(
-    [...shuffled].sort((a, b) => a - b),
+    [...shuffled].toSorted((a, b) => a - b),
     items,
   );
   assert.ok(items.includes(prng.pick(items)));

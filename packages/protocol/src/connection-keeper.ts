@@ -102,7 +102,7 @@ export class ConnectionKeeper {
 
   onDialFailed(peer: number, now: Instant, out: KeeperOut): void {
     this.#failures[peer] = this.#failures[peer]! + 1;
-    const exponent = Math.min(this.#failures[peer]!, 10);
+    const exponent = Math.min(this.#failures[peer], 10);
     const pauseMs = Math.min(REDIAL_MS_MAX, REDIAL_MS_MIN * 2 ** exponent);
     this.#redialAt[peer] = now + pauseMs * (0.5 + this.#options.prng.unit() / 2);
     this.#armTimer(out);

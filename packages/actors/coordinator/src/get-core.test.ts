@@ -168,7 +168,10 @@ test('[G1, G3] answers are merged; read repair sends what is lacking, and only t
       const one = new Get();
       for (const node of order) one.answers(node, answers[node]!);
       assert.equal(one.shown(), [shown]);
-      assert.equal([...one.mended.keys()].sort(), mended);
+      assert.equal(
+        [...one.mended.keys()].toSorted((left, right) => left - right),
+        mended,
+      );
       for (const records of one.mended.values()) assert.equal(records, [repaired]);
       assert.is(one.inFlight(), 0);
     }
@@ -298,6 +301,23 @@ test('[G1] replicas that are suspected are asked last', () => {
   assert.is(world.sentToNode(2).length, 1);
   world.ask(CLIENT, get(2, 'k', { level: 3 }));
   assert.is(world.sentToNode(1).length, 1);
+});
+
+test('[G1] the sole copy, on another node, is read over the link, and compared with the question', () => {
+  const options: WorldOptions = { nodeCount: 2, replicas: [1], bucket: { readLevel: 1 } };
+  const rows = [
+    { answer: OLD, shown: [STATUS_OK, 'v9.1'] },
+    { answer: FOREIGN, shown: [READ_FAILED.code] },
+    { answer: 'nothing', shown: [STATUS_NOT_FOUND] },
+    { answer: 'failed', shown: [READ_FAILED.code] },
+  ] as const;
+  for (const { answer, shown } of rows) {
+    const one = new Get(options);
+    assert.equal(one.asked, [1]);
+    one.answers(1, answer);
+    assert.equal(one.shown(), [shown]);
+    assert.is(one.inFlight(), 0);
+  }
 });
 
 test.run();

@@ -47,7 +47,7 @@ export function passOn(context: CoordinatorContext, slot: number): number {
       if (!sendRequest(context, slot, node)) continue;
       slots.asked[slot] = slots.asked[slot]! | (1 << position);
       slots.hedgeAt[slot] = context.now + PROXY_HEDGE_MS;
-      context.watchDue(slots.hedgeAt[slot]!);
+      context.watchDue(slots.hedgeAt[slot]);
       return STATUS_OK;
     }
   }

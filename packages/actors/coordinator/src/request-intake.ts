@@ -154,7 +154,7 @@ export class RequestIntake {
     }
     if (stride > context.slots.required[slot]!) {
       context.slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
-      context.watchDue(context.slots.hedgeAt[slot]!);
+      context.watchDue(context.slots.hedgeAt[slot]);
     }
     return startGet(context, slot, words, offset, token);
   }

@@ -43,7 +43,7 @@ export function put(
   key: string,
   value: string,
   change: Partial<RequestFields> = {},
-  context: Int32Array | undefined = undefined,
+  context?: Int32Array,
 ): Fill {
   return (writer) =>
     writePut(writer, fields(requestId, change), bytes(key), context, 0, bytes(value), 0);

@@ -22,7 +22,7 @@ const CLIENT = 1;
 const PARTITION = 3;
 const { complete, more } = RESPONSE_FLAG;
 /** Keys in the order of their tokens, so that rows can say a, b, c, d, e. */
-const KEYS = ['p', 'q', 'r', 's', 't'].sort((left, right) =>
+const KEYS = ['p', 'q', 'r', 's', 't'].toSorted((left, right) =>
   compareRecordPositions(record({ key: left, dots: [] }), 0, record({ key: right, dots: [] }), 0),
 );
 

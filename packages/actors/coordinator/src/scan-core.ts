@@ -83,7 +83,7 @@ export class ScanCore {
     if (slots.hasKept(slot)) {
       // Another replica may stand in for the one that failed.
       const { required } = slots;
-      const wanted = required[slot]! + bitCount(slots.failed[slot]!);
+      const wanted = required[slot]! + bitCount(slots.failed[slot]);
       this.#askAnother(slot, wanted);
     }
     this.#settle(slot);

@@ -42,8 +42,8 @@ function welcomeOf(node: number): Welcome {
   };
 }
 
-function beatOf<Kind extends 'heartbeat' | 'heartbeatAck'>(
-  kind: Kind,
+function beatOf(
+  kind: 'heartbeat' | 'heartbeatAck',
   node: number,
   dataPathAgeMs = 0,
 ): ControlMessage {
