@@ -5,7 +5,8 @@ import { leavesName, manifestName, tableName } from '@clockwise/storage/file-nam
 import type { JobInput } from '@clockwise/storage/jobs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ReplicaWorld, SMALL_LIMITS } from './replica-world.ts';
+import { SMALL_LIMITS } from './open-replica.ts';
+import { ReplicaWorld } from './replica-world.ts';
 import { textOfBytes } from './sample-operations.ts';
 
 const VALUE = 'v'.repeat(300);
@@ -204,7 +205,8 @@ function retiredCount(world: ReplicaWorld): number {
 
 /** Resident chunks until memory is wanted and the oldest is given up. */
 function fillMemory(world: ReplicaWorld, target = 0): void {
-  while (retiredCount(world) === 0) {
+  for (let filled = 0; retiredCount(world) === 0; filled += 1) {
+    assert.ok(filled < SMALL_LIMITS.memtableChunksMax, 'memory has an end');
     fillChunk(world, target);
     world.flushAll();
   }

@@ -2,7 +2,8 @@ import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ParkedOperations } from './parked-operations.ts';
-import { ReplicaWorld, SMALL_LIMITS } from './replica-world.ts';
+import { SMALL_LIMITS } from './open-replica.ts';
+import { ReplicaWorld } from './replica-world.ts';
 
 const KEY = Int32Array.of(11, 0);
 const OTHER = Int32Array.of(12, 0);

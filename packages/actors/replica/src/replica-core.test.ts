@@ -5,7 +5,9 @@ import type { RecordObject } from '@clockwise/record/build';
 import { partitionOf } from '@clockwise/placement/token';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { PARTITION_BITS, ReplicaWorld, type Reply } from './replica-world.ts';
+import { PARTITION_BITS } from './open-replica.ts';
+import { ReplicaWorld } from './replica-world.ts';
+import type { Reply } from './reply-lanes.ts';
 import {
   bytesOfText,
   type SampleOperation,

@@ -10,54 +10,30 @@
 import { assert } from '@clockwise/kernel/assert';
 import { FrameList, LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
-import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
-import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
+import type { Limits } from '@clockwise/kernel/limits';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { ArrayBacking } from '@clockwise/protocol/array-backing';
-import { FRAME_HEADER_WORDS, OPERATION, REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
-import { REPLICA_REPLY_HEADER_WORDS } from '@clockwise/protocol/frame';
-import { FrameWriter } from '@clockwise/protocol/frame-writer';
-import { decodeRecord, type RecordObject } from '@clockwise/record/build';
-import { HEADER, HEADER_WORDS, PREFIX_WORDS, recordWordCount } from '@clockwise/record/layout';
-import { recordLimits, validateRecord } from '@clockwise/record/validate';
-import type { Checksum } from '@clockwise/storage/checksum';
+import { REPLY_FLAG } from '@clockwise/protocol/frame';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
-import { applyLeafChange } from '@clockwise/storage/flush-job';
 import { type JobInput, runJob } from '@clockwise/storage/jobs';
-import { CommitLogWriter } from '@clockwise/storage/log-writer';
-import { Memtable } from '@clockwise/storage/memtable';
-import { openStore } from '@clockwise/storage/open-store';
+import type { CommitLogWriter } from '@clockwise/storage/log-writer';
+import type { Memtable } from '@clockwise/storage/memtable';
 import { readWhole } from '@clockwise/storage/whole-transfer';
 import { MemoryDisk } from './memory-disk.ts';
-import { sequenceOf } from './replica-context.ts';
+import { checksum, COORDINATORS, openReplica, SMALL_LIMITS } from './open-replica.ts';
 import type { ReplicaEffect, ReplicaEvent, ReplicaOptions, ReplicaOut } from './replica-context.ts';
 import { ReplicaCore } from './replica-core.ts';
 import {
-  frameOf,
-  type ReplyHeader,
-  replyHeader,
-  type SampleOperation,
-} from './sample-operations.ts';
-
-export interface Reply extends ReplyHeader {
-  readonly target: number;
-  readonly lane: Lane;
-  readonly records: readonly RecordObject[];
-  /** Of the one record that the reply names; 0 for a clean copy. */
-  readonly sequence: number;
-  /** The coordinator may have seen it. */
-  released: boolean;
-}
+  assertSame,
+  decodeFrame,
+  type Lanewise,
+  newLane,
+  type Reply,
+  type Sent,
+} from './reply-lanes.ts';
+import { frameOf, type SampleOperation } from './sample-operations.ts';
 
 export type ReadEffect = Extract<ReplicaEffect, { kind: 'read' }>;
 type Job = Extract<ReplicaEffect, { kind: 'job' }>;
-
-interface Sent {
-  readonly wordCount: number;
-  readonly replies: readonly Reply[];
-  /** What each reply's record was when it was named. */
-  readonly copies: readonly Int32Array[];
-}
 
 interface LoggedStep {
   readonly ranges: { chunk: number; fromWord: number; toWord: number; copy: Int32Array }[];
@@ -66,36 +42,7 @@ interface LoggedStep {
   readonly sent: { readonly target: number; readonly frame: Sent }[];
 }
 
-interface Lanewise {
-  readonly backing: ArrayBacking;
-  readonly writer: FrameWriter;
-  written: number;
-  consumed: number;
-  waiting: Sent[];
-}
-
-export const PARTITION_BITS = 2;
-const COORDINATORS = 2;
 const POISON = 0x5a5a5a5a;
-
-export const SMALL_LIMITS: Limits = {
-  ...DEFAULT_LIMITS,
-  siblingsMax: 4,
-  parkedOperationsMax: 8,
-  memtableChunkBytes: 8 * 1024,
-  memtableChunksMax: 7,
-  memtableFrozenMax: 2,
-  logSegmentBytes: 8 * 1024,
-  logGroupBytesMax: 4 * 1024,
-  tableBlockBytes: 512,
-};
-
-/** Not CRC-32, but it tells changed bytes as well, and goes on from a result as that does. */
-export const checksum: Checksum = (bytes, seed) => {
-  let hash = seed | 0;
-  for (const byte of bytes) hash = (Math.imul(hash ^ byte, 0x01000193) + 0x9e3779b9) | 0;
-  return hash >>> 0;
-};
 
 export class ReplicaWorld {
   readonly disk: MemoryDisk;
@@ -327,12 +274,13 @@ export class ReplicaWorld {
 
   #takeReplies(logged: LoggedStep): Reply[] {
     const all: Reply[] = [];
+    const memory = { memtable: this.memtable, durableSequence: this.#durableSequence() };
     for (let target = 0; target < COORDINATORS; target += 1) {
       for (const lane of [LANE.now, LANE.durable]) {
         const way = this.#lanes[target]![lane]!;
         way.writer.flush();
         for (const frame of way.backing.take()) {
-          const sent = this.#decode(frame, target, lane);
+          const sent = decodeFrame(frame, target, lane, memory);
           way.written += sent.wordCount;
           if (lane === LANE.now) way.waiting.push(sent);
           else logged.sent.push({ target, frame: sent });
@@ -341,32 +289,6 @@ export class ReplicaWorld {
       }
     }
     return all;
-  }
-
-  #decode(frame: Int32Array, target: number, lane: Lane): Sent {
-    const replies: Reply[] = [];
-    const copies: Int32Array[] = [];
-    for (let at = FRAME_HEADER_WORDS; at < frame.length; at += frame[at + OPERATION.wordCount]!) {
-      const header = replyHeader(frame, at);
-      const isInline = (header.flags & REPLY_FLAG.inline) !== 0;
-      const isNamed = !isInline && header.recordWords > 0;
-      const words = isNamed ? this.memtable.pool.words[header.chunk]! : frame;
-      const from = isNamed ? header.offset : at + REPLICA_REPLY_HEADER_WORDS;
-      const count = isNamed ? 1 : header.recordCount;
-      const records = decodeRecords(words, from, header.recordWords, count);
-      const sequence = isNamed ? sequenceOf(words, from) : 0;
-      if (isNamed) {
-        const generation = this.memtable.pool.generations[header.chunk]!;
-        assert(header.generation === generation, 'a reply names the chunk as it is');
-        assert(recordWordCount(words, from) === header.recordWords, 'a reply names one record');
-      }
-      if (lane === LANE.now && header.kind !== REPLY_KIND.forward) {
-        assert(sequence <= this.#durableSequence(), '[RP1] an early answer rests on the disk');
-      }
-      copies.push(words.slice(from, from + header.recordWords));
-      replies.push({ ...header, target, lane, records, sequence, released: lane === LANE.now });
-    }
-    return { wordCount: frame.length, replies, copies };
   }
 
   /** What the log released, and what recovery made durable before the replica began. */
@@ -404,105 +326,4 @@ export class ReplicaWorld {
         assert(false, 'a replica reads, tells, and asks for jobs and floors');
     }
   }
-}
-
-function newLane(): Lanewise {
-  const backing = new ArrayBacking();
-  const writer = new FrameWriter(backing, 256);
-  return { backing, writer, written: 0, consumed: 0, waiting: [] };
-}
-
-function decodeRecords(
-  words: Int32Array,
-  from: number,
-  wordCount: number,
-  count: number,
-): RecordObject[] {
-  const records: RecordObject[] = [];
-  let at = from;
-  for (let index = 0; index < count; index += 1) {
-    const fault = validateRecord(words, at, from + wordCount - at, recordLimits(SMALL_LIMITS));
-    assert(fault === 0, 'a reply names a whole record');
-    records.push(decodeRecord(words, at));
-    at += recordWordCount(words, at);
-  }
-  assert(at === from + wordCount, 'a reply has the words that it says');
-  return records;
-}
-
-function assertSame(words: Int32Array, from: number, copy: Int32Array, reason: string): void {
-  assert(
-    copy.every((word, index) => words[from + index] === word),
-    reason,
-  );
-}
-
-/** Opens the store as the server does. */
-function openReplica(
-  disk: MemoryDisk,
-  incarnation: number,
-  limits: Limits,
-): { readonly options: ReplicaOptions; readonly log: CommitLogWriter } {
-  const memtable = new Memtable({
-    chunkBytes: limits.memtableChunkBytes,
-    chunksMax: limits.memtableChunksMax,
-    cacheChunksMax: 2,
-    frozenMax: limits.memtableFrozenMax,
-    partitionCountLog2: PARTITION_BITS,
-    indexSlots: 64,
-    secretLow: 3,
-    secretHigh: 4,
-    firstSequence: 1,
-    allocate: (byteCount) => new SharedArrayBuffer(byteCount),
-  });
-  const leafWords = new Int32Array(leafTableWords(PARTITION_BITS));
-  const changes: Int32Array[] = [];
-  const outcome = openStore({
-    disk,
-    checksum,
-    storeIdLow: 1,
-    storeIdHigh: 2,
-    shardIndex: 0,
-    shardCount: 1,
-    segmentBytesMax: 1024 * 1024,
-    mustExist: false,
-    replay: (words, prefix) => {
-      const record = prefix + PREFIX_WORDS;
-      changes.push(words.slice(prefix, record + words[record + HEADER.wordCount]!));
-      const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
-      const bucketId = words[record + HEADER.bucketId]!;
-      const hash = memtable.hash(bucketId, words, record + HEADER_WORDS, keyByteCount);
-      return memtable.restore(words, prefix, hash);
-    },
-  });
-  assert(outcome.kind === 'ready', `the store opens: ${JSON.stringify(outcome)}`);
-  const { store } = outcome;
-  memtable.beginAt(store.nextSequence);
-  if (store.leaves !== undefined) leafWords.set(store.leaves.leaves);
-  const floorLeaves = leafWords.slice();
-  for (const change of changes) applyLeafChange(leafWords, change, 0);
-  const log = new CommitLogWriter({
-    disk,
-    checksum,
-    start: store.log,
-    segmentBytes: limits.logSegmentBytes,
-    groupBytesMax: limits.logGroupBytesMax,
-    sparesMax: 2,
-  });
-  assert(log.open().ok, 'the first segment of the log was made by the opening');
-  const options: ReplicaOptions = {
-    shard: 0,
-    limits,
-    incarnation: { low: incarnation, high: 0 },
-    coordinatorCount: COORDINATORS,
-    partitionBits: PARTITION_BITS,
-    checksum,
-    memtable,
-    leaves: new LeafTable(PARTITION_BITS, leafWords),
-    floorLeaves,
-    tables: store.tables,
-    manifest: store.manifest,
-    highestEdition: store.manifest.edition,
-  };
-  return { options, log };
 }

@@ -26,7 +26,7 @@ import { copyWords } from '@clockwise/record/copy';
 import { paddedWords } from '@clockwise/record/layout';
 import { collectPartition } from '@clockwise/storage/memtable-scan';
 import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
-import type { TokenRange } from '@clockwise/storage/token-range';
+import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-range';
 import type { ReplicaContext } from './replica-context.ts';
 import { replyStatus, type Asker } from './reply.ts';
 import { mergePage, type MergedPage, type PageSource, type ScanCursor } from './scan-merge.ts';
@@ -99,13 +99,15 @@ export class ScanOperations {
     const hasCursor = copy[at + SCAN.hasPosition] !== 0;
     const tokenHigh = copy[at + SCAN.tokenHigh]!;
     const tokenLow = copy[at + SCAN.tokenLow]!;
+    // A cursor is the client's word: one before the partition begins at the partition.
+    const isInside = hasCursor && compareTokenHalves(tokenHigh, tokenLow, start, 0) >= 0;
     return {
       asker: { source: asker.source, words: copy, offset: 0 },
       partition,
       range: {
         bucketId,
-        fromHigh: hasCursor ? tokenHigh : start,
-        fromLow: hasCursor ? tokenLow : 0,
+        fromHigh: isInside ? tokenHigh : start,
+        fromLow: isInside ? tokenLow : 0,
         toHigh: start | (0xffff_ffff >>> partitionBits),
         toLow: -1,
       },

@@ -2,7 +2,8 @@ import { ERRORS, STATUS_NOT_FOUND } from '@clockwise/protocol/errors';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ReplicaWorld, type Reply } from './replica-world.ts';
+import { ReplicaWorld } from './replica-world.ts';
+import type { Reply } from './reply-lanes.ts';
 import { textOfBytes } from './sample-operations.ts';
 
 function valueOf(replies: readonly Reply[]): string {
