@@ -8,7 +8,7 @@
  * commit, what it drew, its faults and the end of its trace; `--seed` plays it again, with an equal
  * trace hash.
  */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -31,13 +31,13 @@ const { values: options } = parseArgs({
 });
 
 function commit(): string {
-  try {
-    const head = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-    const changed = execFileSync('git', ['status', '--porcelain'], { encoding: 'utf8' }) !== '';
-    return changed ? `${head} with changes` : head;
-  } catch (error) {
-    return `unknown (${error instanceof Error ? error.message.split('\n')[0] : 'no git'})`;
-  }
+  const git = (...parameters: string[]): string | undefined => {
+    const result = spawnSync('git', parameters, { encoding: 'utf8' });
+    return result.status === 0 ? result.stdout.trim() : undefined;
+  };
+  const head = git('rev-parse', '--short', 'HEAD');
+  if (head === undefined) return 'unknown (this is no git checkout)';
+  return git('status', '--porcelain') === '' ? head : `${head} with changes`;
 }
 
 function print(line: string): void {

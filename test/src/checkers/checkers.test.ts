@@ -7,6 +7,8 @@ import { checkConvergence } from './convergence.ts';
 import { DotLedger } from './dot-ledger.ts';
 import type { FinalState, HistoryEntry, WriteEntry } from './history.ts';
 import { checkHonestReads } from './honest-reads.ts';
+import { checkQuorumReads } from './quorum-reads.ts';
+import { checkSeenStays } from './seen-stays.ts';
 import { checkSetUnion } from './set-union.ts';
 
 const A = 0xan;
@@ -165,6 +167,44 @@ test('[O10] a read returns only what had been put to its key', () => {
   assert.is(oracles(write(9), read(['v9'], 50)), 1, 'it was put later');
   assert.is(oracles(write(1, { key: 'other' }), read(['v1'], 50)), 1, 'it was put elsewhere');
   assert.is(oracles(write(1), read(['v1', 'v1'], 50)), 1, 'twice');
+});
+
+test('[O6] a read that meets a write sees it, unless it began before the answer', () => {
+  const ledger = ledgerOf(
+    record([[dot(A, 1), 1]], [dot(A, 1)]),
+    record([[dot(A, 2), 2]], [dot(A, 2)]),
+    record([[dot(B, 1), 2]], [dot(B, 1)]),
+  );
+  const read = (level: number, invokedAt: number, context: readonly Dot[]): HistoryEntry => {
+    const base = { client: 1, operation: 1, bucketId: 1, key: 'k', level, invokedAt };
+    return { kind: 'get', ...base, completedAt: invokedAt + 9, values: [], context };
+  };
+  const judgeReads = (...history: HistoryEntry[]): number =>
+    checkQuorumReads({ history, ledger, sessionOf, bucketIds: new Set([1]), copies: 3 }).length;
+  assert.is(judgeReads(write(1), read(2, 50, [dot(A, 1)])), 0);
+  assert.is(judgeReads(write(1), read(2, 50, [])), 1, 'two of three and two of three meet');
+  assert.is(judgeReads(write(1), read(1, 50, [])), 0, 'two and one need not');
+  assert.is(judgeReads(write(1, { level: 3 }), read(1, 50, [])), 1);
+  assert.is(judgeReads(write(1), read(2, 12, [])), 0, 'the answer had not come');
+  assert.is(judgeReads(write(1, { outcome: 'unknown' }), read(2, 50, [])), 0);
+  assert.is(judgeReads(write(2), read(2, 50, [dot(B, 1)])), 0, 'one of two dots is enough');
+  assert.is(judgeReads(write(2), read(2, 50, [dot(A, 1)])), 1);
+});
+
+test('[RP1] what a get returned is known in the end', () => {
+  const base = { client: 1, operation: 1, bucketId: 1, key: 'k', level: 2, invokedAt: 1 };
+  const read: HistoryEntry = {
+    kind: 'get',
+    ...base,
+    completedAt: 2,
+    values: [],
+    context: [dot(A, 2), dot(B, 1)],
+  };
+  const count = (...context: Dot[]): number =>
+    checkSeenStays([read], [{ bucketId: 1, key: 'k', values: [], context }], new Set([1])).length;
+  assert.is(count(dot(A, 2), dot(B, 7)), 0);
+  assert.is(count(dot(A, 1), dot(B, 7)), 1);
+  assert.is(count(dot(A, 2)), 1);
 });
 
 test('[O2] each acknowledged element is in the union, and nothing else', () => {

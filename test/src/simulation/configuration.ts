@@ -108,16 +108,15 @@ function drawLevels(
     return { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
   }
   const any = Array.from({ length: copies }, (_, index) => index + 1);
-  const draw = (): readonly number[] =>
-    prng.pick<readonly number[]>([
-      [LEVEL.quorum],
-      [LEVEL.quorum],
-      [LEVEL.bucketDefault],
-      any,
-      [1],
-      [LEVEL.all],
-    ]);
-  return { readLevels: draw(), writeLevels: draw() };
+  const [readLevels, writeLevels] = prng.pick<readonly (readonly number[])[]>([
+    [[LEVEL.quorum], [LEVEL.quorum]],
+    [[LEVEL.bucketDefault], [LEVEL.bucketDefault]],
+    [any, any],
+    [[LEVEL.one], [LEVEL.all]],
+    [[LEVEL.all], [LEVEL.one]],
+    [[LEVEL.one], [LEVEL.one, LEVEL.all]],
+  ]);
+  return { readLevels: readLevels!, writeLevels: writeLevels! };
 }
 
 function drawBuckets(prng: Prng, workload: WorkloadName): readonly number[] {

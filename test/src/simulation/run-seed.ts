@@ -18,6 +18,8 @@ import {
 } from '../checkers/history.ts';
 import type { DotLedger } from '../checkers/dot-ledger.ts';
 import { checkHonestReads } from '../checkers/honest-reads.ts';
+import { checkQuorumReads } from '../checkers/quorum-reads.ts';
+import { checkSeenStays } from '../checkers/seen-stays.ts';
 import { checkSetUnion } from '../checkers/set-union.ts';
 import { BLIND_PUTS, CONTEXTUAL, MIXED, MixedOperations } from '../workloads/mixed-operations.ts';
 import { addedBy, elementsOf, SetAdd } from '../workloads/set-add.ts';
@@ -194,6 +196,7 @@ class SeedRun {
     const bucketIds = new Set<number>([BUCKET.sync, ...(powerLoss ? [] : [BUCKET.interval])]);
     const history = this.#history;
     const { ledger, mirror } = this.#cluster;
+    const { copies } = this.#configuration;
     const isSet = this.#configuration.workload.startsWith('set-add');
     return [
       ...ledger.violations,
@@ -206,6 +209,8 @@ class SeedRun {
         bucketIds,
         oracle: powerLoss ? 'O8' : 'O1',
       }),
+      ...checkQuorumReads({ history, ledger, sessionOf: sessionOfClient, bucketIds, copies }),
+      ...checkSeenStays(history, finals, bucketIds),
       ...checkHonestReads(history),
       ...(isSet ? checkSetUnion(history, finals, elementsOf, addedBy) : []),
     ];
