@@ -16,11 +16,12 @@ import { decodeRecord } from '@clockwise/record/build';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { CoordinatorWorld, field, opcodeOf, type Sent, statusOf } from './coordinator-world.ts';
 import { record, scan } from './sample-requests.ts';
-import { mergePages } from './scan-core.ts';
+import { mergePages, type PageBounds } from './scan-core.ts';
 
 const CLIENT = 1;
 const PARTITION = 3;
 const { complete, more } = RESPONSE_FLAG;
+const ENOUGH: PageBounds = { recordsMax: 100, bytesMax: 100_000 };
 /** Keys in the order of their tokens, so that rows can say a, b, c, d, e. */
 const KEYS = ['p', 'q', 'r', 's', 't'].toSorted((left, right) =>
   compareRecordPositions(record({ key: left, dots: [] }), 0, record({ key: right, dots: [] }), 0),
@@ -67,10 +68,45 @@ test('[SC1] pages merge up to where the first one that has more ends', () => {
     [['a1 b1', 'a2 c1', 'a1 b2'], 'a12 b12 c1'],
   ];
   for (const [names, merged] of rows) {
-    const result = mergePages(names.map(page), new RecordJoin(DEFAULT_LIMITS));
+    const result = mergePages(names.map(page), new RecordJoin(DEFAULT_LIMITS), ENOUGH);
     const found = [...result.records.map(nameOf), ...(result.more ? ['+'] : [])].join(' ');
     assert.is(found, merged, names.join(' | '));
   }
+});
+
+test('[SC3] a merged page is no larger than asked for, and never empty for want of room', () => {
+  const size = versionOf('a1').length * 4;
+  const rows: readonly (readonly [bounds: PageBounds, merged: string])[] = [
+    [{ recordsMax: 2, bytesMax: 1000 }, 'a1 b1 +'],
+    [{ recordsMax: 4, bytesMax: 1000 }, 'a1 b1 c1 d1'],
+    [{ recordsMax: 3, bytesMax: 1000 }, 'a1 b1 c1 +'],
+    [{ recordsMax: 9, bytesMax: size * 3 }, 'a1 b1 c1 +'],
+    [{ recordsMax: 9, bytesMax: size * 3 - 1 }, 'a1 b1 +'],
+    [{ recordsMax: 9, bytesMax: 1 }, 'a1 +'],
+  ];
+  for (const [bounds, merged] of rows) {
+    const pages = ['a1 b1', 'c1 d1'].map(page);
+    const result = mergePages(pages, new RecordJoin(DEFAULT_LIMITS), bounds);
+    const found = [...result.records.map(nameOf), ...(result.more ? ['+'] : [])].join(' ');
+    assert.is(found, merged, JSON.stringify(bounds));
+  }
+});
+
+test('[SC3] what the client asked for and what this node allows both bound the page', () => {
+  const one = new Scan();
+  one.answers(0, 'a1 c1 e1');
+  one.answers(1, 'b1 d1');
+  assert.equal(one.shown(), ['abcde complete']);
+  const world = CoordinatorWorld.linked({ limits: { scanRecordsMax: 2 } });
+  world.ask(CLIENT, scan(1, PARTITION));
+  const [own] = world.sentToShard();
+  const [other] = world.sentToNode(1);
+  const { scanned: kind } = REPLY_KIND;
+  world.shardReplies([[own!, { kind, records: [versionOf('a1'), versionOf('c1')] }]]);
+  world.nodeReplies(1, other!, { kind, records: [versionOf('b1')] });
+  const [answer] = world.sentTo(CLIENT);
+  assert.is(readScan(answer!.words, answer!.offset).length, 2);
+  assert.is(responseFlags(answer!.words, answer!.offset), more | complete);
 });
 
 class Scan {

@@ -5,12 +5,19 @@
  * Invariants:
  *   SC1 a page goes only as far as every replica that was counted has shown its records
  *   SC2 `complete` is said only of a page that R replicas answered
+ *   SC3 a merged page has no more records and bytes than were asked for, but one record at the least
  */
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
-import { REPLY_FLAG, RESPONSE_FLAG } from '@clockwise/protocol/frame';
+import {
+  REPLY_FLAG,
+  REQUEST,
+  REQUEST_HEADER_WORDS,
+  RESPONSE_FLAG,
+  SCAN,
+} from '@clockwise/protocol/frame';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { compareRecordPositions } from '@clockwise/record/compare';
-import { recordWordCount } from '@clockwise/record/layout';
+import { paddedWords, recordWordCount } from '@clockwise/record/layout';
 import { joinRecords, type RecordJoin } from '@clockwise/versioning/join';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { sendScan } from './replica-operations.ts';
@@ -130,14 +137,34 @@ export class ScanCore {
     this.#context.slots.release(slot);
   }
 
+  /** [SC3] */
+  #boundsOf(slot: number): PageBounds {
+    const { slots, limits } = this.#context;
+    const words = slots.keptWords(slot);
+    const request = slots.keptOffset(slot);
+    const keyByteCount = words[request + REQUEST.keyAndContext]! & 0xffff;
+    const scan = request + REQUEST_HEADER_WORDS + paddedWords(keyByteCount);
+    return {
+      recordsMax: Math.min(words[scan + SCAN.recordsMax]!, limits.scanRecordsMax),
+      bytesMax: Math.min(words[scan + SCAN.bytesMax]!, limits.scanBytesMax),
+    };
+  }
+
   #answer(slot: number): void {
     const { slots } = this.#context;
     const pages = this.#pages.get(slot) ?? [];
     const complete = bitCount(slots.answered[slot]!) >= slots.required[slot]!;
-    const merged = mergePages(pages, this.#context.join(slots.lww[slot] === 1));
+    const join = this.#context.join(slots.lww[slot] === 1);
+    const merged = mergePages(pages, join, this.#boundsOf(slot));
     const flags = (complete ? RESPONSE_FLAG.complete : 0) | (merged.more ? RESPONSE_FLAG.more : 0);
     respondRecords(this.#context, slot, merged.records, flags);
   }
+}
+
+/** What a page may hold. */
+export interface PageBounds {
+  readonly recordsMax: number;
+  readonly bytesMax: number;
 }
 
 interface MergedPage {
@@ -146,17 +173,29 @@ interface MergedPage {
   readonly more: boolean;
 }
 
-/** [SC1] Merges pages in order; stops where a page that has more behind it ends. */
-export function mergePages(pages: readonly ReplicaPage[], join: RecordJoin): MergedPage {
+/**
+ * [SC1] Merges pages in order; stops where a page that has more behind it ends, or [SC3] where the
+ * merged page is full.
+ */
+export function mergePages(
+  pages: readonly ReplicaPage[],
+  join: RecordJoin,
+  bounds: PageBounds,
+): MergedPage {
   const offsets = pages.map(() => 0);
   const left = pages.map((page) => page.recordCount);
   const records: Int32Array[] = [];
+  let byteCount = 0;
   for (;;) {
     const exhausted = pages.findIndex((page, index) => left[index] === 0 && page.more);
     if (exhausted >= 0) return { records, more: true };
     const least = leastPage(pages, offsets, left);
     if (least < 0) return { records, more: false };
-    records.push(takeRecord(pages, offsets, left, least, join));
+    if (records.length >= bounds.recordsMax) return { records, more: true };
+    const record = takeRecord(pages, offsets, left, least, join);
+    byteCount += record.length * 4;
+    if (records.length > 0 && byteCount > bounds.bytesMax) return { records, more: true };
+    records.push(record);
   }
 }
 
