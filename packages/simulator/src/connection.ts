@@ -135,11 +135,12 @@ export class Connection {
     }
     const isDoubled = prng.chance(faults.duplicateProbability);
     if (isDoubled) counters.duplicated += 1;
-    const greetingDue = this.#directions[from.side].lastDue;
+    // Strictly behind the greeting: what falls on one instant comes in any order.
+    const afterGreeting = this.#directions[from.side].lastDue + 1e-3;
     for (let copy = 0; copy < (isDoubled ? 2 : 1); copy += 1) {
       const extraMs =
         copy === 0 ? 0 : this.#network.delayMs() + prng.exponential(faults.holdMeanMs);
-      const due = Math.max(this.#network.simulation.now + delayMs + extraMs, greetingDue);
+      const due = Math.max(this.#network.simulation.now + delayMs + extraMs, afterGreeting);
       from.wordsUnderWay += frame.length;
       this.#network.simulation.at(due, () => {
         from.wordsUnderWay -= frame.length;
