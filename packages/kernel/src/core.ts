@@ -60,7 +60,7 @@ export interface OperationSink {
   words: Int32Array;
   /** Of the frames written here: the sender's ring epoch, kept until it is set again. */
   epoch: number;
-  /** PRIORITY and milliseconds left, of the frame under construction; zero again in the next. */
+  /** PRIORITY and milliseconds left, of the frame under construction or the next; then zero again. */
   priority: number;
   remainingMs: number;
   /**

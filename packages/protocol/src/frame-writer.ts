@@ -78,6 +78,8 @@ export class FrameWriter implements OperationSink {
       words[start + FRAME.reserved] = 0;
       this.#backing.complete(this.#position - start);
     }
+    this.priority = 0;
+    this.remainingMs = 0;
     this.#tag = 0;
     this.#limit = 0;
     this.#position = 0;
@@ -96,8 +98,6 @@ export class FrameWriter implements OperationSink {
     this.#position = backing.offset + FRAME_HEADER_WORDS;
     this.#limit = backing.offset + backing.wordCountMax;
     this.#tag = tag;
-    this.priority = 0;
-    this.remainingMs = 0;
     return true;
   }
 }
