@@ -14,10 +14,10 @@ const VALUE = 'v'.repeat(300);
 /** Writes until one more chunk is frozen. */
 function fillChunk(world: ReplicaWorld, target = 0): void {
   const { pool } = world.memtable;
-  const before = world.memtable.activeChunk;
-  for (let index = 0; world.memtable.activeChunk === before || before === -1; index += 1) {
+  const before = pool.countState(CHUNK_STATE.frozen);
+  for (let index = 0; pool.countState(CHUNK_STATE.frozen) === before; index += 1) {
+    assert.ok(index < 100, 'a chunk has an end');
     world.ask([{ kind: 'write', key: `key ${index % 5}`, value: VALUE }], target);
-    if (before === -1 && pool.countState(CHUNK_STATE.frozen) > 0) return;
   }
 }
 

@@ -13,7 +13,7 @@
  *   FC3 a retired chunk is recycled only when every consumer has let go of all that was written to it
  *       before the chunk was retired, and the log writer, who may be behind the flush, of its records
  */
-import { unreachable } from '@clockwise/kernel/assert';
+import { assert, unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
@@ -196,6 +196,10 @@ export class FlushControl {
   #written(job: number, parts: TableParts, leaves: Int32Array | undefined): void {
     const state = this.#state;
     if (state.kind !== 'writing' || state.job !== job) return;
+    assert(
+      state.chunk.firstSequence === this.#manifest.floorSequence + 1,
+      'FC1 flushes follow one another: the floor leaves no record behind',
+    );
     const manifest: Manifest = {
       ...this.#manifest,
       edition: this.#highestEdition + 1,

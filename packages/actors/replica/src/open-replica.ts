@@ -51,7 +51,8 @@ export function openReplica(
     secretLow: 3,
     secretHigh: 4,
     firstSequence: 1,
-    allocate: (byteCount) => new SharedArrayBuffer(byteCount),
+    // One thread: nothing is shared.
+    allocate: (byteCount) => new ArrayBuffer(byteCount) as never,
   });
   const leafWords = new Int32Array(leafTableWords(PARTITION_BITS));
   const changes: Int32Array[] = [];

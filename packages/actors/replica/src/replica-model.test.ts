@@ -13,7 +13,6 @@ import { type Dot, encodeRecord, type RecordObject } from '@clockwise/record/bui
 import { leafHash } from '@clockwise/record/leaf-hash';
 import {
   compareDotObjects,
-  contextOf,
   covers,
   EMPTY_RECORD,
   type ModelRecord,
@@ -23,10 +22,11 @@ import {
 } from '@clockwise/versioning/reference';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { compareObjects, isEqual, keyOf, modelOf, objectOf } from './model-records.ts';
 import { PARTITION_BITS, SMALL_LIMITS } from './open-replica.ts';
 import { ReplicaWorld } from './replica-world.ts';
 import type { Reply } from './reply-lanes.ts';
-import { bytesOfText, type SampleOperation, textOfBytes, token64 } from './sample-operations.ts';
+import { bytesOfText, type SampleOperation, textOfBytes } from './sample-operations.ts';
 
 type Keyed = Exclude<SampleOperation, { kind: 'scan' } | { kind: 'probe' }>;
 
@@ -406,50 +406,14 @@ function nameOf(operation: Keyed): string {
   return `${operation.bucketId} ${operation.key}`;
 }
 
-function objectOf(bucketId: number, key: string, record: ModelRecord): RecordObject {
-  return {
-    bucketId,
-    token: token64(bucketId, key),
-    key: bytesOfText(key),
-    replicationClass: 0,
-    context: [...record.context].map(([incarnation, counter]) => ({ incarnation, counter })),
-    siblings: record.siblings,
-    recents: record.recents,
-  };
-}
-
-function modelOf({ context, siblings, recents }: RecordObject): ModelRecord {
-  return { context: contextOf(context), siblings, recents };
-}
-
-function keyOf({ key }: RecordObject): string {
-  return textOfBytes(key);
-}
-
-/** Canonical words: lists sorted. */
-function wordsOf(bucketId: number, key: Uint8Array, record: ModelRecord): string {
-  return encodeRecord(objectOf(bucketId, textOfBytes(key), record)).join();
-}
-
-function isEqual(got: RecordObject, expected: ModelRecord): boolean {
-  const { bucketId, key } = got;
-  return wordsOf(bucketId, key, modelOf(got)) === wordsOf(bucketId, key, expected);
-}
-
 function assertEqual(got: RecordObject, expected: ModelRecord, what: string): void {
   if (isEqual(got, expected)) return;
-  const { bucketId, key } = got;
+  const { bucketId } = got;
   const show = (record: ModelRecord): unknown => {
-    const { context, siblings, recents } = objectOf(bucketId, textOfBytes(key), record);
+    const { context, siblings, recents } = objectOf(bucketId, keyOf(got), record);
     return { context, siblings, recents };
   };
   assert.equal(show(modelOf(got)), show(expected), what);
-}
-
-function compareObjects(left: RecordObject, right: RecordObject): number {
-  if (left.token !== right.token) return left.token < right.token ? -1 : 1;
-  if (keyOf(left) === keyOf(right)) return 0;
-  return keyOf(left) < keyOf(right) ? -1 : 1;
 }
 
 test('[R1, W1, W2, RP1, S1, SO1, FC1, FC3] a replica is a sorted map that loses nothing it told', () => {
@@ -462,7 +426,7 @@ test('[R1, W1, W2, RP1, S1, SO1, FC1, FC3] a replica is a sorted map that loses 
         totals[name] += run.counts[name];
       }
     }),
-    { numRuns: 12, endOnFailure: true },
+    { numRuns: 12, endOnFailure: true, includeErrorInReport: true },
   );
   assert.ok(totals.answers > 5000 && totals.refusals < totals.answers / 2, JSON.stringify(totals));
   assert.ok(totals.scans > 50 && totals.tables > 12 && totals.recycled > 5, JSON.stringify(totals));

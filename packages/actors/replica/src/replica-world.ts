@@ -183,18 +183,34 @@ export class ReplicaWorld {
   endRead(index: number, how: 'done' | 'damaged' | 'failed' = 'done'): Reply[] {
     const [effect] = this.reads.splice(index, 1);
     assert(effect !== undefined, 'the read is open');
-    const { read, file, offset, byteCount } = effect;
+    const { read } = effect;
     if (how === 'failed') return this.step([], [{ kind: 'read-failed', read, failure: 'EIO' }]);
+    const words = this.#readWords(effect);
+    if (how === 'damaged') words[words.length - 1]! ^= 1;
+    const replies = this.step([], [{ kind: 'read-done', read, words }]);
+    words.fill(POISON);
+    return replies;
+  }
+
+  /** Ends all reads in one step. */
+  endReadsAtOnce(): Reply[] {
+    const events = this.reads
+      .splice(0)
+      .map((effect) => ({ read: effect.read, words: this.#readWords(effect) }));
+    return this.step(
+      [],
+      events.map(({ read, words }) => ({ kind: 'read-done', read, words })),
+    );
+  }
+
+  #readWords({ file, offset, byteCount }: ReadEffect): Int32Array {
     const words = new Int32Array(byteCount / 4);
     const handle = this.disk.open(file, 'read');
     assert(handle.ok, 'a file that is read exists');
     const got = readWhole(this.disk, handle.value, new Uint8Array(words.buffer), offset);
     this.disk.close(handle.value);
     assert(got.ok && got.value === byteCount, 'the file has what is read');
-    if (how === 'damaged') words[words.length - 1]! ^= 1;
-    const replies = this.step([], [{ kind: 'read-done', read, words }]);
-    words.fill(POISON);
-    return replies;
+    return words;
   }
 
   endReads(): Reply[] {

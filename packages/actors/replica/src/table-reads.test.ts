@@ -112,6 +112,37 @@ test('reads from tables never run dry: the oldest clean copies make room', () =>
   }
 });
 
+test('[R2] what is found and has no room for its copy is an error, never "not found", and has room soon', () => {
+  const world = new ReplicaWorld();
+  const value = 'v'.repeat(2000);
+  const keys = Array.from({ length: 8 }, (_, index) => `key ${index}`);
+  for (const key of keys) {
+    world.ask([{ kind: 'write', key, value }]);
+    world.endReads();
+    world.evict();
+  }
+  world.ask(keys.map((key) => ({ kind: 'read', key }) as const));
+  // A filter may send a search to another table first.
+  const replies: Reply[] = [];
+  while (world.reads.length > 0) replies.push(...world.endReadsAtOnce());
+  const statuses = replies.map(({ status }) => status);
+  assert.is(statuses.length, keys.length);
+  assert.ok(statuses.includes(ERRORS.READ_FAILED.code), 'the step filled all there was');
+  assert.not(statuses.includes(STATUS_NOT_FOUND));
+  world.consumeAll();
+  world.step([], []);
+  world.step([], []);
+  for (const { slot, status } of replies) {
+    if (status !== ERRORS.READ_FAILED.code) continue;
+    const key = keys[slot - replies.reduce((least, reply) => Math.min(least, reply.slot), slot)]!;
+    world.ask([{ kind: 'read', key }]);
+    assert.is(valueOf(world.endReads()), value);
+    world.consumeAll();
+    world.step([], []);
+    world.step([], []);
+  }
+});
+
 test('a key in no table is not found without a read, or after one that a filter did not spare', () => {
   const world = worldWithTables();
   for (let index = 0; index < 50; index += 1) {
