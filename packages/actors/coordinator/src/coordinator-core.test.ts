@@ -156,7 +156,7 @@ test('[C2] requests outlive a client that has gone, and end', () => {
   assert.is(world.figures()['inFlight'], 0);
 });
 
-test('questions of status and ring go to their actors, and their answers back to who asked', () => {
+test('[PQ1] questions of status and ring go to their actors, and their answers back to who asked', () => {
   const world = CoordinatorWorld.linked();
   world.greet(2, 'client', '');
   world.step(
@@ -189,7 +189,7 @@ test('questions of status and ring go to their actors, and their answers back to
   ]);
 });
 
-test('one client that asks without end does not take the others their answers', () => {
+test('[PQ2] one client that asks without end does not take the others their answers', () => {
   const world = CoordinatorWorld.linked();
   world.greet(2, 'client', '');
   const flood = Array.from({ length: 250 }, (_, requestId) =>

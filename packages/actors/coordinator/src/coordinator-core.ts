@@ -13,7 +13,7 @@ import { CONNECTION_TARGET, type WorldEvent } from '@clockwise/kernel/effects';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ConnectionKeeper, type KeeperResult } from '@clockwise/protocol/connection-keeper';
 import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
-import type { ControlMessage, Welcome } from '@clockwise/protocol/control-messages';
+import type { ControlMessage } from '@clockwise/protocol/control-messages';
 import {
   PROTOCOL_VERSION,
   REPLICA_OPCODE,
@@ -21,7 +21,6 @@ import {
   REPLICA_REQUEST,
   TAG,
 } from '@clockwise/protocol/frame';
-import { writeControl } from '@clockwise/protocol/message-codec';
 import { recordLimits, type RecordLimits } from '@clockwise/record/validate';
 import { rejectionName } from '@clockwise/protocol/rejections';
 import { frameTag, validateFrameHeader } from '@clockwise/protocol/validate-frame';
@@ -37,11 +36,13 @@ import {
   type CoordinatorOptions,
 } from './coordinator-context.ts';
 import { onProxiedFrame } from './proxy-core.ts';
+import { PassedQuestions } from './passed-questions.ts';
 import { relayFrame } from './peer-relay.ts';
 import { ReplyDispatch } from './reply-dispatch.ts';
 import { RequestIntake } from './request-intake.ts';
 import { ScanCore } from './scan-core.ts';
 import { Sweep } from './sweep.ts';
+import { welcomeOf } from './welcome-of.ts';
 
 export type CoordinatorEvent = WorldEvent<ActorMessage, never>;
 
@@ -55,9 +56,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   readonly #replies: ReplyDispatch;
   readonly #sweep: Sweep;
   readonly #recordLimits: RecordLimits;
-  /** Questions that were passed on to main or the ring-manager, by our number. */
-  readonly #askers: Map<number, Asker> = new Map();
-  #askerCount = 0;
+  readonly #questions: PassedQuestions;
   #sweepAt = Infinity;
   #started = false;
 
@@ -84,6 +83,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       timer: TIMER.connections,
     });
     this.#context = new CoordinatorContext(options, this.#keeper);
+    this.#questions = new PassedQuestions(this.#context);
     this.#scans = new ScanCore(this.#context);
     this.#intake = new RequestIntake(this.#context, this.#scans);
     this.#replies = new ReplyDispatch(this.#context, this.#scans, (probe) => this.#probed(probe));
@@ -282,30 +282,14 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   }
 
   #answerControl(connection: number, message: ControlMessage): void {
-    const { out } = this.#context;
     if (message.kind === 'ringRequest') {
-      const request = this.#keepAsker(connection, message.requestId);
-      out.effect({ kind: 'tell', to: 'ring-manager', message: { kind: 'ring-wanted', request } });
+      this.#questions.pass(connection, message.requestId, 'ring-manager', 'ring-wanted');
     } else if (message.kind === 'statusRequest') {
-      const request = this.#keepAsker(connection, message.requestId);
-      out.effect({ kind: 'tell', to: 'main', message: { kind: 'status-wanted', request } });
+      this.#questions.pass(connection, message.requestId, 'main', 'status-wanted');
     } else {
+      const { out } = this.#context;
       this.#keeper.reject(connection, `${message.kind} is not served here`, out);
     }
-  }
-
-  #keepAsker(connection: number, id: number): number {
-    // The oldest asker, whose answer never came (its actor died), makes room.
-    if (this.#askers.size >= ASKERS_MAX) {
-      for (const oldest of this.#askers.keys()) {
-        this.#askers.delete(oldest);
-        break;
-      }
-    }
-    const generation = this.#context.connections.generation[connection]!;
-    this.#askerCount += 1;
-    this.#askers.set(this.#askerCount, { connection, generation, id });
-    return this.#askerCount;
   }
 
   #takeMessage(message: ActorMessage): void {
@@ -315,10 +299,10 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       if (node >= 0) context.suspected[node] = message.state === 'down' ? 1 : 0;
     } else if (message.kind === 'status') {
       const { json } = message;
-      this.#answer(message.request, (requestId) => ({ kind: 'status', requestId, json }));
+      this.#questions.answer(message.request, (requestId) => ({ kind: 'status', requestId, json }));
     } else if (message.kind === 'ring') {
       const { bytes } = message;
-      this.#answer(message.request, (requestId) => ({ kind: 'ring', requestId, bytes }));
+      this.#questions.answer(message.request, (requestId) => ({ kind: 'ring', requestId, bytes }));
     } else if (message.kind === 'probe') {
       this.#probe(message.probe);
     } else if (message.kind === 'figures-wanted') {
@@ -326,14 +310,6 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
       context.out.effect({ kind: 'tell', to: 'main', message: reply });
     }
-  }
-
-  #answer(request: number, messageFor: (requestId: number) => ControlMessage): void {
-    const asker = this.#askers.get(request);
-    if (asker === undefined) return;
-    this.#askers.delete(request);
-    if (!this.#context.connections.isOpen(asker.connection, asker.generation)) return;
-    writeControl(this.#context.toConnection(asker.connection), messageFor(asker.id));
   }
 
   /** The gossiper asks whether the data path lives: through a shard, and back (DESIGN.md, section 4). */
@@ -359,51 +335,3 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
 }
 
 const SWEEP_GRAIN_MS = 5;
-const ASKERS_MAX = 256;
-
-/** A connection that waits for another actor's answer, and its own number for the question. */
-interface Asker {
-  readonly connection: number;
-  readonly generation: number;
-  readonly id: number;
-}
-
-function welcomeOf(options: CoordinatorOptions): Welcome {
-  const { ring, limits } = options;
-  return {
-    kind: 'welcome',
-    protocolVersion: PROTOCOL_VERSION,
-    clusterId: ring.clusterId,
-    nodeId: ring.nodes[ring.ownNode]!.nodeId,
-    bootId: options.bootId,
-    epoch: ring.epoch,
-    ringHash: ring.ringHash,
-    featureBits: 0,
-    partitionCount: 1 << ring.partitionBits,
-    keyBytesMax: limits.keyBytesMax,
-    valueBytesMax: limits.valueBytesMax,
-    contextEntriesMax: limits.contextEntriesMax,
-    frameBytesMax: limits.frameBytesMax,
-    frameOperationsMax: limits.frameOperationsMax,
-    inFlightMax: limits.requestsInFlightMax,
-    buckets: [...ring.buckets.values()].map((bucket) => ({
-      id: bucket.id,
-      name: bucket.name,
-      mode: 'eventual',
-      conflictPolicy: bucket.lww ? 'lww' : 'siblings',
-      durability: DURABILITY_NAMES[bucket.durability]!,
-      replicas: ring.tables[bucket.replicationClass]!.stride,
-      readLevel: bucket.readLevel,
-      writeLevel: bucket.writeLevel,
-      contextRequired: bucket.requireContext,
-    })),
-    addresses: ring.nodes.map((node) => ({
-      nodeId: node.nodeId,
-      address: node.address,
-      dataCentre: node.dataCentre,
-      rack: node.rack,
-    })),
-  };
-}
-
-const DURABILITY_NAMES = ['sync', 'interval', 'none'] as const;
