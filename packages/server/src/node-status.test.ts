@@ -9,7 +9,7 @@ function makeRing(): Ring {
   const first = firstRing({
     clusterId: 'cluster',
     partitionCount: 8,
-    nodes: ['n1', 'n2'].map((id) => {
+    nodes: ['n1', 'n2', 'n3'].map((id) => {
       const addresses = { coordinator: id, gossiper: id, control: id, admin: id };
       return { id, dataCentre: 'dc-1', rack: id, weight: 1, host: id, addresses };
     }),
@@ -72,16 +72,18 @@ test('[NS2] a peer that is down, and partitions that differ, are reasons not to 
   assert.is(status.report({}).healthy, true);
   assert.equal(
     status.report({}).ring.nodes.map((node) => node.state),
-    ['up', 'unknown'],
+    ['up', 'unknown', 'unknown'],
   );
   status.told({ kind: 'peer-state', nodeId: 'n2', state: 'down' });
   const difference = { nodeId: 'n2', partitionsCompared: 8, partitionsDiffering: 3 };
+  const equal = { nodeId: 'n3', partitionsCompared: 8, partitionsDiffering: 0 };
+  status.told({ kind: 'differences', ...equal });
   status.told({ kind: 'differences', ...difference });
   const report = status.report({});
   assert.is(report.healthy, false);
   assert.is(report.ready, true);
   assert.equal(report.reasons, ['node n2 is down', '3 partitions differ from those of node n2']);
-  assert.equal(report.differences, [difference]);
+  assert.equal(report.differences, [difference, equal]);
 });
 
 test('[NS2] a shard that was given up is told with its reason', () => {

@@ -95,7 +95,8 @@ export class NodeStatus {
       ring: this.#ringReport(),
       shards: this.#shardReports(),
       actors: [...this.#units].map(([name, unit]) => actorReport(name, unit)),
-      differences: [...this.#differences.values()],
+      // In the order of the ring, whoever was compared first.
+      differences: ring.nodes.flatMap((node) => this.#differences.get(node.id) ?? []),
       figures,
     };
   }

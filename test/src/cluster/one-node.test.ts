@@ -1,8 +1,8 @@
 /**
  * One node as a process: starts, serves, stops in order, keeps its data, and refuses what it must.
  * runner: alone
- * runner: limit 60s
- * runner: test limit 20s
+ * runner: limit 120s
+ * runner: test limit 40s
  */
 import { crc32 } from 'node:zlib';
 import { connect } from '@clockwise/client';

@@ -2,8 +2,8 @@
  * Three nodes as processes: any node serves any key; one that is killed is missed by nobody; all that
  * was acknowledged survives the death of all.
  * runner: alone
- * runner: limit 120s
- * runner: test limit 40s
+ * runner: limit 180s
+ * runner: test limit 60s
  */
 import { connect } from '@clockwise/client';
 import type { StatusReport } from '@clockwise/server/status-report';

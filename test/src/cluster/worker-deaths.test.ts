@@ -3,7 +3,7 @@
  * comes back; what was in flight is answered `unknown` or its connection is gone, and nothing that was
  * acknowledged is lost.
  * runner: alone
- * runner: limit 90s
+ * runner: limit 120s
  * runner: test limit 60s
  */
 import { mkdtempSync, rmSync } from 'node:fs';
