@@ -17,7 +17,7 @@ function create(disk: SimulatedDisk, name: string): FileHandle {
 
 function names(disk: SimulatedDisk): string[] {
   const listed = disk.list();
-  return listed.ok ? [...listed.value].sort() : [];
+  return listed.ok ? listed.value.toSorted() : [];
 }
 
 for (const model of CRASH_MODELS) {

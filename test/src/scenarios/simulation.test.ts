@@ -81,8 +81,21 @@ test('A3 overwrites of one key by many clients, with doubled requests', () => {
   }
 });
 
+test('H4 workers of shards die under load, and nothing that was acknowledged is lost', () => {
+  const never = { crashMs: Infinity, powerLossMs: Infinity, partitionMs: Infinity };
+  const faults = { ...never, resetMs: Infinity, clockMs: Infinity, shardCrashMs: 150 };
+  for (const seed of ['3', '4', '5', '6']) passesWith(seed, { faults, workMs: 4000, nodeCount: 3 });
+});
+
 test('A6, O8 all machines lose power again and again', () => {
-  const faults = { crashMs: 500, powerLossMs: 700, partitionMs: 900, resetMs: 500, clockMs: 900 };
+  const faults = {
+    crashMs: 500,
+    shardCrashMs: 800,
+    powerLossMs: 700,
+    partitionMs: 900,
+    resetMs: 500,
+    clockMs: 900,
+  };
   for (const seed of ['57', '97', '138']) passesWith(seed, { faults, workMs: 6000 });
 });
 

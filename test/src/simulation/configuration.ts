@@ -27,6 +27,7 @@ export interface NodePace extends HostPace {
 /** Mean virtual milliseconds between two faults of a kind; Infinity: there are none. */
 export interface FaultRates {
   readonly crashMs: number;
+  readonly shardCrashMs: number;
   readonly powerLossMs: number;
   readonly partitionMs: number;
   readonly resetMs: number;
@@ -172,6 +173,7 @@ function drawFaults(prng: Prng): FaultRates {
     partitionMs: meanMs([800, 2500, 6000]),
     resetMs: meanMs([300, 2000]),
     clockMs: meanMs([1000, 5000]),
+    shardCrashMs: meanMs([700, 3000]),
   };
 }
 

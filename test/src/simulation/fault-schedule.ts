@@ -15,6 +15,14 @@ export type FaultEvent =
       readonly model: CrashModel;
       readonly downMs: number;
     }
+  /** One replica's worker, in a process that lives on; a new one opens its store (H4). */
+  | {
+      readonly kind: 'shard-crash';
+      readonly atMs: number;
+      readonly node: number;
+      readonly shard: number;
+      readonly downMs: number;
+    }
   /** All machines at once. */
   | {
       readonly kind: 'power-loss';
@@ -64,6 +72,13 @@ export function drawFaults(
     model: stream.pick(CRASH_MODELS),
     downMs: stream.pick([5, 100, 1500]),
   }));
+  repeat(faults.shardCrashMs, 'shard-crash', (stream, atMs) => ({
+    kind: 'shard-crash',
+    atMs,
+    node: node(stream),
+    shard: stream.below(configuration.shardCount),
+    downMs: stream.pick([1, 100, 1000]),
+  }));
   repeat(faults.powerLossMs, 'power-loss', (stream, atMs) => ({
     kind: 'power-loss',
     atMs,
@@ -87,7 +102,7 @@ export function drawFaults(
     node: node(stream),
     byMs: stream.between(-5000, 5000),
   }));
-  return schedule.sort((left, right) => left.atMs - right.atMs);
+  return schedule.toSorted((left, right) => left.atMs - right.atMs);
 }
 
 /** Isolate one, split in two, or single links; both ways or one. */

@@ -71,7 +71,7 @@ export class ShardProcess {
     const { memtable } = opened.options;
     this.#memtable = memtable;
     this.#poison = new ChunkPoison(memtable);
-    const lane = (isHeld: boolean): ShardChannel =>
+    const makeLane = (isHeld: boolean): ShardChannel =>
       new ShardChannel({
         reader: options.coordinator,
         source: shard,
@@ -79,7 +79,7 @@ export class ShardProcess {
         wordsMax: Infinity,
         isHeld,
       });
-    this.#lanes = [lane(false), lane(true)];
+    this.#lanes = [makeLane(false), makeLane(true)];
     this.host = new ActorHost<ReplicaEvent>({
       simulation,
       name,

@@ -79,6 +79,9 @@ export class SimulatedCluster {
       case 'crash':
         this.#crash(this.nodes[fault.node]!, fault.model, fault.downMs);
         return;
+      case 'shard-crash':
+        this.nodes[fault.node]!.crashShard(fault.shard, fault.downMs);
+        return;
       case 'power-loss':
         for (const node of this.nodes) this.#crash(node, fault.model, fault.downMs);
         return;

@@ -79,6 +79,11 @@ export class SimulatedNode {
     this.#process.start();
   }
 
+  /** A replica's worker dies, and after a while another takes its place. */
+  crashShard(shard: number, downMs: number): void {
+    this.poisonedCount += this.#process?.crashShard(shard, downMs) ?? 0;
+  }
+
   /** `keep-all`: the process is killed. Anything else: the machine lost its power. */
   crash(model: CrashModel): void {
     const process = this.#process;
@@ -104,6 +109,7 @@ class NodeProcess implements NetworkEndpoint {
   readonly #compactor: ActorHost<CompactorEvent>;
   readonly #compactorCore: CompactorCore;
   #isRunning = true;
+  #openingCount = 0;
 
   constructor(
     options: SimulatedNodeOptions,
@@ -175,6 +181,19 @@ class NodeProcess implements NetworkEndpoint {
     return poisonedCount;
   }
 
+  /** [H4] What the shard had not answered is lost; the coordinator hears of it. */
+  crashShard(shard: number, downMs: number): number {
+    const process = this.#shards[shard];
+    if (process === undefined) return 0;
+    this.#shards[shard] = undefined;
+    process.stop(this.#prng.stream(`shard-end-${this.#openingCount}`));
+    this.#disks[shard]!.crash('keep-all');
+    this.#coordinator.dropFramesOf(shard);
+    this.#coordinator.pushEvent({ kind: 'channel-down', target: shard });
+    this.#options.simulation.after(downMs, () => this.#openShard(shard));
+    return process.poisonedCount;
+  }
+
   onConnected(connection: number, peer: number): void {
     this.#coordinator.pushEvent({ kind: 'connected', connection, peer });
   }
@@ -210,8 +229,9 @@ class NodeProcess implements NetworkEndpoint {
     if (!this.#isRunning) return;
     const { limits, shardCount, ring, pace, simulation, watch } = this.#options;
     const disk = this.#disks[shard]!;
-    const prng = this.#prng.stream(`shard-${shard}`);
-    const name = `${this.#name}/replica-${shard}`;
+    this.#openingCount += 1;
+    const prng = this.#prng.stream(`opening-${this.#openingCount}`);
+    const name = `${this.#name}/replica-${shard}.${this.#openingCount}`;
     const opened = openSimulatedShard({
       disk,
       limits,
