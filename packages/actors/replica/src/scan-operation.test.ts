@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { PARTITION_BITS, SMALL_LIMITS } from './open-replica.ts';
 import { ReplicaWorld } from './replica-world.ts';
 import type { Reply } from './reply-lanes.ts';
+import { SCANS_MAX, SCANS_WAITING_MAX } from './scan-operation.ts';
 import { type SampleOperation, textOfBytes, token64, tokenOf } from './sample-operations.ts';
 
 /** All of one tag: one partition, one high half of the token; the low halves spread. */
@@ -185,16 +186,24 @@ test('a page of which a block cannot be read is an error, not a shorter page', (
   }
 });
 
-test('scans beyond their limit are refused as overloaded', () => {
+test('[SO5] scans beyond those at work wait, and beyond those that wait are refused', () => {
   const { world } = layeredWorld();
-  const replies = Array.from({ length: 17 }, () => world.ask([scan()])).flat();
+  const accepted = SCANS_MAX + SCANS_WAITING_MAX;
+  const refused = Array.from({ length: accepted + 3 }, () => world.ask([scan()])).flat();
   assert.equal(
-    replies.map(({ status }) => status),
-    [ERRORS.OVERLOADED.code],
+    refused.map(({ status }) => status),
+    [ERRORS.OVERLOADED.code, ERRORS.OVERLOADED.code, ERRORS.OVERLOADED.code],
   );
-  assert.is(world.endReads().length, 16);
-  world.ask([scan()]);
-  assert.is(world.endReads()[0]!.status, STATUS_OK);
+  const answered = world.endReads();
+  assert.is(answered.length, accepted);
+  assert.ok(answered.every(({ status }) => status === STATUS_OK));
+});
+
+test('[SO5] a fence answers the scans that wait', () => {
+  const { world } = layeredWorld();
+  for (let count = 0; count < SCANS_MAX + 5; count += 1) world.ask([scan()]);
+  world.step([], [{ kind: 'log-failed', failure: 'EIO' }]);
+  assert.is(world.endReads().length, SCANS_MAX + 5);
 });
 
 test('a cursor outside of its partition brings no record of another one', () => {

@@ -8,7 +8,9 @@
  *   SO2 a page of which a flush changed the tables while it was read is read anew
  *   SO3 a page is answered when all it holds is durable
  *   SO4 a page that says `more` holds at least one record
+ *   SO5 a few scans are at work at once, some more wait in the order they came, the rest is refused
  */
+import { BoundedQueue } from '@clockwise/kernel/bounded-queue';
 import { LANE } from '@clockwise/kernel/core';
 import { partitionStart } from '@clockwise/placement/token';
 import { ERRORS } from '@clockwise/protocol/errors';
@@ -33,7 +35,10 @@ import { mergePage, type MergedPage, type PageSource, type ScanCursor } from './
 import type { TableReads } from './table-reads.ts';
 import type { TableSet } from './table-set.ts';
 
-const SCANS_MAX = 16;
+/** Scans at work at once: each holds what it has read of every table. */
+export const SCANS_MAX = 4;
+/** Scans that wait for their turn; one more is refused. */
+export const SCANS_WAITING_MAX = 64;
 /** Bytes read from each table at a time, beside what the page may hold. */
 const READ_BYTES_MORE = 64 * 1024;
 
@@ -68,6 +73,7 @@ export class ScanOperations {
   readonly #numbers: TableReads;
   readonly #reads: Map<number, OpenRead> = new Map();
   readonly #scans: Set<Scan> = new Set();
+  readonly #waiting: BoundedQueue<Scan> = new BoundedQueue(SCANS_WAITING_MAX);
 
   constructor(context: ReplicaContext, tables: TableSet, numbers: TableReads) {
     this.#context = context;
@@ -76,13 +82,21 @@ export class ScanOperations {
   }
 
   start(asker: Asker): void {
-    if (this.#scans.size >= SCANS_MAX) {
-      this.#refuse(asker, ERRORS.OVERLOADED.code);
-      return;
+    if (!this.#waiting.push(this.#scanOf(asker))) this.#refuse(asker, ERRORS.OVERLOADED.code);
+    this.#beginWaiting();
+  }
+
+  #beginWaiting(): void {
+    while (this.#scans.size < SCANS_MAX) {
+      const scan = this.#waiting.shift();
+      if (scan === undefined) return;
+      if (this.#context.fenced) {
+        this.#refuse(scan.asker, ERRORS.DISK_FAILED.code);
+        continue;
+      }
+      this.#scans.add(scan);
+      this.#begin(scan);
     }
-    const scan = this.#scanOf(asker);
-    this.#scans.add(scan);
-    this.#begin(scan);
   }
 
   #scanOf(asker: Asker): Scan {
@@ -158,6 +172,7 @@ export class ScanOperations {
     if (!isSound || this.#context.fenced) {
       this.#scans.delete(scan);
       this.#refuse(scan.asker, ERRORS.READ_FAILED.code);
+      this.#beginWaiting();
       return;
     }
     table.source.parts.push({
@@ -195,6 +210,7 @@ export class ScanOperations {
     }
     this.#scans.delete(scan);
     this.#reply(scan.asker, page);
+    this.#beginWaiting();
   }
 
   #reply(asker: Asker, page: MergedPage): void {
