@@ -5,6 +5,7 @@
  * Invariants:
  *   BK1 arguments are taken as they are at the call: what the caller changes later changes no request
  *   BK2 an argument that cannot be sent rejects the promise by name, and sends nothing
+ *   BK3 a call has one deadline, of however many operations it is made
  */
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { REQUEST_FLAG, REQUEST_OPCODE } from '@clockwise/protocol/frame';
@@ -35,7 +36,7 @@ export interface BucketOptions {
 }
 
 export interface CallOptions {
-  /** Milliseconds for the call, retries included. */
+  /** Milliseconds for the call, all its operations and their retries included. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Only primaries may answer. */
@@ -89,15 +90,16 @@ export class Bucket {
   }
 
   get(key: Key, options: GetOptions = NO_OPTIONS): Promise<GetResult> {
-    return this.#run(REQUEST_OPCODE.get, key, options.r, options) as Promise<GetResult>;
+    return this.#get(key, options, undefined);
   }
 
   put(key: Key, value: Value, options: PutOptions = NO_OPTIONS): Promise<WriteResult> {
-    return this.#run(REQUEST_OPCODE.put, key, options.w, options, value) as Promise<WriteResult>;
+    return this.#put(key, value, options, undefined);
   }
 
   delete(key: Key, options: WriteOptions = NO_OPTIONS): Promise<WriteResult> {
-    return this.#run(REQUEST_OPCODE.delete, key, options.w, options) as Promise<WriteResult>;
+    const deleting = this.#run(REQUEST_OPCODE.delete, key, options.w, options, undefined);
+    return deleting as Promise<WriteResult>;
   }
 
   /**
@@ -111,15 +113,19 @@ export class Bucket {
     change: (value: Value | undefined, values: readonly Value[]) => Value | undefined,
     options: UpdateOptions = NO_OPTIONS,
   ): Promise<Value | undefined> {
-    const found = await this.get(key, options);
+    const calledAt = this.#engine.dispatcher.callInstant();
+    const found = await this.#get(key, options, calledAt);
     const value = change(found.value, found.values);
-    if (value !== undefined) await this.put(key, value, { ...options, context: found.context });
+    if (value === undefined) return value;
+    await this.#put(key, value, { ...options, context: found.context }, calledAt);
     return value;
   }
 
   /** One result for each key, in their order; never fails as a whole. */
   getMany(keys: Iterable<Key>, options: GetOptions = NO_OPTIONS): Promise<ItemResult<GetResult>[]> {
-    return settleMany([...keys], this.#engine.inFlightMax, (key) => this.get(key, options));
+    const { dispatcher, inFlightMax } = this.#engine;
+    const calledAt = dispatcher.callInstant();
+    return settleMany([...keys], inFlightMax, (key) => this.#get(key, options, calledAt));
   }
 
   /** One result for each entry, in their order; never fails as a whole. */
@@ -127,10 +133,13 @@ export class Bucket {
     entries: Iterable<PutEntry>,
     options: PutOptions = NO_OPTIONS,
   ): Promise<ItemResult<WriteResult>[]> {
-    return settleMany([...entries], this.#engine.inFlightMax, (entry) => {
-      if (!('key' in entry)) return this.put(entry[0], entry[1], options);
+    const { dispatcher, inFlightMax } = this.#engine;
+    const calledAt = dispatcher.callInstant();
+    return settleMany([...entries], inFlightMax, (entry) => {
+      if (!('key' in entry)) return this.#put(entry[0], entry[1], options, calledAt);
       const { key, value, context } = entry;
-      return this.put(key, value, context === undefined ? options : { ...options, context });
+      const own = context === undefined ? options : { ...options, context };
+      return this.#put(key, value, own, calledAt);
     });
   }
 
@@ -139,6 +148,21 @@ export class Bucket {
     return new Scan(this.#engine, this.#handle, options);
   }
 
+  #get(key: Key, options: GetOptions, calledAt: number | undefined): Promise<GetResult> {
+    return this.#run(REQUEST_OPCODE.get, key, options.r, options, calledAt) as Promise<GetResult>;
+  }
+
+  #put(
+    key: Key,
+    value: Value,
+    options: PutOptions,
+    calledAt: number | undefined,
+  ): Promise<WriteResult> {
+    const putting = this.#run(REQUEST_OPCODE.put, key, options.w, options, calledAt, value);
+    return putting as Promise<WriteResult>;
+  }
+
+  /** `calledAt`: of the call that this operation is a part of; undefined where it is the call. */
   #run(
     opcode: number,
     key: Key,
@@ -147,12 +171,14 @@ export class Bucket {
       readonly context?: ContextOption;
       readonly timeToLiveSeconds?: number;
     },
+    calledAt: number | undefined,
     value?: Value,
   ): Promise<unknown> {
     const { dispatcher, table } = this.#engine;
     let slot = -1;
     try {
-      slot = dispatcher.open(opcode, this.#handle, checkedTimeout(options.timeoutMs));
+      const timeoutMs = checkedTimeout(options.timeoutMs);
+      slot = dispatcher.open(opcode, this.#handle, timeoutMs, calledAt);
       const wantsContext = opcode === REQUEST_OPCODE.get ? 0 : REQUEST_FLAG.wantContext;
       table.flags[slot] =
         options.strict === true ? wantsContext | REQUEST_FLAG.strict : wantsContext;

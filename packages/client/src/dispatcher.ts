@@ -11,6 +11,8 @@
  *   DP3 all tries of a write carry one operation id
  *   DP4 a write that may have happened is never reported as not applied
  *   DP5 requests in flight and requests that wait are bounded; excess is refused as OVERLOADED
+ *   DP6 operations of one call count from that call, however late they begin: those that begin after
+ *       its deadline are settled at once, and never sent
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
@@ -104,23 +106,35 @@ export class Dispatcher implements ConnectionOwner {
     return this.#connections;
   }
 
+  /** When a call of now is taken to have been made: all of one tick at the same instant. */
+  callInstant(): number {
+    if (!this.#isFlushDue) this.#tickNow = this.#world.now();
+    return this.#tickNow;
+  }
+
   /**
    * A slot for an operation, to be filled in and committed in the same turn. Throws where the client
-   * is closed or full.
+   * is closed or full. Its time runs from `calledAt`, a `callInstant` of its own or of the call that
+   * it is a part of.
    */
-  open(opcode: number, bucket: BucketHandle, timeoutMs: number | undefined): number {
+  open(
+    opcode: number,
+    bucket: BucketHandle,
+    timeoutMs: number | undefined,
+    calledAt: number | undefined,
+  ): number {
     if (this.#isClosed) throw new ClockwiseError('CLOSED');
     const table = this.#table;
     const slot = table.open();
     if (slot < 0) {
       throw new ClockwiseError('OVERLOADED', { message: 'this client holds too many requests' });
     }
-    if (!this.#isFlushDue) this.#tickNow = this.#world.now();
+    const now = this.callInstant();
     const budgetMs = timeoutMs ?? this.#limits.timeoutMs;
     table.opcode[slot] = opcode;
     table.bucket[slot] = bucket;
     table.timeoutMs[slot] = budgetMs;
-    table.deadline[slot] = this.#tickNow + budgetMs;
+    table.deadline[slot] = (calledAt ?? now) + budgetMs;
     if (isWrite(opcode)) table.assignOperationId(slot);
     return slot;
   }
@@ -130,6 +144,10 @@ export class Dispatcher implements ConnectionOwner {
     const table = this.#table;
     const promise = this.#outcomes.promise(slot);
     if (signal !== undefined && !this.#outcomes.listen(slot, signal)) return promise;
+    if (table.deadline[slot]! <= this.#tickNow) {
+      this.#outcomes.expire(slot);
+      return promise;
+    }
     this.#waiting.push(table.id(slot));
     this.#timer.arm(table.deadline[slot]!);
     this.#scheduleFlush();

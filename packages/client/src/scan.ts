@@ -142,7 +142,7 @@ export class Scan implements AsyncIterable<ScanRecord> {
     const { strict, timeoutMs, signal } = this.#options;
     let slot: number;
     try {
-      slot = dispatcher.open(REQUEST_OPCODE.scan, this.#bucket, timeoutMs);
+      slot = dispatcher.open(REQUEST_OPCODE.scan, this.#bucket, timeoutMs, undefined);
     } catch (error) {
       return Promise.resolve({ ok: false, error });
     }
