@@ -6,6 +6,12 @@
 export interface RuntimeLimits {
   /** Frames that one step is given; the rest waits for the next turn of the loop. */
   readonly framesPerStepMax: number;
+  /**
+   * Words of frames, from rings and from sockets each, with which a step begins at once. Smaller steps
+   * let the threads of a node work on different parts of a burst at the same time; each costs a
+   * publication, and a wake-up where the other side sleeps (docs/internals/runtime.md).
+   */
+  readonly stepWordsTarget: number;
   /** Events that may wait for one actor. More is a broken actor: it dies. */
   readonly eventsQueuedMax: number;
   /** Words that messages of sockets may take in one step; at least one frame of the greatest size. */
@@ -41,6 +47,7 @@ export interface RuntimeLimits {
 
 export const DEFAULT_RUNTIME_LIMITS: RuntimeLimits = {
   framesPerStepMax: 256,
+  stepWordsTarget: 2048,
   eventsQueuedMax: 65_536,
   inboxWords: 2 * 1024 * 1024,
   requestRingWords: 1024 * 1024,

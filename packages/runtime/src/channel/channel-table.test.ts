@@ -48,7 +48,7 @@ function flush(table: ChannelTable): void {
 function read(table: ChannelTable, source: number): number[] {
   const frames = new FrameList();
   const values: number[] = [];
-  table.take(frames, 1000);
+  table.take(frames, 1000, Infinity);
   for (let index = 0; index < frames.count; index += 1) {
     const words = frames.words[index]!;
     const offset = frames.offsets[index]!;
@@ -135,7 +135,7 @@ test('[CT1] what is borrowed is not overwritten before it is released', () => {
   write(asker, 3, LANE.now, 1);
   flush(asker);
   const frames = new FrameList();
-  answerer.take(frames, 10);
+  answerer.take(frames, 10, Infinity);
   const words = frames.words[0]!;
   const first = frames.offsets[0]! + FRAME_HEADER_WORDS + 2;
   for (let value = 2; write(asker, 3, LANE.now, value); value += 1) flush(asker);
@@ -164,7 +164,7 @@ test('[CT2] each turn starts with another ring', () => {
   const served = new Set<number>();
   for (let turn = 0; turn < 3; turn += 1) {
     const frames = new FrameList();
-    table.take(frames, 1);
+    table.take(frames, 1, Infinity);
     served.add(frames.sources[0]!);
     table.release();
   }

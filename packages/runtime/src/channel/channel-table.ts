@@ -84,17 +84,19 @@ export class ChannelTable {
     return this.#sender(target, lane).consumed();
   }
 
-  /** Moves frames that wait in rings to `frames`, until it has `countMax`. */
-  take(frames: FrameList, countMax: number): void {
+  /** Moves frames that wait in rings to `frames`, until it has `countMax`, or enough words came. */
+  take(frames: FrameList, countMax: number, wordCountTarget: number): void {
     const ringCount = this.#consumers.length;
     if (ringCount === 0) return;
     this.#first = (this.#first + 1) % ringCount;
-    for (let turn = 0; turn < ringCount && frames.count < countMax; turn += 1) {
+    let wordCount = 0;
+    for (let turn = 0; turn < ringCount; turn += 1) {
       const index = (this.#first + turn) % ringCount;
       const consumer = this.#consumers[index]!;
-      while (frames.count < countMax) {
+      while (frames.count < countMax && wordCount < wordCountTarget) {
         const offset = consumer.next();
         if (offset < 0) break;
+        wordCount += consumer.length;
         frames.push(consumer.words, offset, consumer.length, this.#consumerTargets[index]!);
       }
     }

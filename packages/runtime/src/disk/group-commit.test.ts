@@ -85,7 +85,7 @@ class Bench implements LogSink {
   /** Sequences that the coordinator was answered. */
   answered(): number[] {
     const frames = new FrameList();
-    this.coordinator.take(frames, 100);
+    this.coordinator.take(frames, 100, Infinity);
     const sequences: number[] = [];
     for (let index = 0; index < frames.count; index += 1) {
       sequences.push(frames.words[index]![frames.offsets[index]! + 6 + 2]!);

@@ -30,6 +30,8 @@ export interface GatewayLimits extends ConnectionLimits {
   readonly connectionsMax: number;
   readonly frameBytesMax: number;
   readonly handshakeTimeoutMs: number;
+  /** Words that wait in the inbox with which a step is wanted at once. */
+  readonly stepWordsTarget: number;
 }
 
 export interface GatewayOptions {
@@ -38,7 +40,7 @@ export interface GatewayOptions {
   readonly emit: (event: WorldEvent<never, never>) => void;
   /** A frame came: a step is wanted in this turn of the event loop. */
   readonly arrived: () => void;
-  /** The inbox is full: a step is wanted at once. */
+  /** The inbox is full, or holds enough for a step: one is wanted at once. */
   readonly drain: () => void;
   readonly now: () => number;
 }
@@ -132,7 +134,8 @@ export class Gateway implements ConnectionOwner {
     const { inbox, arrived, drain } = this.#options;
     if (!inbox.hasRoom(bytes.length)) drain();
     inbox.put(bytes, CONNECTION_TARGET + connection.index);
-    arrived();
+    if (inbox.wordCount >= this.limits.stepWordsTarget) drain();
+    else arrived();
   }
 
   malformed(connection: Connection, reason: string): void {

@@ -29,6 +29,11 @@ export class Inbox {
     return this.#frames.count < this.#framesMax && this.#end + byteCount <= this.#bytes.length;
   }
 
+  /** Words that wait. */
+  get wordCount(): number {
+    return this.#end >> 2;
+  }
+
   /** REQUIRES: there is room; the byte count is a positive multiple of 8. */
   put(message: Uint8Array, source: number): void {
     const { length } = message;

@@ -148,10 +148,8 @@ export class ActorShell implements ShellOut, ReplicaPublished {
     }
     const { now, wallTimeMs } = this.#readClock();
     this.#takeTimers(now);
-    this.#channels.take(
-      this.#frames,
-      this.#frames.count + this.#options.runtimeLimits.framesPerStepMax,
-    );
+    const { framesPerStepMax, stepWordsTarget } = this.#options.runtimeLimits;
+    this.#channels.take(this.#frames, this.#frames.count + framesPerStepMax, stepWordsTarget);
     // The first step comes without input: a core that acts by itself begins there.
     const isFirst = this.#stepCount === 0;
     if (!isFirst && this.#frames.count === 0 && this.#events.length === 0) {
@@ -308,6 +306,7 @@ export class ActorShell implements ShellOut, ReplicaPublished {
     this.#gateway ??= new Gateway({
       limits: {
         ...limits,
+        stepWordsTarget: runtimeLimits.stepWordsTarget,
         pingMs: runtimeLimits.pingMs,
         slowConsumerMs: runtimeLimits.slowConsumerMs,
       },

@@ -20,7 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'log-thread-'));
 
 function answers(coordinator: ChannelTable): number {
   const frames = new FrameList();
-  coordinator.take(frames, 100);
+  coordinator.take(frames, 100, Infinity);
   coordinator.release();
   return frames.count;
 }
