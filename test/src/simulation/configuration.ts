@@ -77,17 +77,17 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     shardCount: prng.pick([1, 1, 2, 3]),
     copies,
     partitionBits: prng.pick([3, 4, 5]),
-    clientCount: prng.between(2, 8),
-    keyCount: prng.pick([1, 3, 8, 30]),
+    clientCount: prng.between(2, 12),
+    keyCount: prng.pick([1, 3, 8, 30, 200]),
     workload,
-    valueBytesMax: prng.pick([24, 64, 400, 1500]),
+    valueBytesMax: prng.pick([24, 64, 400, 1500, 1500]),
     ...drawLevels(prng.stream('levels'), copies, workload),
     bucketIds: drawBuckets(prng.stream('buckets'), workload),
     workMs: prng.pick([4000, 8000, 15_000]),
     clientPace: {
       attemptMs: prng.pick([300, 800, 1500]),
       patienceMs: 5000,
-      thinkMeanMs: prng.pick([2, 15, 40]),
+      thinkMeanMs: prng.pick([1, 5, 30]),
       backoffMeanMs: 40,
     },
     pace: drawPace(prng.stream('pace')),
@@ -132,7 +132,7 @@ function drawBuckets(prng: Prng, workload: WorkloadName): readonly number[] {
 
 function drawPace(prng: Prng): NodePace {
   return {
-    wakeMeanMs: prng.pick([0.01, 0.05, 0.5]),
+    wakeMeanMs: prng.pick([0.01, 0.05, 0.5, 3]),
     partialProbability: prng.pick([0, 0.2, 0.5]),
     diskMeanMs: prng.pick([0.2, 2, 20]),
     staleProbability: prng.pick([0, 0.3, 0.8]),
@@ -179,16 +179,20 @@ function drawFaults(prng: Prng): FaultRates {
 
 function drawLimits(prng: Prng): Limits {
   const memtableChunksMax = prng.pick([6, 8, 16]);
+  const memtableChunkBytes = prng.pick([1 << 14, 1 << 14, 1 << 15, 1 << 16]);
   return {
     ...DEFAULT_LIMITS,
     connectionsMax: 64,
     requestsInFlightMax: prng.pick([64, 256]),
     replicaOperationsInFlightMax: prng.pick([32, 256]),
     parkedOperationsMax: prng.pick([16, 256]),
-    memtableChunkBytes: prng.pick([1 << 14, 1 << 14, 1 << 15, 1 << 16]),
+    memtableChunkBytes,
+    // A chunk must hold the join of what all replicas may have let in.
+    siblingBytesMax: memtableChunkBytes >> 3,
+    valueBytesMax: 2048,
     memtableChunksMax,
     memtableFrozenMax: memtableChunksMax - 4,
-    logSegmentBytes: prng.pick([1 << 14, 1 << 16]),
+    logSegmentBytes: prng.pick([1 << 12, 1 << 12, 1 << 14, 1 << 16]),
     logGroupBytesMax: 1 << 14,
     logIntervalMs: 200,
     handshakeTimeoutMs: 1500,

@@ -19,7 +19,7 @@ export function makeValue(seed: string, name: ValueName, byteCountMax: number): 
   const head = `${seed}|${name.client}.${name.operation}|`;
   const prng = new Prng(head);
   const room = Math.max(0, byteCountMax - head.length);
-  const length = prng.chance(0.1) ? room : prng.below(Math.min(room, 64) + 1);
+  const length = prng.chance(0.4) ? room : prng.below(Math.min(room, 64) + 1);
   let padding = '';
   for (let index = 0; index < length; index += 1) padding += LETTERS[prng.word() & 31]!;
   return head + padding;
