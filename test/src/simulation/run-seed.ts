@@ -26,7 +26,8 @@ import { addedBy, elementsOf, SetAdd } from '../workloads/set-add.ts';
 import type { Workload, WorkloadOptions } from '../workloads/workload.ts';
 import { BUCKET, drawConfiguration, type SimulationConfiguration } from './configuration.ts';
 import { drawFaults, type FaultEvent, hasPowerLoss } from './fault-schedule.ts';
-import { type OperationResult, sessionOfClient, SimulatedClient } from './simulated-client.ts';
+import { sessionOfClient } from './client-identity.ts';
+import { type OperationResult, SimulatedClient } from './simulated-client.ts';
 import { CLUSTER_ID, SimulatedCluster } from './simulated-cluster.ts';
 
 export interface RunCounters {

@@ -35,6 +35,7 @@ import {
 import { VALUE_CODEC } from '@clockwise/record/layout';
 import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import type { Simulation } from '@clockwise/simulator/simulation';
+import { bytesOf, SESSION_HIGH, textOf } from './client-identity.ts';
 import { contextDots, type HistoryEntry, type WriteOutcome } from '../checkers/history.ts';
 import {
   type PlannedOperation,
@@ -392,19 +393,4 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#options.network.hangUp(this, this.#connection, 'given up');
     this.#connection = -1;
   }
-}
-
-/** The upper half of every session of simulated clients; the lower is the client's number + 1. */
-const SESSION_HIGH = 0x51;
-
-export function sessionOfClient(client: number): bigint {
-  return (BigInt(SESSION_HIGH) << 32n) | BigInt(client + 1);
-}
-
-export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-}
-
-export function textOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }

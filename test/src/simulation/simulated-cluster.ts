@@ -18,7 +18,7 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import { DotLedger } from '../checkers/dot-ledger.ts';
 import { BUCKET, type SimulationConfiguration } from './configuration.ts';
 import type { FaultEvent } from './fault-schedule.ts';
-import { bytesOf, textOf } from './simulated-client.ts';
+import { bytesOf, textOf } from './client-identity.ts';
 import { ReplicaMirror } from './replica-mirror.ts';
 import { type ShardWatch, SimulatedNode } from './simulated-node.ts';
 import { checksum } from './shard-store.ts';
