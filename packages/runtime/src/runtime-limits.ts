@@ -6,6 +6,8 @@
 export interface RuntimeLimits {
   /** Frames that one step is given; the rest waits for the next turn of the loop. */
   readonly framesPerStepMax: number;
+  /** Frames of sockets with which a step begins at once; the reason is the next one's. */
+  readonly stepFramesTarget: number;
   /**
    * Words of frames, from rings and from sockets each, with which a step begins at once. Smaller steps
    * let the threads of a node work on different parts of a burst at the same time; each costs a
@@ -47,6 +49,7 @@ export interface RuntimeLimits {
 
 export const DEFAULT_RUNTIME_LIMITS: RuntimeLimits = {
   framesPerStepMax: 256,
+  stepFramesTarget: 16,
   stepWordsTarget: 2048,
   eventsQueuedMax: 65_536,
   inboxWords: 2 * 1024 * 1024,

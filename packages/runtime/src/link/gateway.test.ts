@@ -23,6 +23,7 @@ const LIMITS: GatewayLimits = {
   socketHighWaterBytes: 256 * 1024,
   socketLowWaterBytes: 32 * 1024,
   pingMs: 30_000,
+  stepFramesTarget: 1_000_000,
   stepWordsTarget: 1_000_000,
   slowConsumerMs: 10_000,
 };

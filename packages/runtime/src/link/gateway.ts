@@ -30,7 +30,8 @@ export interface GatewayLimits extends ConnectionLimits {
   readonly connectionsMax: number;
   readonly frameBytesMax: number;
   readonly handshakeTimeoutMs: number;
-  /** Words that wait in the inbox with which a step is wanted at once. */
+  /** Frames or words that wait in the inbox with which a step is wanted at once. */
+  readonly stepFramesTarget: number;
   readonly stepWordsTarget: number;
 }
 
@@ -134,7 +135,8 @@ export class Gateway implements ConnectionOwner {
     const { inbox, arrived, drain } = this.#options;
     if (!inbox.hasRoom(bytes.length)) drain();
     inbox.put(bytes, CONNECTION_TARGET + connection.index);
-    if (inbox.wordCount >= this.limits.stepWordsTarget) drain();
+    const { stepFramesTarget, stepWordsTarget } = this.limits;
+    if (inbox.frameCount >= stepFramesTarget || inbox.wordCount >= stepWordsTarget) drain();
     else arrived();
   }
 

@@ -29,6 +29,10 @@ export class Inbox {
     return this.#frames.count < this.#framesMax && this.#end + byteCount <= this.#bytes.length;
   }
 
+  get frameCount(): number {
+    return this.#frames.count;
+  }
+
   /** Words that wait. */
   get wordCount(): number {
     return this.#end >> 2;

@@ -306,6 +306,7 @@ export class ActorShell implements ShellOut, ReplicaPublished {
     this.#gateway ??= new Gateway({
       limits: {
         ...limits,
+        stepFramesTarget: runtimeLimits.stepFramesTarget,
         stepWordsTarget: runtimeLimits.stepWordsTarget,
         pingMs: runtimeLimits.pingMs,
         slowConsumerMs: runtimeLimits.slowConsumerMs,
