@@ -46,6 +46,7 @@ export interface LoadResult {
 
 const FRAMES_PREPARED = 2048;
 const SAMPLES_MAX = 1_000_000;
+const READ_BYTES = 64 * 1024;
 
 interface Line {
   readonly socket: Socket;
@@ -60,6 +61,7 @@ class Load {
   readonly #options: LoadOptions;
   readonly #frames: PreparedFrame[];
   readonly #latencies: Float64Array = new Float64Array(SAMPLES_MAX);
+  readonly #readBuffer: Buffer = Buffer.allocUnsafe(READ_BYTES);
   #sampleCount = 0;
   #next = 0;
   #sequence = 0;
@@ -108,19 +110,47 @@ class Load {
     };
   }
 
-  /** Connects, upgrades and greets. */
+  /** Connects, upgrades and greets. Reads go into one buffer that is used again and again. */
   async #open(): Promise<Line> {
-    const socket = connect({ host: this.#options.host, port: this.#options.port, noDelay: true });
+    const state: { line: Line | undefined; early: (text: string) => void } = {
+      line: undefined,
+      early: () => undefined,
+    };
+    const socket = connect({
+      host: this.#options.host,
+      port: this.#options.port,
+      noDelay: true,
+      onread: {
+        buffer: this.#readBuffer,
+        callback: (byteCount, buffer) => {
+          const chunk = (buffer as Buffer).subarray(0, byteCount);
+          if (state.line === undefined) state.early(chunk.toString('latin1'));
+          else this.#take(state.line, chunk);
+          return true;
+        },
+      },
+    });
+    const answer = (enough: (text: string) => boolean): Promise<void> =>
+      new Promise((resolve, reject) => {
+        let text = '';
+        socket.once('error', reject);
+        state.early = (more) => {
+          text += more;
+          if (!enough(text)) return;
+          socket.off('error', reject);
+          resolve();
+        };
+      });
     const key = randomBytes(16).toString('base64');
     socket.write(
       `GET / HTTP/1.1\r\nHost: ${this.#options.host}:${this.#options.port}\r\nUpgrade: websocket\r\n` +
         `Connection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     );
-    await answered(socket, (text) => text.includes('\r\n\r\n'));
+    await answer((text) => text.includes('\r\n\r\n'));
     socket.write(asMessage(helloFrame()).bytes);
-    await answered(socket, (text) => text.length > 100);
+    await answer((text) => text.length > 100);
     const line: Line = { socket, counter: new AnswerCounter(), open: 0, sentAt: [], done: false };
-    socket.on('data', (chunk) => this.#take(line, chunk));
+    state.line = line;
     socket.on('error', (error) => {
       throw error;
     });
@@ -185,22 +215,6 @@ function helloFrame(): Int32Array {
   });
   writer.flush();
   return backing.take()[0]!;
-}
-
-/** Resolves when what came so far satisfies `enough`; what comes later is the caller's. */
-async function answered(socket: Socket, enough: (text: string) => boolean): Promise<void> {
-  let text = '';
-  await new Promise<void>((resolve, reject) => {
-    const take = (chunk: Buffer): void => {
-      text += chunk.toString('latin1');
-      if (!enough(text)) return;
-      socket.off('data', take);
-      socket.off('error', reject);
-      resolve();
-    };
-    socket.on('data', take);
-    socket.on('error', reject);
-  });
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;

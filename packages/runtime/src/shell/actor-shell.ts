@@ -148,8 +148,7 @@ export class ActorShell implements ShellOut, ReplicaPublished {
     }
     const { now, wallTimeMs } = this.#readClock();
     this.#takeTimers(now);
-    const { framesPerStepMax, stepWordsTarget } = this.#options.runtimeLimits;
-    this.#channels.take(this.#frames, this.#frames.count + framesPerStepMax, stepWordsTarget);
+    this.#takeRings();
     // The first step comes without input: a core that acts by itself begins there.
     const isFirst = this.#stepCount === 0;
     if (!isFirst && this.#frames.count === 0 && this.#events.length === 0) {
@@ -220,6 +219,11 @@ export class ActorShell implements ShellOut, ReplicaPublished {
   #readClock(): { readonly now: Instant; readonly wallTimeMs: number } {
     const { clock } = this.#options;
     return { now: clock.now(), wallTimeMs: clock.wallTimeMs() };
+  }
+
+  #takeRings(): void {
+    const { framesPerStepMax, stepWordsTarget } = this.#options.runtimeLimits;
+    this.#channels.take(this.#frames, this.#frames.count + framesPerStepMax, stepWordsTarget);
   }
 
   #takeTimers(now: Instant): void {
@@ -316,6 +320,7 @@ export class ActorShell implements ShellOut, ReplicaPublished {
       arrived: () => host.wake(),
       drain: () => {
         const { now, wallTimeMs } = this.#readClock();
+        this.#takeRings();
         this.#step(now, wallTimeMs);
       },
       now: () => clock.now(),
