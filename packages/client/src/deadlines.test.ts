@@ -181,7 +181,9 @@ test('[BK3] an update has one deadline for its read and its write', async () => 
 });
 
 function append(bucket: Bucket, timeoutMs: number): Promise<unknown> {
-  return bucket.update('k', (value) => `${String(value)}!`, { timeoutMs });
+  return bucket.update('k', (value) => (typeof value === 'string' ? `${value}!` : '!'), {
+    timeoutMs,
+  });
 }
 
 test.run();

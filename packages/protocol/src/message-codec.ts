@@ -134,7 +134,7 @@ function decodeMessage(code: number, bytes: Uint8Array): ControlResult {
 
 function encodeFieldsOf(message: ControlMessage): Uint8Array {
   const writer = new ByteWriter();
-  writeFields(writer, controlDeclaration(message.kind).fields, message as unknown as Fields);
+  writeFields(writer, controlDeclaration(message.kind).fields, message);
   return writer.view();
 }
 
@@ -163,7 +163,7 @@ function writeField(writer: ByteWriter, field: FieldDeclaration, value: unknown)
       writer.unsigned((value as Word64).low, 4);
       return writer.unsigned((value as Word64).high, 4);
     case 'f64':
-      assert(Number.isFinite(value as number), `${field[0]} is finite`);
+      assert(Number.isFinite(value), `${field[0]} is finite`);
       return writer.float64(value as number);
     case 'bool':
       return writer.unsigned(value === true ? 1 : 0, 1);

@@ -131,7 +131,7 @@ test('[VR2] counts and words that do not agree are refused', () => {
 
 test('[VR3] what exceeds the limits of this node is answered, not cut off', () => {
   const frame = sampleRequests();
-  const [get, put, , , remove, scan] = operationsOf(frame) as number[];
+  const [get, put, , , remove, scan] = operationsOf(frame);
   const judge = (at: number, change: Partial<Limits>): number =>
     requestStatus(frame, at, { ...LIMITS, ...change });
   assert.is(judge(get!, {}), STATUS_OK);

@@ -28,7 +28,7 @@ test('[RC1] keys order as their bytes, unsigned, prefixes first', () => {
       ? randomKey(random)
       : left.slice(0, random.between(1, left.length));
     const order = compareKeys(words(left, 2), 2, left.length, words(right, 3), 3, right.length);
-    assert.is(Math.sign(order), compareBytes(left, right), `${left} and ${right}`);
+    assert.is(Math.sign(order), compareBytes(left, right), `${left.join()} and ${right.join()}`);
     if (left.length === right.length) {
       const equal = keysEqual(words(left, 2), 2, words(right, 3), 3, left.length);
       assert.is(equal, compareBytes(left, right) === 0);

@@ -173,7 +173,8 @@ openSuite('[OP1] leaves are those of the tables and of the replayed log together
 
 openSuite('a folder that belongs to another number of shards is refused', ({ folder }) => {
   mustOpen(folder, 1);
-  assert.match(String(open(folder, 2, 3)), 'another store or shard');
+  const refused = open(folder, 2, 3);
+  assert.match(typeof refused === 'string' ? refused : 'open', 'another store or shard');
 });
 
 openSuite.run();

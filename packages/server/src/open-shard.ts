@@ -6,6 +6,7 @@
  *   OP1 the leaves are those of the floor, with every replayed record's change applied
  */
 import type { Incarnation, ReplicaOptions } from '@clockwise/replica/replica-context';
+import { unreachable } from '@clockwise/kernel/assert';
 import type { Limits } from '@clockwise/kernel/limits';
 import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
@@ -147,5 +148,7 @@ function reasonOf(
       return `the log does not fit in ${chunkCount} chunks of memory; raise memtableChunksMax`;
     case 'failed':
       return `${outcome.name}: ${outcome.error.code}, ${outcome.error.detail}`;
+    default:
+      return unreachable(outcome);
   }
 }

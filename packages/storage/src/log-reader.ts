@@ -129,7 +129,9 @@ class LogRecoveryRun {
       if (seal === undefined && file.opening < opening) continue;
       segments.push({ name, opening: file.opening, index: file.index, seal });
     }
-    return segments.sort((left, right) => left.opening - right.opening || left.index - right.index);
+    return segments.toSorted(
+      (left, right) => left.opening - right.opening || left.index - right.index,
+    );
   }
 
   #missing(segments: readonly Segment[]): string | undefined {

@@ -30,7 +30,7 @@ export function loadManifest(
   names: readonly string[],
   checksum: Checksum,
 ): ManifestLoad {
-  const editions = editionsOf(names).sort((left, right) => right - left);
+  const editions = editionsOf(names).toSorted((left, right) => right - left);
   const highestEdition = editions[0] ?? 0;
   const reasons: string[] = [];
   for (const edition of editions) {

@@ -241,7 +241,7 @@ test('[RS1] [RS2] sorting equals a plain stable sort, with many equal tokens', (
     const bucketIds = Int32Array.from({ length: count }, () => 1 + prng.below(3));
     const [tokenHighs, tokenLows, keys] = [draw(8), draw(3), draw(3)];
     const compareKeys = (left: number, right: number): number => keys[left]! - keys[right]!;
-    const wanted = Array.from({ length: count }, (_, index) => index).sort(
+    const wanted = Array.from({ length: count }, (_, index) => index).toSorted(
       (left, right) =>
         bucketIds[left]! - bucketIds[right]! ||
         (tokenHighs[left]! >>> 0) - (tokenHighs[right]! >>> 0) ||

@@ -292,7 +292,7 @@ export class Memtable {
     words[prefix + PREFIX.previousInPartition] = heads[partition]!;
     heads[partition] = prefix;
     pool.used[chunk] = end;
-    if (pool.recordCounts[chunk]! === 0) pool.firstSequences[chunk] = this.nextSequence;
+    if (pool.recordCounts[chunk] === 0) pool.firstSequences[chunk] = this.nextSequence;
     pool.recordCounts[chunk]! += 1;
     pool.lastSequences[chunk] = this.nextSequence;
     this.nextSequence += 1;

@@ -12,6 +12,7 @@
  *   OS4 a file is removed only after the manifest that does not name it is durable
  *   OS5 openings and file numbers are never given twice, also where an older edition counts
  */
+import { unreachable } from '@clockwise/kernel/assert';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
 import { leavesName, logName, parseFileName, tableName } from './file-names.ts';
@@ -78,7 +79,7 @@ export function openStore(options: OpenStoreOptions): OpenOutcome {
   const base = findManifest(options, names.value);
   if (base.kind !== 'found') return base;
   const tables = openTables(options, base.manifest);
-  if (!Array.isArray(tables)) return tables as Failed;
+  if (!Array.isArray(tables)) return tables;
   const recovery = recoverLog({
     ...options,
     names: names.value,
@@ -102,7 +103,7 @@ export function openStore(options: OpenStoreOptions): OpenOutcome {
   if (!leaves.ok) return failed(leaves);
   const store: OpenedStore = {
     manifest,
-    tables: tables as TableReader[],
+    tables,
     leaves: leaves.value?.sequence === manifest.floorSequence ? leaves.value : undefined,
     log,
     nextSequence: log.firstSequence,
@@ -213,6 +214,8 @@ function recoveryFailure(recovery: Exclude<LogRecovery, { readonly kind: 'recove
     case 'foreign':
     case 'no-room':
       return recovery;
+    default:
+      return unreachable(recovery);
   }
 }
 

@@ -56,7 +56,8 @@ function sortRun(
     if (index > 0 && packed < scratch[index - 1]!) sorted = false;
   }
   if (sorted) return;
-  const keys = scratch.subarray(0, count).sort();
+  const keys = scratch.subarray(0, count);
+  keys.sort();
   const before = order.slice(from, to);
   for (let index = 0; index < count; index += 1) {
     order[from + index] = before[keys[index]! % SORTED_RECORDS_MAX]!;
@@ -90,5 +91,7 @@ function sortEqualTokens(
     sorted = compare(order[index - 1]!, order[index]!) <= 0;
   }
   if (sorted) return;
-  order.set([...order.subarray(from, to)].sort(compare), from);
+  const ordered = [...order.subarray(from, to)];
+  ordered.sort(compare);
+  order.set(ordered, from);
 }

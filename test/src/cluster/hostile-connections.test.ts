@@ -156,7 +156,7 @@ hostile('I1 I6 whoever breaks the rules is closed, and nobody else notices', asy
     [],
     'no thread died of it',
   );
-  await database.close();
+  database.close();
 });
 
 hostile.run();

@@ -192,7 +192,7 @@ const FLAGS: Readonly<Record<string, string>> = {
 /** Tests speak flags, so that flags are tested. */
 function flagsOf([name, value]: [string, unknown]): string[] {
   if (name === 'members') return (value as readonly TestMember[]).flatMap(memberFlag);
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   return [`--${FLAGS[name] ?? kebab(name)}`, text];
 }
 

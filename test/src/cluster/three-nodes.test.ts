@@ -34,7 +34,7 @@ threeNodes('what is put through one node is got through any', async ({ cluster }
     for await (const record of database.bucket().scan()) scanned += record.values.length;
     assert.is(scanned, keys.length);
   }
-  await Promise.all(databases.map((database) => database.close()));
+  for (const database of databases) database.close();
 });
 
 threeNodes(
@@ -59,7 +59,7 @@ threeNodes(
     const { lost, read } = await load.lost(database.bucket());
     assert.equal(lost, []);
     assert.ok(read >= 24);
-    await database.close();
+    database.close();
   },
 );
 
@@ -77,13 +77,13 @@ threeNodes(
       await load.progress(2500);
       await Promise.all(cluster.nodes.map((node) => node.signal('SIGKILL')));
       await load.stop();
-      await database.close();
+      database.close();
       await cluster.start();
       const after = await connect({ servers: cluster.addresses });
       const { lost, read } = await load.lost(after.bucket());
       assert.equal(lost, []);
       assert.ok(read >= 48);
-      await after.close();
+      after.close();
     }
   },
 );
@@ -121,7 +121,7 @@ threeNodes(
     assert.is(report.healthy, false);
     assert.match(report.reasons.join('\n'), 'partitions differ from those of node n3');
     assert.is(differing(report)[0], 0);
-    await database.close();
+    database.close();
   },
 );
 

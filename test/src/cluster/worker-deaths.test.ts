@@ -55,7 +55,7 @@ workerDeaths.before.each(async (context) => {
   context.database = await connect({ servers, timeoutMs: 1000 });
 });
 workerDeaths.after.each(async ({ folder, node, database }) => {
-  await database.close();
+  database.close();
   await node.stop();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -63,7 +63,7 @@ workerDeaths.after.each(async ({ folder, node, database }) => {
 function actorOf(report: StatusReport, name: string): ActorReport {
   const found = report.actors.find((actor) => actor.name === name);
   assert.ok(found, `${name} is in the status`);
-  return found as ActorReport;
+  return found;
 }
 
 /** Ends a thread, and waits until its unit has been started anew and everything is ready. */

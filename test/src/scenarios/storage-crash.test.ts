@@ -9,7 +9,7 @@ import {
 import { parseFileName } from '@clockwise/storage/file-names';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mustOpen, TestStore } from './store-fixture.ts';
+import { mustOpen, type TestStore } from './store-fixture.ts';
 
 /** What a client knows: the last value acknowledged per key, and the last one sent. */
 class Ledger {
@@ -130,7 +130,8 @@ test('[OS3] a run without a crash ends with what it wrote, and [OS5] numbers onl
     .map((name) => parseFileName(name))
     .flatMap((file) => (file?.kind === 'table' ? [file.fileNumber] : []));
   const named = second.manifest.tables.map((table) => table.fileNumber);
-  assert.equal(numbers.sort(), named.sort());
+  const byNumber = (left: number, right: number): number => left - right;
+  assert.equal(numbers.toSorted(byNumber), named.toSorted(byNumber));
   assert.is(disk.openFileCount < 20, true, `${disk.openFileCount} open files`);
 });
 

@@ -29,7 +29,7 @@ function putSynced(store: TestStore, from: number, to: number): void {
 
 function logNames(disk: SimulatedDisk): string[] {
   const names = disk.list();
-  return names.ok ? names.value.filter((name) => name.startsWith('log-')).sort() : [];
+  return names.ok ? names.value.filter((name) => name.startsWith('log-')).toSorted() : [];
 }
 
 /** How many bytes of the file, from its start, are not zero. */
@@ -260,7 +260,7 @@ test('H5 [LR3] the same where the newest manifest is lost and the one before it 
   putSynced(stale, 901, 903);
   const names = disk.list();
   const manifests = names.ok
-    ? names.value.filter((name) => name.startsWith('manifest-')).sort()
+    ? names.value.filter((name) => name.startsWith('manifest-')).toSorted()
     : [];
   disk.remove(manifests.at(-1)!);
   const store = mustOpen(disk);

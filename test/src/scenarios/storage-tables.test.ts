@@ -33,7 +33,7 @@ function newDisk(seed: string): SimulatedDisk {
 /** Keys in the order of tables. */
 function sorted(keys: readonly number[]): number[] {
   const high = (key: number): number => Math.imul(key, 0x9e3779b1) >>> 0;
-  return [...keys].sort((left, right) => high(left) - high(right));
+  return keys.toSorted((left, right) => high(left) - high(right));
 }
 
 function writeTable(disk: SimulatedDisk, keys: readonly number[], fileNumber = 1): TableReader {
@@ -260,7 +260,7 @@ test('F9 F16 [OS1] any byte of the manifest damaged: all is there, or needs-repa
   const names = disk.list();
   const name = (names.ok ? names.value : [])
     .filter((one) => one.startsWith('manifest-'))
-    .sort()
+    .toSorted()
     .at(-1)!;
   const bytes = disk.contents(name);
   for (let at = 0; at < bytes.length; at += 3) {
@@ -299,7 +299,7 @@ test('[MF2] another store’s folder is foreign, and left alone', () => {
   const names = before.ok ? [...before.value] : [];
   const name = names
     .filter((one) => one.startsWith('manifest-'))
-    .sort()
+    .toSorted()
     .at(-1)!;
   const words = new Int32Array(disk.contents(name).buffer);
   const reading = decodeManifest(words, checksum);
@@ -312,7 +312,7 @@ test('[MF2] another store’s folder is foreign, and left alone', () => {
   const found = TestStore.open(disk);
   assert.is(found instanceof TestStore ? 'open' : found.kind, 'foreign');
   const after = disk.list();
-  assert.equal(after.ok ? [...after.value].sort() : [], names.sort());
+  assert.equal(after.ok ? after.value.toSorted() : [], names.toSorted());
 });
 
 test('F8 [ME2] [ME3] [PF1] [PF2] a manifest whose sync fails counts or not; nothing it names is lost', () => {

@@ -174,7 +174,7 @@ export class TestStore {
     const words = Int32Array.of(key, 0);
     const found = memtable.lookup(1, words, 0, 6, hashOf(memtable, key));
     if (found !== -1) return memtable.pool.words[memtable.chunk]![found + RECORD_WORDS - 1]!;
-    for (const reader of [...this.tables].reverse()) {
+    for (const reader of this.tables.toReversed()) {
       const value = getFromTable(this.disk, reader, key);
       if (value !== undefined) return value;
     }

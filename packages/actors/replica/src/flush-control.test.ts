@@ -30,7 +30,7 @@ function told(world: ReplicaWorld, kind: ActorMessage['kind']): ActorMessage[] {
 }
 
 function jobKinds(world: ReplicaWorld): JobInput['kind'][] {
-  return world.jobs.map((job) => (job.input as JobInput).kind);
+  return world.jobs.map((job) => job.input.kind);
 }
 
 test('[FC1] a table counts, and the floor rises, when the manifest that names it is durable', () => {
@@ -133,7 +133,7 @@ test('[FC2] after a failure neither a file number nor an edition is used again, 
   const world = new ReplicaWorld();
   fillChunk(world);
   const useNumbers = (): void => {
-    const input = world.jobs[0]!.input as JobInput;
+    const input = world.jobs[0]!.input;
     const used =
       input.kind === 'flush'
         ? [tableName(input.input.fileNumber), leavesName(input.input.leaves!.fileNumber)]

@@ -4,6 +4,7 @@
  * they like, failures of all of these, and restarts with and without power loss.
  */
 import fc from 'fast-check';
+import { unreachable } from '@clockwise/kernel/assert';
 import { Prng } from '@clockwise/kernel/prng';
 import { LANE } from '@clockwise/kernel/core';
 import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
@@ -284,6 +285,8 @@ class ModelRun {
       }
       case 'write':
         return this.#expectedWrite(operation, current, reply);
+      default:
+        return unreachable(operation);
     }
   }
 

@@ -14,7 +14,7 @@ import type { Limits } from '@clockwise/kernel/limits';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { REPLY_FLAG } from '@clockwise/protocol/frame';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
-import { type JobInput, runJob } from '@clockwise/storage/jobs';
+import { runJob } from '@clockwise/storage/jobs';
 import type { CommitLogWriter } from '@clockwise/storage/log-writer';
 import type { Memtable } from '@clockwise/storage/memtable';
 import { readWhole } from '@clockwise/storage/whole-transfer';
@@ -225,7 +225,7 @@ export class ReplicaWorld {
     assert(effect !== undefined, 'a job is open');
     const { job } = effect;
     if (how === 'failed') return this.step([], [{ kind: 'job-failed', job, failure }]);
-    const result = runJob(this.disk, checksum, effect.input as JobInput);
+    const result = runJob(this.disk, checksum, effect.input);
     assert(result.ok, 'the disk in memory does every job');
     if (how === 'doubtful') return this.step([], [{ kind: 'job-failed', job, failure }]);
     return this.step([], [{ kind: 'job-done', job, output: result.value }]);

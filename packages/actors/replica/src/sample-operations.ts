@@ -2,6 +2,7 @@
  * Operations for a replica and its replies as plain objects, for tests. Nothing in a running node
  * imports it: coordinators write these words themselves.
  */
+import { unreachable } from '@clockwise/kernel/assert';
 import { ArrayBacking } from '@clockwise/protocol/array-backing';
 import {
   OPERATION,
@@ -144,6 +145,8 @@ function operationWords(operation: SampleOperation): Int32Array {
       words[REPLICA_REQUEST.opcode] = REPLICA_OPCODE.probe;
       return words;
     }
+    default:
+      return unreachable(operation);
   }
 }
 

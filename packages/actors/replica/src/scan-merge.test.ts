@@ -37,7 +37,7 @@ function blocksOf({ keys, blockSizes }: Layer, source: number): Int32Array[] {
   const records = keys.toSorted((left, right) => left - right).map((key) => recordOf(key, source));
   const blocks: Int32Array[] = [];
   for (let index = 0; records.length > 0; index += 1) {
-    const taken = records.splice(0, blockSizes[index % blockSizes.length]!);
+    const taken = records.splice(0, blockSizes[index % blockSizes.length]);
     const words = taken.flatMap((record) => [...encodeRecord(record)]);
     blocks.push(Int32Array.from([...new Int32Array(BLOCK_HEADER_WORDS), ...words]));
   }

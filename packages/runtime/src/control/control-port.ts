@@ -57,7 +57,7 @@ export function answerCalls<Calls extends CallTable<Calls>>(port: MessagePort, c
       }
     },
   };
-  comlink.expose(dispatcher, port as unknown as comlink.Endpoint);
+  comlink.expose(dispatcher, port);
 }
 
 export class ControlPort<Calls extends CallTable<Calls>> {
@@ -68,7 +68,7 @@ export class ControlPort<Calls extends CallTable<Calls>> {
 
   constructor(port: MessagePort) {
     this.#port = port;
-    this.#remote = comlink.wrap<Dispatcher>(port as unknown as comlink.Endpoint);
+    this.#remote = comlink.wrap<Dispatcher>(port);
     // A port that waits for answers does not keep the process alive.
     port.unref();
   }

@@ -33,7 +33,7 @@ export interface ThreadContext<Data> {
   /** Of a replica: the chunks of its shard. */
   readonly chunks: readonly Int32Array[];
   /** Of a coordinator: the memories of shards 0 to count - 1, kept up to date as replicas change. */
-  shardMemories(count: number): readonly SharedShardMemory[];
+  readonly shardMemories: (count: number) => readonly SharedShardMemory[];
 }
 
 /** Runs the actors that `build` makes until the thread ends. Rejects, and so ends it, if it throws. */
