@@ -84,7 +84,7 @@ export class ActorShell implements ShellOut, ReplicaPublished {
     const { hosting, limits, runtimeLimits, sleeper, clock, host } = options;
     this.name = hosting.name;
     // Composition has matched the core with its events and effects; here they are opaque.
-    this.#core = hosting.core as Core<ShellEvent, ShellEffect, ShellBatch, ShellOut>;
+    this.#core = hosting.core;
     this.#options = options;
     this.#channels = new ChannelTable(sleeper, limits.frameWordsTarget);
     this.#log = options.log === undefined ? undefined : new LogOutlet(options.log, sleeper);
