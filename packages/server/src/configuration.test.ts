@@ -79,6 +79,22 @@ test('[CF2] all faults are said at once, each with its place', () => {
   assert.match(said, 'valueBytesMax must be at most');
 });
 
+test('[CF2] a chunk has room for the largest join that limits allow', () => {
+  const chunkOf = (memtableChunkBytes: number, more: object = {}): string =>
+    faultsOf({ limits: { memtableChunkBytes, ...more } }).join('\n');
+  assert.match(chunkOf(1024 * 1024), 'memtableChunkBytes must be at least');
+  assert.match(chunkOf(1024 * 1024), 'siblingBytesMax');
+  const small = { memtableChunkBytes: 1024 * 1024, siblingBytesMax: 64 * 1024 };
+  const members = [member('n1', 7100), member('n2', 7110), member('n3', 7120)];
+  assert.is(valid({ members, limits: small }).limits.siblingBytesMax, 64 * 1024);
+  // One value may be larger than what siblings may have together.
+  assert.match(chunkOf(1024 * 1024, { siblingBytesMax: 1, valueBytesMax: 2 ** 20 }), 'at least');
+  // Twice the record for each copy.
+  const alone = { memtableChunkBytes: 1024 * 1024, siblingBytesMax: 300 * 1024 };
+  assert.is(valid({ limits: alone }).limits.siblingBytesMax, 300 * 1024);
+  assert.match(faultsOf({ members, limits: alone }).join('\n'), 'a join of 3 copies');
+});
+
 test('[CF2] names that nobody knows are refused, not passed over', () => {
   assert.match(faultsOf({ shard: 3 }).join('\n'), 'shard');
   assert.match(faultsOf({ limits: { keyByteMax: 10 } }).join('\n'), 'limits.keyByteMax');

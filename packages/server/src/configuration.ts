@@ -13,13 +13,22 @@
 import { isIP } from 'node:net';
 import {
   type BucketDefinition,
+  copiesOf,
   defaultBucket,
   type ReplicationClass,
 } from '@clockwise/placement/ring';
 import type { RingConfiguration } from '@clockwise/placement/ring';
 import { partitionCountDefault } from '@clockwise/placement/ring-limits';
 import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
+import {
+  ENTRY_WORDS,
+  HEADER_WORDS,
+  PREFIX_WORDS,
+  RECENT_WORDS,
+  SIBLING_HEADER_WORDS,
+} from '@clockwise/record/layout';
 import { DEFAULT_RUNTIME_LIMITS, type RuntimeLimits } from '@clockwise/runtime/runtime-limits';
+import { CHUNK_HEADER_WORDS } from '@clockwise/storage/chunk';
 import { type GivenConfiguration, type Member, parseGiven } from './configuration-schema.ts';
 
 export interface Configuration {
@@ -71,6 +80,8 @@ const CHUNKS_MIN = 4;
 const SHARDS_MAX = 64;
 /** Chunks are named by 16 bits, of which answers use all. */
 const CHUNKS_MAX = 4096;
+/** Words by which a run of bytes in a record may be rounded up. */
+const PADDING_WORDS = 2;
 
 /** The effective configuration from what was given by whichever source. */
 export function validateConfiguration(given: unknown, machine: Machine): ConfigurationResult {
@@ -84,6 +95,7 @@ export function validateConfiguration(given: unknown, machine: Machine): Configu
   const faults = [
     ...memberFaults(wanted, members, self),
     ...limitFaults(limits),
+    ...chunkFaults(limits, ringOf(wanted, members)),
     ...(shardCount > SHARDS_MAX ? [`shards must be at most ${SHARDS_MAX}, not ${shardCount}`] : []),
   ];
   if (faults.length > 0 || self === undefined) return { ok: false, faults };
@@ -227,6 +239,34 @@ function limitFaults(limits: Limits): string[] {
     'socketLowWaterBytes must be below socketHighWaterBytes',
   );
   return faults;
+}
+
+/**
+ * A chunk must have room for the largest join: each of the copies may have let in siblings up to its
+ * limits while it was alone, and the room reserved is that of both records that are joined.
+ */
+function chunkFaults(limits: Limits, ring: RingConfiguration): string[] {
+  const copies = Math.max(...ring.replicationClasses.map(copiesOf));
+  const bytesMin = CHUNK_HEADER_WORDS * 4 + 2 * copies * recordBytesMax(limits);
+  if (limits.memtableChunkBytes >= bytesMin) return [];
+  return [
+    `limits: memtableChunkBytes must be at least ${bytesMin}, room for a join of ${copies} copies ` +
+      'with siblingBytesMax each; raise it or lower siblingBytesMax',
+  ];
+}
+
+/** What clients may make of an object at one replica, in bytes. */
+function recordBytesMax(limits: Limits): number {
+  const { siblingsMax, siblingBytesMax, valueBytesMax, keyBytesMax } = limits;
+  const siblingWords = SIBLING_HEADER_WORDS + PADDING_WORDS;
+  const words =
+    PREFIX_WORDS +
+    HEADER_WORDS +
+    PADDING_WORDS +
+    limits.contextEntriesMax * ENTRY_WORDS +
+    limits.recentOperationsMax * RECENT_WORDS +
+    siblingsMax * siblingWords;
+  return words * 4 + keyBytesMax + Math.max(siblingBytesMax, valueBytesMax);
 }
 
 function ringOf(wanted: GivenConfiguration, members: readonly Member[]): RingConfiguration {

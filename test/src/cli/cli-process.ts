@@ -19,6 +19,7 @@ const START = fileURLToPath(import.meta.resolve('@clockwise/cli/dev-cluster'));
 const SETTINGS = {
   limits: {
     memtableChunkBytes: 1024 * 1024,
+    siblingBytesMax: 64 * 1024,
     memtableChunksMax: 8,
     logSegmentBytes: 2 * 1024 * 1024,
   },

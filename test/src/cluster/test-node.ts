@@ -22,6 +22,7 @@ const LOG_CHARACTERS_MAX = 20_000;
 /** Small memory and short segments, so that flushes and segment changes happen within a test. */
 export const SMALL_LIMITS: Readonly<Record<string, number>> = {
   memtableChunkBytes: 1024 * 1024,
+  siblingBytesMax: 64 * 1024,
   memtableChunksMax: 8,
   logSegmentBytes: 2 * 1024 * 1024,
 };
