@@ -31,7 +31,10 @@ export type ActorMessage =
     }
   /** compactor -> replica, at its start: tell me what waits. */
   | { readonly kind: 'frozen-wanted' }
-  /** replica -> main: the store is open (or cannot serve, with the reason). */
+  /**
+   * replica -> main, compactor: the store is open (or cannot serve, with the reason).
+   * main -> compactor: the shard was given up.
+   */
   | {
       readonly kind: 'shard-state';
       readonly shard: number;
@@ -52,7 +55,11 @@ export type ActorMessage =
       readonly figures: Readonly<Record<string, number | string>>;
     }
   /** anti-entropy -> replica and back: roots of partitions, low and high word each, as of a sequence. */
-  | { readonly kind: 'roots-wanted'; readonly request: number; readonly partitions: readonly number[] }
+  | {
+      readonly kind: 'roots-wanted';
+      readonly request: number;
+      readonly partitions: readonly number[];
+    }
   | {
       readonly kind: 'roots';
       readonly request: number;

@@ -19,6 +19,7 @@ import { Admin } from './admin.ts';
 import type { Configuration } from './configuration.ts';
 import { type Identity, lockFolder, markOpened, openIdentity } from './data-folder.ts';
 import { FigureCollector } from './figure-collector.ts';
+import { givenUpShard } from './given-up-shard.ts';
 import type { NodeData } from './node-data.ts';
 import { NodeLog } from './node-log.ts';
 import { addressesOf, type NodePlan, planNode, shardFolder } from './node-plan.ts';
@@ -216,6 +217,9 @@ class NodeParts {
   #changed(name: string, state: UnitState, life: number): void {
     this.status.unitChanged(name, state, life);
     this.#watch.unitChanged(name, state);
+    // Its replica ends no flush any more: what was under way is not to be waited for.
+    const lost = givenUpShard(name, state);
+    if (lost !== undefined) this.#supervisor.tell('compactor', lost);
     const isTrouble = state.kind === 'crashed' || state.kind === 'given-up';
     const reason = isTrouble ? state.reason : '';
     this.#log.write(isTrouble ? 'error' : 'info', 'unit', {

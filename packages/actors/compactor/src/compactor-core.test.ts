@@ -144,6 +144,17 @@ test('[CO2] a shard that opens anew starts anew: its flush is no longer waited f
   assert.equal(world.underWay, ['0:3']);
 });
 
+test('[CO2] a shard that was given up holds no place: the flush of another begins', () => {
+  const world = new World(2, 1);
+  world.frozen(0, 1, 2);
+  world.frozen(1, 1);
+  assert.equal(world.underWay, ['0:1']);
+  world.tell({ kind: 'shard-state', shard: 0, state: 'fenced', reason: 'given up' });
+  assert.equal(world.underWay, ['0:1', '1:1']);
+  world.ended(1, 1, true);
+  assert.equal(world.underWay, ['0:1'], 'nothing more is asked of the shard that is gone');
+});
+
 test('[CO1, CO2] in any order of reports and ends, all is flushed in the end, never too much at once', () => {
   const chunk = fc.record({ shard: fc.nat(2), fails: fc.boolean(), isEnd: fc.boolean() });
   fc.assert(
