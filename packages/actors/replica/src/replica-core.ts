@@ -265,6 +265,10 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       case 'next':
         if (!this.#context.fenced) this.#advance(ended.parked);
         return;
+      case 'no-room':
+        this.#context.counters.overloaded += ended.parked.operations.length;
+        this.#refuseParked(ended.parked, ERRORS.OVERLOADED.code);
+        return;
       case 'failed':
         // [R2] After a fence the operations have their answer already.
         if (!this.#context.fenced) this.#refuseParked(ended.parked, ERRORS.READ_FAILED.code);

@@ -112,7 +112,7 @@ test('reads from tables never run dry: the oldest clean copies make room', () =>
   }
 });
 
-test('[R2] what is found and has no room for its copy is an error, never "not found", and has room soon', () => {
+test('[R2] what is found and has no room for its copy is refused as overload, never "not found", and has room soon', () => {
   const world = new ReplicaWorld();
   const value = 'v'.repeat(2000);
   const keys = Array.from({ length: 8 }, (_, index) => `key ${index}`);
@@ -127,13 +127,13 @@ test('[R2] what is found and has no room for its copy is an error, never "not fo
   while (world.reads.length > 0) replies.push(...world.endReadsAtOnce());
   const statuses = replies.map(({ status }) => status);
   assert.is(statuses.length, keys.length);
-  assert.ok(statuses.includes(ERRORS.READ_FAILED.code), 'the step filled all there was');
+  assert.ok(statuses.includes(ERRORS.OVERLOADED.code), 'the step filled all there was');
   assert.not(statuses.includes(STATUS_NOT_FOUND));
   world.consumeAll();
   world.step([], []);
   world.step([], []);
   for (const { slot, status } of replies) {
-    if (status !== ERRORS.READ_FAILED.code) continue;
+    if (status !== ERRORS.OVERLOADED.code) continue;
     const key = keys[slot - replies.reduce((least, reply) => Math.min(least, reply.slot), slot)]!;
     world.ask([{ kind: 'read', key }]);
     assert.is(valueOf(world.endReads()), value);

@@ -7,19 +7,17 @@
  *   TD1 a block is believed only after its checksum; a damaged one fails the read
  *   TD2 a search during which a chunk was given up, or a table came, begins anew
  */
-import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
 import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
 import type { ParkedKey } from './parked-operations.ts';
 import type { ReplicaContext } from './replica-context.ts';
 import type { TableSet } from './table-set.ts';
 
-export type ReadFailure = DiskFailure | 'damaged' | 'no-room';
-
 export type ReadEnded =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'found'; readonly parked: ParkedKey }
   | { readonly kind: 'next'; readonly parked: ParkedKey }
+  | { readonly kind: 'no-room'; readonly parked: ParkedKey }
   | { readonly kind: 'failed'; readonly parked: ParkedKey };
 
 /** Where the search for a key stands. */
@@ -138,10 +136,10 @@ export class TableReads {
       return { kind: 'next', parked };
     }
     const copied = this.#context.memtable.insertCached(words, found, hash) >= 0;
-    return this.#end(search, copied ? 'found' : 'failed');
+    return this.#end(search, copied ? 'found' : 'no-room');
   }
 
-  #end(search: Search, kind: 'found' | 'failed'): ReadEnded {
+  #end(search: Search, kind: 'found' | 'no-room' | 'failed'): ReadEnded {
     this.#searches.delete(search.parked);
     return { kind, parked: search.parked };
   }
