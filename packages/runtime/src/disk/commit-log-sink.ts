@@ -12,6 +12,8 @@ import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import type { LogRange, LogStart } from '@clockwise/storage/log-writer';
 import type { LogRanges, LogSink } from './group-commit.ts';
 import { NodeDisk } from './node-disk.ts';
+import { SyncAheadDisk } from './sync-ahead-disk.ts';
+import { SyncThread } from './sync-thread.ts';
 
 export interface CommitLogSinkOptions {
   readonly directory: string;
@@ -21,6 +23,8 @@ export interface CommitLogSinkOptions {
   readonly chunks: readonly SharedArrayBuffer[];
 }
 
+/** Written bytes after which another thread begins to sync them. */
+const SYNC_AHEAD_BYTES = 8 * 1024 * 1024;
 /** Recycled segments that are kept. */
 const SPARES_MAX = 2;
 
@@ -32,7 +36,7 @@ export class CommitLogSink implements LogSink {
   constructor(options: CommitLogSinkOptions) {
     this.#chunks = options.chunks;
     this.#writer = new CommitLogWriter({
-      disk: new NodeDisk(options.directory),
+      disk: new SyncAheadDisk(new NodeDisk(options.directory), new SyncThread(), SYNC_AHEAD_BYTES),
       checksum: options.checksum,
       start: options.start,
       segmentBytes: options.limits.logSegmentBytes,

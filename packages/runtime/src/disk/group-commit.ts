@@ -100,14 +100,13 @@ export class GroupCommit {
     if (this.state === 'failed') return Infinity;
     if (gathered) {
       this.#finish(this.#write());
-      if (this.#floor > 0) this.#recycle();
-      return 0;
     }
     if (this.#floor > 0) this.#recycle();
-    if (this.#unsyncedSince < 0) return Infinity;
+    if (this.#unsyncedSince < 0) return gathered ? 0 : Infinity;
     const dueMs = this.#unsyncedSince + intervalMs - now();
-    if (dueMs > 0) return dueMs;
-    this.#finish(this.#sync());
+    if (dueMs > 0) return gathered ? 0 : dueMs;
+    const failure = this.#sync();
+    if (failure !== undefined) this.#fail(failure);
     return 0;
   }
 

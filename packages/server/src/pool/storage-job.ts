@@ -1,4 +1,5 @@
 /** The pool's one job file: work of a shard's store, on the shard's folder. */
+import { setPriority } from 'node:os';
 import { crc32 } from 'node:zlib';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import type { DiskResult } from '@clockwise/storage/disk';
@@ -8,6 +9,14 @@ export interface StorageTask {
   readonly folder: string;
   readonly input: JobInput;
 }
+
+/**
+ * Flushes yield to requests where processors are short, and still get their share: a node that never
+ * flushes would refuse writes in the end. On Linux the call is for this thread alone; elsewhere it
+ * would be for the whole process, so it is left.
+ */
+const NICENESS = 5;
+if (process.platform === 'linux') setPriority(0, NICENESS);
 
 export default function storageJob({ folder, input }: StorageTask): DiskResult<JobOutput> {
   return runJob(new NodeDisk(folder), crc32, input);
