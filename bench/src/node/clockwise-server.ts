@@ -20,6 +20,9 @@ export const BENCH_BUCKETS: readonly BenchBucket[] = [
   { id: 5, name: 'lww-sync', conflictPolicy: 'lww', durability: 'sync' },
 ];
 
+/** Redis holds in memory all that is put; what is superseded here takes room until its chunk is recycled. */
+const MEMORY_BYTES = 2 * 1024 ** 3;
+
 export interface ClockwiseServer {
   readonly port: number;
   readonly server: Server;
@@ -29,7 +32,9 @@ export interface ClockwiseServer {
 export async function startClockwise(): Promise<ClockwiseServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'clockwise-bench-'));
   const [coordinator = 0, gossiper = 0, control = 0, admin = 0] = await freePorts(4, '127.0.0.1');
-  const program = fileURLToPath(import.meta.resolve('@clockwise/server/node'));
+  // The CommonJS entry sets the size of libuv's pool in time.
+  const entry = fileURLToPath(import.meta.resolve('@clockwise/server/node'));
+  const program = entry.replace(/\.js$/, '.cjs');
   const server = await startServer(
     process.execPath,
     [
@@ -38,6 +43,7 @@ export async function startClockwise(): Promise<ClockwiseServer> {
       ...['--coordinator-port', String(coordinator), '--gossiper-port', String(gossiper)],
       ...['--control-port', String(control), '--admin-port', String(admin)],
       ...['--buckets', JSON.stringify(BENCH_BUCKETS), '--log-level', 'warn'],
+      ...['--memory-bytes', String(MEMORY_BYTES)],
     ],
     (line) => line.includes('"ready":true'),
   );

@@ -26,6 +26,7 @@ import { measureSdk } from './sdk-bench.ts';
 const CONNECTIONS = 50;
 const BATCH = 32;
 const VALUE_BYTES = 100;
+const WARM_UP_SECONDS = 1;
 
 interface Settings {
   readonly runs: number;
@@ -126,6 +127,7 @@ async function measureOne(
   const generators: number[] = [];
   const servers: number[] = [];
   let last: LoadResult | undefined;
+  await generate(clockwise, { ...load, seconds: WARM_UP_SECONDS });
   for (let run = 0; run < runs; run += 1) {
     const before = clockwise.server.processorSeconds();
     last = await generate(clockwise, load);

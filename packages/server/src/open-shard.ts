@@ -39,7 +39,9 @@ export type OpenedShard =
   | { readonly ok: true; readonly options: ReplicaOptions; readonly logStart: LogStart }
   | { readonly ok: false; readonly reason: string };
 
-const INDEX_SLOTS = 64 * 1024;
+const INDEX_SLOTS_MIN = 64 * 1024;
+/** Slots are there for records of this size from the start: growing rebuilds the index in one go. */
+const RECORD_BYTES_EXPECTED = 512;
 /** A recycled segment may end with one group beyond its size. */
 const SEGMENTS_LONGEST = 2;
 
@@ -98,7 +100,7 @@ function makeMemtable({ limits, partitionBits, secret, chunks }: OpenShardOption
     cacheChunksMax: Math.max(2, chunks.length >> 2),
     frozenMax: limits.memtableFrozenMax,
     partitionCountLog2: partitionBits,
-    indexSlots: INDEX_SLOTS,
+    indexSlots: indexSlotsFor(chunks.length * limits.memtableChunkBytes),
     secretLow: secret.low,
     secretHigh: secret.high,
     firstSequence: 1,
@@ -108,6 +110,12 @@ function makeMemtable({ limits, partitionBits, secret, chunks }: OpenShardOption
       return chunks[taken - 1]!;
     },
   });
+}
+
+/** A power of two. */
+function indexSlotsFor(memoryBytes: number): number {
+  const records = memoryBytes / RECORD_BYTES_EXPECTED;
+  return Math.max(INDEX_SLOTS_MIN, 2 ** Math.ceil(Math.log2(records)));
 }
 
 function restore(memtable: Memtable, words: Int32Array, prefix: number): boolean {
