@@ -1,9 +1,7 @@
 /**
  * Connection: one WebSocket, whoever opened it. Messages in go to the gateway one by one; frames out
- * are written to the raw socket, one write a tick. Control frames (ping, pong, close) stay with `ws`,
- * which writes each whole and at once, so that the two never mix within a message.
- *
- * How messages are read is here alone (`#read`): another parser would replace it.
+ * are written to the raw socket, one write a tick. Control frames (ping, pong, close) stay with the
+ * endpoint, which writes each whole and at once, so that the two never mix within a message.
  *
  * data plane
  *
@@ -12,11 +10,13 @@
  *   CN2 above the high mark nothing is read either; both go on at the low mark
  */
 import type { Socket } from 'node:net';
-import type { RawData, WebSocket } from 'ws';
 import type { BufferPool } from './buffer-pool.ts';
 import { SocketBacking } from './socket-backing.ts';
+import { WebSocketEndpoint } from './websocket-endpoint.ts';
+import type { EndpointOwner } from './websocket-endpoint.ts';
 
 export interface ConnectionLimits {
+  readonly frameBytesMax: number;
   readonly frameWordsTarget: number;
   readonly socketHighWaterBytes: number;
   readonly socketLowWaterBytes: number;
@@ -27,20 +27,36 @@ export interface ConnectionLimits {
 export interface ConnectionOwner {
   readonly pool: BufferPool;
   readonly limits: ConnectionLimits;
-  received(connection: Connection, bytes: Uint8Array): void;
+  /** Whole 8-byte units, with the mask still on where it is not 0; valid during the call. */
+  received(
+    connection: Connection,
+    bytes: Uint8Array,
+    start: number,
+    byteCount: number,
+    mask: number,
+  ): void;
   malformed(connection: Connection, reason: string): void;
   ended(connection: Connection, reason: string): void;
 }
 
+export interface ConnectionOptions {
+  readonly owner: ConnectionOwner;
+  /** We dialled. */
+  readonly client: boolean;
+  readonly nowMs: number;
+  /** What came behind the handshake. */
+  readonly head: Uint8Array;
+}
+
 const CLOSE_TRY_AGAIN_LATER = 1013;
 
-export class Connection {
+export class Connection implements EndpointOwner {
   readonly index: number;
   readonly backing: SocketBacking;
   closing = false;
   /** In the gateway's list of connections to flush. */
   dirty = false;
-  readonly #webSocket: WebSocket;
+  readonly #endpoint: WebSocketEndpoint;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   #reason = '';
@@ -49,25 +65,20 @@ export class Connection {
   #aboveLowSinceMs = -1;
   #closingSinceMs = -1;
 
-  constructor(
-    index: number,
-    webSocket: WebSocket,
-    socket: Socket,
-    options: { readonly owner: ConnectionOwner; readonly masked: boolean; readonly nowMs: number },
-  ) {
-    const { owner } = options;
+  constructor(index: number, socket: Socket, options: ConnectionOptions) {
+    const { owner, client } = options;
+    const { frameBytesMax, frameWordsTarget } = owner.limits;
     this.index = index;
-    this.#webSocket = webSocket;
     this.#socket = socket;
     this.#owner = owner;
     this.#pingedAtMs = options.nowMs;
-    this.backing = new SocketBacking(owner.pool, options.masked, owner.limits.frameWordsTarget);
-    webSocket.on('message', (data, isBinary) => this.#read(data, isBinary));
-    webSocket.on('ping', () => (this.#heard = true));
-    webSocket.on('pong', () => (this.#heard = true));
-    webSocket.on('error', (error) => this.#failed(error));
-    webSocket.on('close', (code, reason) => this.#ended(code, reason.toString()));
-    socket.on('drain', () => this.#drained());
+    this.backing = new SocketBacking(owner.pool, client, frameWordsTarget);
+    this.#endpoint = new WebSocketEndpoint(socket, {
+      owner: this,
+      client,
+      messageBytesMax: frameBytesMax,
+      head: options.head,
+    });
   }
 
   /** Writes what the step left; then looks at the marks. */
@@ -83,23 +94,22 @@ export class Connection {
     this.closing = true;
     this.#reason = reason;
     this.backing.blocked = true;
-    this.#webSocket.resume();
-    this.#webSocket.close(code, reason);
+    this.#endpoint.close(code, reason);
   }
 
   terminate(reason: string): void {
     this.closing = true;
     this.#reason = reason;
-    this.#webSocket.terminate();
+    this.#endpoint.terminate();
   }
 
   /** Once a second: buffers, marks, silence. */
   tick(nowMs: number): void {
     const { limits } = this.#owner;
-    this.#drained();
+    this.drained();
     if (this.closing) {
       if (this.#closingSinceMs < 0) this.#closingSinceMs = nowMs;
-      else if (nowMs - this.#closingSinceMs > limits.slowConsumerMs) this.#webSocket.terminate();
+      else if (nowMs - this.#closingSinceMs > limits.slowConsumerMs) this.#endpoint.terminate();
       return;
     }
     if (this.#socket.writableLength <= limits.socketLowWaterBytes) this.#aboveLowSinceMs = -1;
@@ -115,44 +125,54 @@ export class Connection {
     }
     this.#heard = false;
     this.#pingedAtMs = nowMs;
-    this.#webSocket.ping();
+    this.#endpoint.ping();
   }
 
-  #read(data: RawData, isBinary: boolean): void {
+  binary(bytes: Uint8Array, start: number, byteCount: number, mask: number): void {
     this.#heard = true;
     if (this.closing) return;
-    const bytes = data as Buffer;
-    if (!isBinary) this.#owner.malformed(this, 'a text message');
-    else if (bytes.length === 0 || (bytes.length & 7) !== 0) {
+    if (byteCount === 0 || (byteCount & 7) !== 0) {
       this.#owner.malformed(this, 'a message that is not whole 8-byte units');
-    } else this.#owner.received(this, bytes);
+    } else this.#owner.received(this, bytes, start, byteCount, mask);
+  }
+
+  text(): void {
+    this.#heard = true;
+    if (!this.closing) this.#owner.malformed(this, 'a text message');
+  }
+
+  heard(): void {
+    this.#heard = true;
+  }
+
+  failed(reason: string): void {
+    if (this.closing) return;
+    this.#reason = reason;
+    this.#owner.malformed(this, reason);
+  }
+
+  finishing(): void {
+    this.closing = true;
+    this.backing.blocked = true;
+  }
+
+  drained(): void {
+    this.backing.recycle(this.#socket);
+    if (this.closing || !this.backing.blocked) return;
+    if (this.#socket.writableLength > this.#owner.limits.socketLowWaterBytes) return;
+    this.backing.blocked = false;
+    this.#endpoint.resume();
+  }
+
+  closed(code: number, reason: string): void {
+    this.closing = true;
+    this.backing.dispose();
+    this.#owner.ended(this, this.#reason || reason || `closed with ${code}`);
   }
 
   #block(): void {
     if (this.backing.blocked) return;
     this.backing.blocked = true;
-    this.#webSocket.pause();
-  }
-
-  #drained(): void {
-    this.backing.recycle(this.#socket);
-    if (this.closing || !this.backing.blocked) return;
-    if (this.#socket.writableLength > this.#owner.limits.socketLowWaterBytes) return;
-    this.backing.blocked = false;
-    this.#webSocket.resume();
-  }
-
-  /** `ws` closes the connection by itself after an error; `close` follows. */
-  #failed(error: Error): void {
-    const { code } = error as Error & { code?: string };
-    if (this.#reason === '') this.#reason = code ?? error.message;
-    if (code?.startsWith('WS_ERR') === true) this.#owner.malformed(this, code);
-    this.closing = true;
-  }
-
-  #ended(code: number, reason: string): void {
-    this.closing = true;
-    this.backing.dispose();
-    this.#owner.ended(this, this.#reason || reason || `closed with ${code}`);
+    this.#endpoint.pause();
   }
 }

@@ -1,52 +1,48 @@
 /**
- * The client side of the WebSocket handshake, for links to peers.
+ * The client side of the WebSocket handshake, for links to peers, over node:http.
  */
+import { randomBytes } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
 import type { Socket } from 'node:net';
-import { WebSocket } from 'ws';
-import type { ClientOptions } from 'ws';
-
-export interface DialRules {
-  readonly frameBytesMax: number;
-  readonly handshakeTimeoutMs: number;
-}
+import { faultOfAnswer, upgradeHeaders } from './websocket-upgrade.ts';
 
 export interface DialOutcome {
-  readonly opened: (webSocket: WebSocket, socket: Socket) => void;
+  /** The socket, and what came behind the handshake. */
+  readonly opened: (socket: Socket, head: Buffer) => void;
   readonly failed: (reason: string) => void;
 }
 
 /** `address`: "host:port". Exactly one of the outcomes is called, later. */
-export function dial(address: string, rules: DialRules, outcome: DialOutcome): void {
-  const options: ClientOptions = {
-    perMessageDeflate: false,
-    maxPayload: rules.frameBytesMax,
-    handshakeTimeout: rules.handshakeTimeoutMs,
-    followRedirects: false,
-    // Masks guard proxies against hostile pages; between nodes they would only cost time.
-    generateMask: (mask) => {
-      mask.fill(0);
-    },
-  };
-  let webSocket: WebSocket;
-  try {
-    webSocket = new WebSocket(`ws://${address}`, options);
-  } catch (error) {
-    setImmediate(() => outcome.failed(String(error)));
+export function dial(address: string, timeoutMs: number, outcome: DialOutcome): void {
+  const url = `http://${address}`;
+  if (!URL.canParse(url)) {
+    setImmediate(() => outcome.failed(`not an address: ${address}`));
     return;
   }
-  let socket: Socket | undefined;
-  const failed = (error: Error): void => {
-    webSocket.off('open', opened);
-    outcome.failed((error as Error & { code?: string }).code ?? error.message);
+  const key = randomBytes(16).toString('base64');
+  const request = httpRequest(url, { agent: false, headers: upgradeHeaders(key) });
+  let settled = false;
+  const settle = (tell: () => void): void => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(deadline);
+    tell();
   };
-  const opened = (): void => {
-    webSocket.off('error', failed);
-    if (socket === undefined) throw new Error('a WebSocket opens after its upgrade');
-    outcome.opened(webSocket, socket);
+  const fail = (reason: string): void => {
+    settle(() => outcome.failed(reason));
+    request.destroy();
   };
-  webSocket.once('upgrade', (response) => {
-    ({ socket } = response);
+  const deadline = setTimeout(() => fail('the handshake took too long'), timeoutMs);
+  request.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
+  request.on('response', ({ statusCode }) => fail(`unexpected server response: ${statusCode}`));
+  request.on('upgrade', ({ statusCode, headers }, socket, head) => {
+    const fault =
+      statusCode === 101 ? faultOfAnswer(key, headers) : `unexpected status ${statusCode}`;
+    if (fault === undefined && !settled) settle(() => outcome.opened(socket as Socket, head));
+    else {
+      socket.destroy();
+      fail(fault ?? 'too late');
+    }
   });
-  webSocket.once('open', opened);
-  webSocket.once('error', failed);
+  request.end();
 }

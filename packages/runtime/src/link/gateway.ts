@@ -16,7 +16,6 @@ import { assert } from '@clockwise/kernel/assert';
 import type { OperationSink } from '@clockwise/kernel/core';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import type { WorldEvent } from '@clockwise/kernel/effects';
-import type { WebSocket } from 'ws';
 import { BufferPool } from './buffer-pool.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionLimits, ConnectionOwner } from './connection.ts';
@@ -28,7 +27,6 @@ import { VoidSink } from './void-sink.ts';
 
 export interface GatewayLimits extends ConnectionLimits {
   readonly connectionsMax: number;
-  readonly frameBytesMax: number;
   readonly handshakeTimeoutMs: number;
   /** Frames or words that wait in the inbox with which a step is wanted at once. */
   readonly stepFramesTarget: number;
@@ -71,7 +69,7 @@ export class Gateway implements ConnectionOwner {
     this.#listener = new Listener(options, {
       ...this.limits,
       hasRoom: () => this.#hasRoom(),
-      accepted: (webSocket, socket) => this.#open(webSocket, socket, -1),
+      accepted: (socket, head) => this.#open(socket, head, -1),
     });
     return this.#listener.listen();
   }
@@ -82,8 +80,8 @@ export class Gateway implements ConnectionOwner {
       emit({ kind: 'dial-failed', peer, reason: 'too many connections' });
       return;
     }
-    dial(address, this.limits, {
-      opened: (webSocket, socket) => this.#open(webSocket, socket, peer),
+    dial(address, this.limits.handshakeTimeoutMs, {
+      opened: (socket, head) => this.#open(socket, head, peer),
       failed: (reason) => emit({ kind: 'dial-failed', peer, reason }),
     });
   }
@@ -131,10 +129,16 @@ export class Gateway implements ConnectionOwner {
     return this.#openCount;
   }
 
-  received(connection: Connection, bytes: Uint8Array): void {
+  received(
+    connection: Connection,
+    bytes: Uint8Array,
+    start: number,
+    byteCount: number,
+    mask: number,
+  ): void {
     const { inbox, arrived, drain } = this.#options;
-    if (!inbox.hasRoom(bytes.length)) drain();
-    inbox.put(bytes, CONNECTION_TARGET + connection.index);
+    if (!inbox.hasRoom(byteCount)) drain();
+    inbox.put(bytes, start, byteCount, mask, CONNECTION_TARGET + connection.index);
     const { stepFramesTarget, stepWordsTarget } = this.limits;
     if (inbox.frameCount >= stepFramesTarget || inbox.wordCount >= stepWordsTarget) drain();
     else arrived();
@@ -155,10 +159,9 @@ export class Gateway implements ConnectionOwner {
     return this.#free.length > 0 || this.#connections.length < this.limits.connectionsMax;
   }
 
-  #open(webSocket: WebSocket, socket: Socket, peer: number): void {
+  #open(socket: Socket, head: Uint8Array, peer: number): void {
     if (!this.#hasRoom()) {
-      webSocket.on('error', () => webSocket.terminate());
-      webSocket.terminate();
+      socket.destroy();
       if (peer >= 0) {
         this.#options.emit({ kind: 'dial-failed', peer, reason: 'too many connections' });
       }
@@ -170,10 +173,11 @@ export class Gateway implements ConnectionOwner {
       this.#connections.push(undefined);
     }
     this.#openCount += 1;
-    this.#connections[index] = new Connection(index, webSocket, socket, {
+    this.#connections[index] = new Connection(index, socket, {
       owner: this,
-      masked: peer >= 0,
+      client: peer >= 0,
       nowMs: this.#options.now(),
+      head,
     });
     this.#options.emit({ kind: 'connected', connection: index, peer });
   }

@@ -5,9 +5,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
+import { answerUpgrade, refusal } from './websocket-upgrade.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -18,12 +16,12 @@ export interface ListenOptions {
 }
 
 export interface ListenerRules {
-  readonly frameBytesMax: number;
   readonly handshakeTimeoutMs: number;
   readonly connectionsMax: number;
   /** Whether one more connection fits. */
   readonly hasRoom: () => boolean;
-  readonly accepted: (webSocket: WebSocket, socket: Socket) => void;
+  /** The socket, and what came behind the handshake. */
+  readonly accepted: (socket: Socket, head: Buffer) => void;
 }
 
 /** Sockets that have not shaken hands count too: some more than connections. */
@@ -33,20 +31,10 @@ export class Listener {
   readonly #options: ListenOptions;
   readonly #rules: ListenerRules;
   readonly #server: Server;
-  readonly #webSockets: WebSocketServer;
 
   constructor(options: ListenOptions, rules: ListenerRules) {
     this.#options = options;
     this.#rules = rules;
-    this.#webSockets = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: rules.frameBytesMax,
-      maxFragments: 64,
-      maxBufferedChunks: 4096,
-      maxPendingAutoPongs: 4,
-    } as ConstructorParameters<typeof WebSocketServer>[0]);
     this.#server = createServer({
       headersTimeout: rules.handshakeTimeoutMs,
       requestTimeout: rules.handshakeTimeoutMs,
@@ -58,7 +46,9 @@ export class Listener {
       response.writeHead(426, { connection: 'close', 'content-type': 'text/plain' });
       response.end('Upgrade Required\n');
     });
-    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on('upgrade', (request, socket, head) =>
+      this.#upgrade(request, socket as Socket, head),
+    );
   }
 
   /** The port it listens on. */
@@ -77,21 +67,27 @@ export class Listener {
     this.#server.closeAllConnections();
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { origin } = request.headers;
     if (origin !== undefined && !this.#options.originsAllowed.includes(origin)) {
-      refuse(socket, '403 Forbidden');
-    } else if (!this.#rules.hasRoom()) {
-      refuse(socket, '503 Service Unavailable');
-    } else {
-      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        this.#rules.accepted(webSocket, socket as Socket);
-      });
+      refuse(socket, refusal('403 Forbidden'));
+      return;
     }
+    if (!this.#rules.hasRoom()) {
+      refuse(socket, refusal('503 Service Unavailable'));
+      return;
+    }
+    const answer = answerUpgrade(request.method, request.headers);
+    if (!answer.accepted) {
+      refuse(socket, answer.response);
+      return;
+    }
+    socket.write(answer.response);
+    this.#rules.accepted(socket, head);
   }
 }
 
-function refuse(socket: Duplex, status: string): void {
+function refuse(socket: Socket, response: string): void {
   socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(response);
 }
