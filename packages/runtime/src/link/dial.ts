@@ -38,7 +38,7 @@ export function dial(address: string, timeoutMs: number, outcome: DialOutcome): 
   request.on('upgrade', ({ statusCode, headers }, socket, head) => {
     const fault =
       statusCode === 101 ? faultOfAnswer(key, headers) : `unexpected status ${statusCode}`;
-    if (fault === undefined && !settled) settle(() => outcome.opened(socket as Socket, head));
+    if (fault === undefined && !settled) settle(() => outcome.opened(socket, head));
     else {
       socket.destroy();
       fail(fault ?? 'too late');
