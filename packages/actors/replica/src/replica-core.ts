@@ -28,6 +28,7 @@ import {
 } from '@clockwise/protocol/frame';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import { FlushControl } from './flush-control.ts';
+import { FrameWarmer, keyHash } from './frame-warmer.ts';
 import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
 import { applyReadOperation } from './read-operation.ts';
 import {
@@ -51,6 +52,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #reads: TableReads;
   readonly #scans: ScanOperations;
   readonly #flushes: FlushControl;
+  readonly #warmer: FrameWarmer = new FrameWarmer();
   readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0 };
   #started = false;
 
@@ -165,14 +167,19 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   }
 
   #takeFrame(source: number, words: Int32Array, frame: number): void {
+    const { memtable } = this.#context;
+    const warmer = this.#warmer;
+    const warmed = warmer.warm(memtable, words, frame);
+    const count = words[frame + FRAME.operationCount]!;
     let offset = frame + FRAME_HEADER_WORDS;
-    for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
-      this.#takeOperation(source, words, offset);
+    for (let index = 0; index < count; index += 1) {
+      const hash = index < warmed ? warmer.hashes[index]! : keyHash(memtable, words, offset);
+      this.#takeOperation(source, words, offset, hash);
       offset += words[offset + OPERATION.wordCount]!;
     }
   }
 
-  #takeOperation(source: number, words: Int32Array, offset: number): void {
+  #takeOperation(source: number, words: Int32Array, offset: number, hash: number): void {
     const asker = this.#asker;
     asker.source = source;
     asker.words = words;
@@ -186,12 +193,12 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     } else if (opcode === REPLICA_OPCODE.probe) {
       replyStatus(this.#context, asker, REPLY_KIND.probed, STATUS_OK, LANE.now);
     } else {
-      this.#takeKeyed(opcode);
+      this.#takeKeyed(opcode, hash);
     }
   }
 
   /** A read, write or store: run at once, or parked behind the key's read from disk. */
-  #takeKeyed(opcode: number): void {
+  #takeKeyed(opcode: number, hash: number): void {
     const asker = this.#asker;
     const { words, offset } = asker;
     const { memtable } = this.#context;
@@ -204,7 +211,6 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const keyByteCount =
       words[isStore ? record + HEADER.keyAndContext : offset + REPLICA_REQUEST.keyAndContext]! &
       0xffff;
-    const hash = memtable.hash(bucketId, words, key, keyByteCount);
     if (this.#parked.count > 0) {
       const parked = this.#parked.find(hash, bucketId, words, key, keyByteCount);
       if (parked !== undefined) {
