@@ -67,7 +67,7 @@ export const DEFAULT_LIMITS: Limits = {
   contextEntriesMax: 64,
   siblingsMax: 100,
   siblingBytesMax: 1024 * 1024,
-  recentOperationsMax: 4,
+  recentOperationsMax: 2,
   recentOperationsSeconds: 30,
   frameWordsTarget: 8 * 1024,
   frameBytesMax: 4 * 1024 * 1024,

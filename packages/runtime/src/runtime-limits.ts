@@ -49,7 +49,7 @@ export interface RuntimeLimits {
 
 export const DEFAULT_RUNTIME_LIMITS: RuntimeLimits = {
   framesPerStepMax: 256,
-  stepFramesTarget: 16,
+  stepFramesTarget: 32,
   stepWordsTarget: 2048,
   eventsQueuedMax: 65_536,
   inboxWords: 2 * 1024 * 1024,
