@@ -6,9 +6,10 @@ import { resolve } from 'node:path';
 import { reportOf, reportText, tableText, writeReport } from './report.ts';
 import type { Benchmark } from './report.ts';
 import { nodeBenchmark } from './node/node-bench.ts';
+import { recoveryBenchmark } from './recovery/recovery-bench.ts';
 import { ringBenchmark } from './ring/ring-bench.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [ringBenchmark, nodeBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [ringBenchmark, nodeBenchmark, recoveryBenchmark];
 
 process.exitCode = await main(process.argv.slice(2));
 
