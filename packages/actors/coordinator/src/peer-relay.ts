@@ -23,6 +23,7 @@ import {
   SCAN,
   TAG,
 } from '@clockwise/protocol/frame';
+import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER, paddedWords } from '@clockwise/record/layout';
 import {
@@ -111,21 +112,6 @@ function refusePeer(
   reply[start + REPLICA_REPLY.slot] = words[offset + REPLICA_REQUEST.slot]!;
   reply[start + REPLICA_REPLY.slotGeneration] = words[offset + REPLICA_REQUEST.slotGeneration]!;
   sink.end(REPLICA_REPLY_HEADER_WORDS);
-}
-
-function replyKindOf(opcode: number): number {
-  switch (opcode) {
-    case REPLICA_OPCODE.store:
-      return REPLY_KIND.stored;
-    case REPLICA_OPCODE.scan:
-      return REPLY_KIND.scanned;
-    case REPLICA_OPCODE.write:
-      return REPLY_KIND.written;
-    case REPLICA_OPCODE.probe:
-      return REPLY_KIND.probed;
-    default:
-      return REPLY_KIND.read;
-  }
 }
 
 /** Sends a shard's answer to the peer that asked; a record it names is copied from shared memory. */

@@ -26,6 +26,7 @@ import {
   REPLICA_WRITE_HEADER_WORDS,
   REPLY_KIND,
 } from '@clockwise/protocol/frame';
+import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import { FlushControl } from './flush-control.ts';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
@@ -186,7 +187,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     asker.offset = offset;
     const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
     if (this.#context.fenced) {
-      replyStatus(this.#context, asker, replyKind(opcode), ERRORS.DISK_FAILED.code, LANE.now);
+      replyStatus(this.#context, asker, replyKindOf(opcode), ERRORS.DISK_FAILED.code, LANE.now);
     } else if (opcode === REPLICA_OPCODE.scan) {
       this.#context.counters.scans += 1;
       this.#scans.start(asker);
@@ -242,7 +243,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     if (this.#parked.park(parked, source, words, offset, size)) return;
     this.#context.counters.overloaded += 1;
     const status = ERRORS.OVERLOADED.code;
-    replyStatus(this.#context, this.#asker, replyKind(opcode), status, LANE.now);
+    replyStatus(this.#context, this.#asker, replyKindOf(opcode), status, LANE.now);
   }
 
   /** The next read for a parked key, or its end. */
@@ -306,7 +307,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       asker.words = operation.words;
       asker.offset = 0;
       const opcode = operation.words[REPLICA_REQUEST.opcode]! & 0xff;
-      replyStatus(this.#context, asker, replyKind(opcode), status, LANE.now);
+      replyStatus(this.#context, asker, replyKindOf(opcode), status, LANE.now);
     }
   }
 
@@ -330,19 +331,4 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
 
 function keyPosition(opcode: number): number {
   return opcode === REPLICA_OPCODE.write ? REPLICA_WRITE_HEADER_WORDS : REPLICA_READ_HEADER_WORDS;
-}
-
-function replyKind(opcode: number): number {
-  switch (opcode) {
-    case REPLICA_OPCODE.write:
-      return REPLY_KIND.written;
-    case REPLICA_OPCODE.store:
-      return REPLY_KIND.stored;
-    case REPLICA_OPCODE.scan:
-      return REPLY_KIND.scanned;
-    case REPLICA_OPCODE.probe:
-      return REPLY_KIND.probed;
-    default:
-      return REPLY_KIND.read;
-  }
 }
