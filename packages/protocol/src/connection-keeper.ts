@@ -13,6 +13,7 @@ import { LANE } from '@clockwise/kernel/core';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { CONNECTION_STATE, ConnectionTable } from './connection-table.ts';
 import type { ControlMessage, Hello, Welcome } from './control-messages.ts';
 import { admitsControl, CONNECTION, judgeHello, judgeWelcome, type Self } from './handshake.ts';
@@ -104,6 +105,7 @@ export class ConnectionKeeper {
     this.#failures[peer] = this.#failures[peer]! + 1;
     const exponent = Math.min(this.#failures[peer], 10);
     const pauseMs = Math.min(REDIAL_MS_MAX, REDIAL_MS_MIN * 2 ** exponent);
+    sometimes(pauseMs === REDIAL_MS_MAX, 'connections: the pause between dials is at its longest');
     this.#redialAt[peer] = now + pauseMs * (0.5 + this.#options.prng.unit() / 2);
     this.#armTimer(out);
   }
@@ -115,6 +117,7 @@ export class ConnectionKeeper {
     this.#greeting.delete(connection);
     this.table.close(connection);
     if (state !== CONNECTION_STATE.link && state !== CONNECTION_STATE.greeting) return -1;
+    sometimes(state === CONNECTION_STATE.greeting, 'connections: a link ends before its welcome');
     this.onDialFailed(node, now, out);
     if (state !== CONNECTION_STATE.link) return -1;
     if (this.linkOfNode[node] === connection) this.linkOfNode[node] = -1;
@@ -128,6 +131,7 @@ export class ConnectionKeeper {
     }
     for (const connection of this.#greeting) {
       if (this.table.greetBy[connection]! > now) continue;
+      reachable('connections: a greeting does not come in time');
       this.reject(connection, 'no greeting within the time for it', out);
     }
     this.#armTimer(out);
@@ -182,6 +186,7 @@ export class ConnectionKeeper {
   #takeHello(connection: number, hello: Hello, out: KeeperOut): KeeperResult {
     const verdict = judgeHello(hello, this.#options.self);
     if (!verdict.accept) {
+      reachable('connections: a hello is refused');
       return this.reject(connection, `${verdict.error}: ${verdict.text}`, out);
     }
     this.#greeting.delete(connection);
@@ -201,6 +206,7 @@ export class ConnectionKeeper {
     }
     this.#greeting.delete(connection);
     this.table.state[connection] = CONNECTION_STATE.link;
+    sometimes(this.#failures[node] !== 0, 'connections: a link is up again after failures');
     this.#failures[node] = 0;
     this.linkOfNode[node] = connection;
     return { kind: 'link-up', node };

@@ -10,6 +10,7 @@
  *   FW3 a control message has a frame of its own, as its readers demand
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
 import type { OperationSink } from '@clockwise/kernel/core';
 import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION, TAG } from './frame.ts';
 
@@ -48,7 +49,8 @@ export class FrameWriter implements OperationSink {
   begin(tag: number, wordCount: number): number {
     assert(this.#reserved === 0, 'the operation before has ended');
     const isFull = this.#position + wordCount > this.#limit;
-    if (this.#tag !== tag || isFull || tag === TAG.control) {
+    const isEnded = this.#tag !== tag || isFull || tag === TAG.control;
+    if (isEnded || buggify('frames: begin a new frame although there is room')) {
       this.flush();
       if (!this.#open(tag, wordCount)) return -1;
     }

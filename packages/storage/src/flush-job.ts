@@ -9,6 +9,7 @@
  *   FJ3 when the result is ok, file and name are durable
  */
 import { assert } from '@clockwise/kernel/assert';
+import { sometimes } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import { CHUNK_HEADER_WORDS } from './chunk.ts';
 import type { Checksum } from './checksum.ts';
@@ -129,6 +130,7 @@ export function newestRecords(input: FlushInput): Int32Array {
       kept += 1;
     }
   }
+  sometimes(kept < count, 'flush: a chunk holds older versions of its keys');
   return bucketIds.slice(0, kept);
 }
 

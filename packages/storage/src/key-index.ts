@@ -12,6 +12,7 @@
  *   KI2 no entry lies more than PROBES_MAX slots behind its home, so a lookup ends
  */
 import { assert } from '@clockwise/kernel/assert';
+import { reachable } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import type { ChunkPool } from './chunk.ts';
 import { keysEqual } from './keyed-hash.ts';
@@ -98,6 +99,7 @@ export class KeyIndex {
 
   /** Leaves dead entries behind; doubles the table where the living ones fill half of it. */
   rebuild(): void {
+    reachable('memory: the index is built anew');
     let liveCount = 0;
     for (let slot = 0; slot < this.#slots.length; slot += SLOT_WORDS) {
       if (this.#isLive(slot)) liveCount += 1;
@@ -121,6 +123,7 @@ export class KeyIndex {
         break;
       }
       if (!this.#isLive(slot)) {
+        reachable('memory: a dead entry of the index is passed or used again');
         if (reusable === -1) reusable = slot;
       } else if (
         slots[slot + SLOT_HASH] === hash &&

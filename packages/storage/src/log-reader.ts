@@ -12,6 +12,7 @@
  *   LR3 what lies behind a sealed end, or behind the first sequence of the next opening, is a stale
  *       write of a writer that was fenced: no part of the log (H5)
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import type { Disk, DiskError } from './disk.ts';
@@ -162,7 +163,10 @@ class LogRecoveryRun {
     const known =
       segment.seal?.lastSequence ?? (nextFirst === undefined ? undefined : nextFirst - 1);
     // All of it is in tables: whatever it holds is not needed.
-    if (known !== undefined && known <= floorSequence) return undefined;
+    if (known !== undefined && known <= floorSequence) {
+      reachable('recovery: a segment is passed over because tables hold all of it');
+      return undefined;
+    }
     const words = this.#load(segment, undefined);
     if (!(words instanceof Int32Array)) return { kind: 'failed', error: words };
     const limit = segment.seal?.endBytes ?? words.length * 4;
@@ -186,6 +190,16 @@ class LogRecoveryRun {
     { known, wanted }: { readonly known: number | undefined; readonly wanted: number },
   ): LogRecovery | undefined {
     const { lastSequence } = reading;
+    const { header } = reading;
+    sometimes(header.kind === 'invalid', 'recovery: the header of a segment is not sound');
+    sometimes(
+      segment.seal !== undefined,
+      'recovery: a segment of an earlier opening is read again',
+    );
+    sometimes(
+      segment.opening > this.#options.opening,
+      'recovery: a segment is newer than the manifest that counts',
+    );
     if (reading.firstSequence > wanted) {
       return this.#damaged(`${segment.name} begins behind a hole in the log`);
     }
@@ -196,6 +210,7 @@ class LogRecoveryRun {
       return this.#damaged(`${segment.name} is damaged before records that were durable`);
     }
     if (known === undefined && reading.untestifiedFrom < reading.endBytes) {
+      reachable('recovery: the end of the log is made durable again');
       this.#uncertain.push({
         name: segment.name,
         fromBytes: reading.untestifiedFrom,
@@ -234,6 +249,7 @@ class LogRecoveryRun {
     for (let at = from; at < to && !this.#full;) {
       const sequence = readSequence(words, at + PREFIX.sequenceLow);
       // Below: in a table, or given out by the segment before.
+      sometimes(sequence < this.#next, 'recovery: a record of the log is in a table already');
       if (sequence === this.#next) {
         this.#full = !this.#options.visit(words, at);
         this.#recordCount += 1;

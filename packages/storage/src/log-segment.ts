@@ -7,6 +7,7 @@
  *   LS2 no length is believed before it is checked against what the file holds (F4)
  *   LS3 what a sound header behind the end testifies is reported: damage is not taken for a tail (F3)
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import {
@@ -114,16 +115,18 @@ function isSoundGroup(
   const payloadBytes = words[at + GROUP.payloadBytes]!;
   const from = at + GROUP_HEADER_WORDS;
   if (payloadBytes < 0 || payloadBytes % 8 !== 0 || payloadBytes / 4 > limitWords - from) {
+    reachable('recovery: the file ends within a group');
     return false;
   }
   const first = readSequence(words, at + GROUP.firstSequenceLow);
   const last = readSequence(words, at + GROUP.lastSequenceLow);
+  sometimes(last >= options.limitSequence, 'recovery: a stale group of an earlier opening');
   if (first !== expectedSequence || last < first - 1 || last >= options.limitSequence) return false;
   const to = from + payloadBytes / 4;
-  return (
-    words[at + GROUP.payloadChecksum] === checksumWords(options.checksum, words, from, to) &&
-    areRecords(words, from, to, first, last)
-  );
+  const isWhole =
+    words[at + GROUP.payloadChecksum] === checksumWords(options.checksum, words, from, to);
+  sometimes(!isWhole, 'recovery: the last group is torn');
+  return isWhole && areRecords(words, from, to, first, last);
 }
 
 /** Whether whole records with sequences first to last fill words [from, to). */

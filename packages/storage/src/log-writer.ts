@@ -14,6 +14,8 @@
  *   LW4 a segment is recycled only past the floor, and only one of this opening (H5)
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, type FileHandle } from './disk.ts';
@@ -125,7 +127,9 @@ export class CommitLogWriter {
     assert(this.#file !== -1, 'the log is open');
     assert(firstSequence === this.#writtenSequence + 1, 'LW1 groups follow one another');
     if (this.#failure !== undefined) return this.#failure;
-    for (const group of splitGroups(ranges, this.#options.groupBytesMax)) {
+    const { groupBytesMax } = this.#options;
+    const isShort = buggify('log: end groups early');
+    for (const group of splitGroups(ranges, isShort ? groupBytesMax >> 4 : groupBytesMax)) {
       const last = group.lastSequence ?? lastSequence;
       const written = this.#writeGroup(group.ranges, this.#writtenSequence + 1, last);
       if (!written.ok) return written;
@@ -155,8 +159,10 @@ export class CommitLogWriter {
         segment.opening === this.#options.start.opening &&
         this.#spares.length < this.#options.sparesMax
       ) {
+        reachable('log: a segment becomes a spare');
         this.#spares.push(segment);
       } else {
+        reachable('log: a segment is removed');
         const removed = this.#options.disk.remove(logName(segment.opening, segment.index));
         if (!removed.ok && removed.code !== 'ENOENT') return this.#fail(removed);
       }
@@ -196,7 +202,12 @@ export class CommitLogWriter {
     }
     const end = this.#position + GROUP_HEADER_BYTES + payloadBytes;
     // A group larger than a segment gets one of its own, which is longer than the others.
-    if (end > this.#options.segmentBytes && this.#position > SEGMENT_HEADER_BYTES) {
+    const isFull = end > this.#options.segmentBytes || buggify('log: end a segment early');
+    sometimes(
+      end > this.#options.segmentBytes && this.#position === SEGMENT_HEADER_BYTES,
+      'log: a group is larger than a segment',
+    );
+    if (isFull && this.#position > SEGMENT_HEADER_BYTES) {
       const rotated = this.#rotate();
       if (!rotated.ok) return rotated;
     }
@@ -269,6 +280,7 @@ export class CommitLogWriter {
     const { disk } = this.#options;
     const spare = this.#spares.pop();
     if (spare !== undefined) {
+      reachable('log: a spare becomes a segment');
       const renamed = disk.rename(logName(spare.opening, spare.index), name);
       if (!renamed.ok) return renamed;
     }
@@ -282,6 +294,7 @@ export class CommitLogWriter {
   }
 
   #fail(error: DiskError): DiskError {
+    reachable('log: an error ends the writing');
     this.#failure ??= error;
     return error;
   }
@@ -308,6 +321,7 @@ function splitGroups(ranges: readonly LogRange[], bytesMax: number): readonly Gr
     for (let at = range.fromWord; at < range.toWord;) {
       const wordCount = PREFIX_WORDS + words[at + PREFIX_WORDS]!;
       if (pendingBytes > 0 && pendingBytes + wordCount * 4 > bytesMax) {
+        reachable('log: a write is split into groups');
         if (at > from) pending.push({ buffer: range.buffer, fromWord: from, toWord: at });
         groups.push({ ranges: pending, lastSequence });
         pending = [];

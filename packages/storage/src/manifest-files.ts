@@ -9,6 +9,7 @@
  *   ME3 older editions are removed only after a newer one is durable, and the one before it is kept
  */
 import { assert } from '@clockwise/kernel/assert';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE } from './disk.ts';
 import { manifestName, parseFileName } from './file-names.ts';
@@ -43,6 +44,7 @@ export function loadManifest(
     const reading = decodeManifest(words.value, checksum);
     if (reading.kind === 'foreign') return reading;
     if (reading.kind === 'valid' && reading.manifest.edition === edition) {
+      sometimes(edition < highestEdition, 'recovery: an older manifest counts than the newest');
       return { kind: 'found', manifest: reading.manifest, highestEdition };
     }
     const reason = reading.kind === 'damaged' ? reading.reason : 'the edition of another file';
@@ -72,6 +74,7 @@ export function publishManifest(
   for (const edition of editionsOf(names.value)) {
     if (edition === manifest.edition || edition === previousEdition) continue;
     if (edition > manifest.edition) continue;
+    reachable('manifest: an old edition is removed');
     const removed = disk.remove(manifestName(edition));
     if (!removed.ok && removed.code !== 'ENOENT') return removed;
   }

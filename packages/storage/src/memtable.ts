@@ -16,6 +16,8 @@
  *   MT5 chunks are bounded: without a free one, or with too many frozen, `reserve` refuses
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER, HEADER_WORDS, PREFIX, PREFIX_FLAG, PREFIX_WORDS } from '@clockwise/record/layout';
 import {
@@ -184,7 +186,10 @@ export class Memtable {
     const bucketId = source[sourceRecord + HEADER.bucketId]!;
     const keyByteCount = source[sourceRecord + HEADER.keyAndContext]! & 0xffff;
     const key = sourceRecord + HEADER_WORDS;
-    if (this.lookup(bucketId, source, key, keyByteCount, hash) !== -1) return this.offset;
+    if (this.lookup(bucketId, source, key, keyByteCount, hash) !== -1) {
+      reachable('memory: what was read from disk is in memory meanwhile');
+      return this.offset;
+    }
     const wordCount = source[sourceRecord + HEADER.wordCount]!;
     if (!this.#reserveCache(PREFIX_WORDS + wordCount)) return -1;
     const chunk = this.#cacheChunk;
@@ -326,9 +331,15 @@ export class Memtable {
       'a chunk holds the largest record that limits allow',
     );
     const pending = pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
-    if (this.activeChunk !== -1 && pending >= this.#options.frozenMax) return false;
+    if (this.activeChunk !== -1 && pending >= this.#options.frozenMax) {
+      reachable('memory: as many chunks are frozen as may be');
+      return false;
+    }
     const next = pool.take(CHUNK_KIND.log);
-    if (next === -1) return false;
+    if (next === -1) {
+      reachable('memory: no chunk is free for writes');
+      return false;
+    }
     if (this.activeChunk !== -1) {
       pool.writeHeader(this.activeChunk);
       pool.move(this.activeChunk, CHUNK_STATE.active, CHUNK_STATE.frozen);
@@ -341,6 +352,7 @@ export class Memtable {
   #reserveCache(wantedWords: number): boolean {
     const pool = this.pool;
     if (CHUNK_HEADER_WORDS + wantedWords > pool.chunkWords) return false;
+    if (buggify('memory: refuse room for a clean copy')) return false;
     const active = this.#cacheChunk;
     if (active !== -1) {
       if (pool.used[active]! + wantedWords <= pool.chunkWords) return true;

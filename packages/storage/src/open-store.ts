@@ -13,6 +13,7 @@
  *   OS5 openings and file numbers are never given twice, also where an older edition counts
  */
 import { unreachable } from '@clockwise/kernel/assert';
+import { sometimes } from '@clockwise/kernel/probe';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
 import { leavesName, logName, parseFileName, tableName } from './file-names.ts';
@@ -303,6 +304,8 @@ function removeOrphans(disk: Disk, names: readonly string[], manifest: Manifest)
   for (const name of names) {
     const kind = parseFileName(name)?.kind;
     if (kind === undefined || kind === 'manifest' || named.has(name)) continue;
+    sometimes(kind === 'log', 'recovery: a segment that nobody names is removed');
+    sometimes(kind === 'table', 'recovery: a table that nobody names is removed');
     const removed = disk.remove(name);
     if (!removed.ok && removed.code !== 'ENOENT') return removed;
   }

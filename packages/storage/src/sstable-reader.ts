@@ -10,6 +10,8 @@
  *   TR3 the blocks from `locate` on, as far as `searchBlock` says NEXT_BLOCK, hold the key if the
  *       table does
  */
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import { bloomMayContain } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
@@ -85,7 +87,11 @@ export class TableReader {
   }
 
   mayContain(bucketId: number, tokenHigh: number, tokenLow: number): boolean {
-    if (!this.filterSound) return true;
+    if (!this.filterSound) {
+      reachable('tables: a damaged filter says maybe to everything');
+      return true;
+    }
+    if (buggify('tables: say maybe for no reason')) return true;
     return bloomMayContain(this.#filter, this.#filterProbes, bucketId, tokenHigh, tokenLow);
   }
 

@@ -7,6 +7,8 @@
  *   TW2 the filter tests true for every record written
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER, KIND } from '@clockwise/record/layout';
 import { BLOOM_LINE_WORDS, bloomAdd, bloomLineCount, bloomProbeCount } from './bloom.ts';
@@ -86,7 +88,12 @@ export class TableWriter {
     const tokenLow = words[record + HEADER.tokenLow]!;
     const targetWords = this.#options.blockBytes / 4 - BLOCK_HEADER_WORDS;
     const blockWords = this.#used - this.#blockAt - BLOCK_HEADER_WORDS;
-    if (this.#blockRecords > 0 && blockWords + wordCount > targetWords) this.#finishBlock();
+    const isFull = blockWords + wordCount > targetWords;
+    sometimes(this.#blockRecords === 0 && isFull, 'tables: a record is larger than a block');
+    if (this.#blockRecords > 0 && (isFull || buggify('tables: end a block early'))) {
+      reachable('tables: a table has several blocks');
+      this.#finishBlock();
+    }
     this.#ensureRoom(wordCount);
     if (this.#blockRecords === 0) this.#beginBlock(bucketId, tokenHigh, tokenLow);
     copyWords(words, record, this.#buffer, this.#used, wordCount);

@@ -9,6 +9,7 @@
  *   HC3 without observations, and while the wall clock moves on, milliseconds are the wall clock's
  */
 import { assert } from '@clockwise/kernel/assert';
+import { sometimes } from '@clockwise/kernel/probe';
 
 /** Milliseconds by which a remote hybrid time may be ahead of this node's wall clock. */
 export const HYBRID_AHEAD_MS_MAX = 60_000;
@@ -37,6 +38,7 @@ export class HybridClock {
   /** The next time, left in `low` and `high`. */
   tick(wallTimeMs: number): void {
     const wall = Math.floor(wallTimeMs);
+    sometimes(wall < this.#milliseconds, 'hybrid clock: the wall clock is behind');
     if (wall > this.#milliseconds) {
       this.#set(wall, 0);
     } else if (this.#logical < LOGICAL_MAX) {
@@ -49,7 +51,9 @@ export class HybridClock {
   /** Later ticks are above this time. False: it is too far ahead, and nothing changed. */
   observe(low: number, high: number, wallTimeMs: number): boolean {
     const milliseconds = hybridMilliseconds(low, high);
-    if (milliseconds > wallTimeMs + this.#aheadMsMax) return false;
+    const isTooFarAhead = milliseconds > wallTimeMs + this.#aheadMsMax;
+    sometimes(isTooFarAhead, 'hybrid clock: a time too far ahead is not followed');
+    if (isTooFarAhead) return false;
     const logical = low & LOGICAL_MAX;
     if (
       milliseconds > this.#milliseconds ||

@@ -18,6 +18,7 @@
  * changes. The output has room for both records together, and does not overlap them.
  */
 import { assert } from '@clockwise/kernel/assert';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { compareDots, compareUnsigned64 } from '@clockwise/record/compare';
 import { copyWords } from '@clockwise/record/copy';
 import {
@@ -211,9 +212,11 @@ function keepUncovered(
   const context = contextOffset(otherWords, other);
   const entries = contextCount(otherWords, other);
   if (contextCovers(otherWords, context, entries, words, sibling + SIBLING.incarnationLow)) {
+    reachable('join: a sibling of one side is superseded by the other');
     join.recents.drop(words, sibling);
     return position;
   }
+  reachable('join: a sibling of one side is unknown to the other');
   return copySibling(join, words, sibling, out, position);
 }
 
@@ -266,9 +269,11 @@ function joinLatest(
   const siblingLeft = siblingsOffset(wordsLeft, left);
   const siblingRight = siblingsOffset(wordsRight, right);
   if (compareDots(wordsLeft, siblingLeft, wordsRight, siblingRight) === 0) {
+    reachable('join: both sides of a lww bucket hold the same write');
     return keepShared(join, wordsLeft, siblingLeft, wordsRight, siblingRight, out, siblings);
   }
   if (compareLatest(wordsLeft, siblingLeft, wordsRight, siblingRight) > 0) {
+    reachable('join: the left side of a lww bucket is the later');
     join.equalsRight = false;
     dropEarlier(join, wordsRight, siblingRight, wordsLeft, left);
     return copySibling(join, wordsLeft, siblingLeft, out, siblings);
@@ -289,6 +294,7 @@ function dropEarlier(
   const entries = contextCount(winnerWords, winner);
   const dot = sibling + SIBLING.incarnationLow;
   join.discardedConcurrent = !contextCovers(winnerWords, context, entries, words, dot);
+  sometimes(join.discardedConcurrent, 'join: lww drops a write that nobody superseded');
   join.recents.drop(words, sibling);
 }
 

@@ -15,6 +15,7 @@
  *   V13 hiding never leaves a reader without what hid it: where two superseded ids live on, each may
  *       have superseded the other, and both are shown
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import {
   recentCount,
   recentsOffset,
@@ -69,7 +70,10 @@ function repeatsEarlier(words: Int32Array, first: number, sibling: number): bool
   const sequence = words[sibling + SIBLING.sequence]!;
   let earlier = first;
   while (earlier < sibling) {
-    if (sameOperation(words, earlier, sessionLow, sessionHigh, sequence)) return true;
+    if (sameOperation(words, earlier, sessionLow, sessionHigh, sequence)) {
+      reachable('reconcile: one operation has two dots and is shown once');
+      return true;
+    }
     earlier += siblingWordCount(words, earlier);
   }
   return false;
@@ -100,10 +104,15 @@ function supersededRepeat(
     } else if (found < 0) {
       found = sibling;
     } else if (!sameOperation(words, found, sessionLow, sessionHigh, sequence)) {
+      reachable('reconcile: two superseded operations live on and both are shown');
       return -1;
     }
     sibling += siblingWordCount(words, sibling);
   }
+  sometimes(
+    others > 0 && found >= 0,
+    'reconcile: a superseded operation under another dot is hidden',
+  );
   return others > 0 ? found : -1;
 }
 

@@ -18,6 +18,7 @@
  * has room for writeWordCountMax words and overlaps no input. A negative status leaves rubbish there.
  */
 import { assert } from '@clockwise/kernel/assert';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
 import {
   contextCount,
@@ -95,8 +96,13 @@ export function applyWrite(
   writer.tombstones = 0;
   writer.valueBytes = 0;
   let position = siblings;
+  sometimes(
+    current >= 0 && !operands.contextGiven && siblingCount(words, current) > 1,
+    'write: a write without a context replaces several siblings',
+  );
   if (operands.contextGiven && !operands.lww && current >= 0) {
     position = writeSiblings(writer, operands, words, current, out, siblings);
+    sometimes(writer.count > 1, 'write: a write leaves siblings that its context does not cover');
     if (addsBeyondLimits(writer, words, current)) return WRITE_STATUS.tooManySiblings;
   } else {
     position = writeSibling(writer, operands, out, siblings);
@@ -253,6 +259,7 @@ function addsBeyondLimits(writer: RecordWriter, words: Int32Array, current: numb
     bytesCurrent += words[sibling + SIBLING.valueBytes]!;
     sibling += siblingWordCount(words, sibling);
   }
+  sometimes(writer.valueBytes <= bytesCurrent, 'write: one beyond the limits that adds nothing');
   return writer.valueBytes > bytesCurrent;
 }
 
@@ -269,6 +276,7 @@ function raiseHybridTime(
   const newLow = out[sibling + SIBLING.hybridLow]! >>> 0;
   const newHigh = out[sibling + SIBLING.hybridHigh]! >>> 0;
   if (newHigh > high || (newHigh === high && newLow > low)) return;
+  reachable('write: the clock is behind the lww write that is replaced');
   const carries = low === 0xffff_ffff;
   assert(!(carries && high === 0xffff_ffff), 'hybrid time has room above it');
   out[sibling + SIBLING.hybridLow] = (low + 1) | 0;

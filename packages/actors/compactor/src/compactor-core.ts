@@ -10,6 +10,7 @@
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Batch, Core, Instant, Out } from '@clockwise/kernel/core';
 import type { Effect, WorldEvent } from '@clockwise/kernel/effects';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 
 export type CompactorEvent = WorldEvent<ActorMessage, never>;
@@ -85,6 +86,8 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
     } else if (message.kind === 'shard-state') {
       // A shard that opens anew has flushed or forgotten all that it reported before.
       const shard = this.#shards[message.shard]!;
+      sometimes(shard.state.kind === 'flushing', 'compactor: a shard opens anew during its flush');
+      sometimes(shard.waiting.length > 0, 'compactor: a shard opens anew with chunks that wait');
       shard.state = { kind: 'idle' };
       shard.waiting = [];
       shard.failures = 0;
@@ -100,6 +103,7 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
     const { state } = shard;
     if (state.kind !== 'flushing' || state.chunk !== chunk) {
       // A flush that was asked for before this actor's start: it is not one of ours to end.
+      reachable('compactor: a flush ends that is not under way');
       if (ok) shard.waiting = shard.waiting.filter((other) => other !== chunk);
       return;
     }
@@ -109,6 +113,8 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
       shard.state = { kind: 'idle' };
       return;
     }
+    reachable('compactor: a flush is tried again after a pause');
+    sometimes(shard.failures > 0, 'compactor: a flush fails again');
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(shard.failures, 10));
     shard.failures += 1;
     shard.waiting.unshift(chunk);
@@ -121,7 +127,10 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
     for (let step = 0; step < this.#shards.length; step += 1) {
       const index = (first + step) % this.#shards.length;
       const shard = this.#shards[index]!;
-      if (!this.#isReady(shard, index, now, out) || running >= this.#flushesAtOnceMax) continue;
+      if (!this.#isReady(shard, index, now, out)) continue;
+      const isBusy = running >= this.#flushesAtOnceMax;
+      sometimes(isBusy && shard.waiting.length > 0, 'compactor: a shard waits for the others');
+      if (isBusy) continue;
       const chunk = shard.waiting.shift();
       if (chunk === undefined) continue;
       running += 1;

@@ -10,6 +10,7 @@
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Batch, Core, Out } from '@clockwise/kernel/core';
 import { CONNECTION_TARGET, type WorldEvent } from '@clockwise/kernel/effects';
+import { sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ConnectionKeeper, type KeeperResult } from '@clockwise/protocol/connection-keeper';
 import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
@@ -184,7 +185,9 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     const { limits } = context;
     const state = this.#keeper.table.state[connection];
     // A connection that we have closed may have sent more before it heard of that.
-    if (!this.#keeper.table.isLive(connection)) return;
+    const isLive = this.#keeper.table.isLive(connection);
+    sometimes(!isLive, 'coordinator: a frame comes by a connection that we have closed');
+    if (!isLive) return;
     const rejection = validateFrameHeader(words, frame, wordCount, limits);
     if (rejection !== 0) {
       this.#reject(connection, rejection);

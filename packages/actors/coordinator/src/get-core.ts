@@ -7,6 +7,7 @@
  *   G2 a replica that could not read never votes "not found"
  *   G3 a replica found behind is sent what it lacks, after the answer
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { copyWords } from '@clockwise/record/copy';
@@ -35,6 +36,7 @@ export function startGet(
   if (own >= 0) askAt(context, slot, own, request, requestOffset, token);
   askMore(context, slot, slots.required[slot]!, request, requestOffset, token);
   if (bitCount(slots.asked[slot]!) >= slots.required[slot]!) return STATUS_OK;
+  reachable('get: fewer than R replicas can be asked');
   return own >= 0 && context.shardIsFull(slots.shard[slot]!)
     ? ERRORS.OVERLOADED.code
     : ERRORS.UNAVAILABLE.code;
@@ -91,9 +93,13 @@ export function onRead(
   const position = positionOfReplica(placement, slots.partition[slot]!, node);
   if (position < 0) return;
   const bit = 1 << position;
+  sometimes((slots.answered[slot]! & bit) !== 0, 'get: a replica answers twice');
+  sometimes((slots.failed[slot]! & bit) !== 0, 'get: a replica that failed answers after all');
+  sometimes(slots.responded[slot] === 1, 'get: a replica answers after the response');
   if ((slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
   slots.answered[slot] = slots.answered[slot]! | bit;
   if (slots.required[slot] === 1 && slots.asked[slot] === bit && slots.responded[slot] === 0) {
+    reachable('get: one replica is enough and nothing is merged');
     if (recordOffset < 0) respondNotFound(context, slot);
     else respondRecord(context, slot, record, recordOffset);
     slots.release(slot);
@@ -114,6 +120,7 @@ function merge(
   const { slots } = context;
   const held = slots.held[slot];
   if (recordOffset < 0) {
+    sometimes(slots.heldWords[slot] !== 0, 'get: a replica has nothing where another has a record');
     if (slots.heldWords[slot] === 0) slots.current[slot] = slots.current[slot]! | bit;
     return;
   }
@@ -126,9 +133,11 @@ function merge(
   if (relation === RELATION.equal) {
     slots.current[slot] = slots.current[slot]! | bit;
   } else if (relation === RELATION.rightDominates) {
+    reachable('get: a later answer knows more than those before');
     hold(context, slot, record, recordOffset);
     slots.current[slot] = bit;
   } else if (relation === RELATION.concurrent) {
+    reachable('get: two answers are concurrent and joined');
     const joined = new Int32Array(slots.heldWords[slot]! + recordWordCount(record, recordOffset));
     const join = context.join(slots.lww[slot] === 1);
     slots.heldWords[slot] = joinRecords(join, held, 0, record, recordOffset, joined, 0);
@@ -163,7 +172,9 @@ export function onGetFailed(
   if (slots.responded[slot] === 0 && slots.hasKept(slot)) {
     const request = slots.keptWords(slot);
     const wanted = slots.required[slot]!;
+    const asked = slots.asked[slot]!;
     askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+    sometimes(slots.asked[slot] !== asked, 'get: another is asked in place of one that failed');
   }
   settleGet(context, slot);
 }
@@ -180,6 +191,7 @@ function settleGet(context: CoordinatorContext, slot: number): void {
       if (held === undefined || slots.heldWords[slot] === 0) respondNotFound(context, slot);
       else respondRecord(context, slot, held, 0);
     } else if (bitCount(answered) + bitCount(outstanding) < required) {
+      reachable('get: too few replicas are left to answer');
       respondStatus(
         context,
         slot,
@@ -208,7 +220,9 @@ function mend(context: CoordinatorContext, slot: number): void {
   for (let position = 0; position < placement.stride; position += 1) {
     if ((behind & (1 << position)) === 0) continue;
     // The slot is about to end: what the replica answers to this names an old generation.
-    sendStore(context, slot, placement.table[first + position]!, policy, held, 0);
+    const isSent = sendStore(context, slot, placement.table[first + position]!, policy, held, 0);
+    sometimes(isSent, 'get: a replica that was behind is mended');
+    sometimes(!isSent, 'get: a replica that was behind cannot be reached for mending');
     context.counters.repairs += 1;
   }
 }

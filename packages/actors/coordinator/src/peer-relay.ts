@@ -6,6 +6,8 @@
  * Invariants:
  *   PR1 a peer's operation is answered or its link is gone; a shard that is full or down refuses it
  */
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable } from '@clockwise/kernel/probe';
 import { partitionOf } from '@clockwise/placement/token';
 import { ERRORS } from '@clockwise/protocol/errors';
 import {
@@ -63,12 +65,15 @@ function relayOperation(
     return;
   }
   if (context.shardIsUp[shard] === 0) {
+    reachable('relay: a peer asks a shard that is down');
     refusePeer(context, connection, words, offset, ERRORS.NOT_READY.code);
     return;
   }
   const sink = context.toShard(shard);
-  const start = context.shardIsFull(shard) ? -1 : sink.begin(TAG.replicaRequest, wordCount);
+  const isFull = context.shardIsFull(shard) || buggify('relay: treat a shard as full');
+  const start = isFull ? -1 : sink.begin(TAG.replicaRequest, wordCount);
   if (start < 0) {
+    reachable('relay: a shard takes no more from peers');
     refusePeer(context, connection, words, offset, ERRORS.OVERLOADED.code);
     return;
   }
@@ -123,7 +128,10 @@ export function relayReply(
 ): void {
   const route = words[offset + REPLICA_REPLY.route]!;
   const connection = connectionOfRoute(route);
-  if (!context.connections.isOpen(connection, generationOfRoute(route))) return;
+  if (!context.connections.isOpen(connection, generationOfRoute(route))) {
+    reachable('relay: the peer that asked has gone');
+    return;
+  }
   const kind = words[offset + REPLICA_REPLY.kind]!;
   const isInline = (kind >>> 24) & REPLY_FLAG.inline;
   const recordWords = words[offset + REPLICA_REPLY.recordWords]!;
@@ -131,7 +139,10 @@ export function relayReply(
   const ownWords = words[offset + REPLICA_REPLY.wordCount]!;
   const sink = context.toConnection(connection);
   const start = sink.begin(TAG.replicaReply, ownWords + named);
-  if (start < 0) return;
+  if (start < 0) {
+    reachable('relay: the link to a peer takes no more answers');
+    return;
+  }
   const out = sink.words;
   copyWords(words, offset, out, start, ownWords);
   out[start + REPLICA_REPLY.route] = 0;

@@ -8,6 +8,8 @@
  *   PX2 a silent or lost hop after which nothing else can be tried leaves the outcome unknown
  *   PX3 a refusal speaks for its hop only: it is relayed when no other hop can have applied the write
  */
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { errorName, ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
@@ -46,11 +48,13 @@ export function passOn(context: CoordinatorContext, slot: number): number {
       if (context.suspected[node] !== round) continue;
       if (!sendRequest(context, slot, node)) continue;
       slots.asked[slot] = slots.asked[slot]! | (1 << position);
-      slots.hedgeAt[slot] = context.now + PROXY_HEDGE_MS;
+      const hedgeMs = buggify('proxy: hedge at once') ? 0 : PROXY_HEDGE_MS;
+      slots.hedgeAt[slot] = context.now + hedgeMs;
       context.watchDue(slots.hedgeAt[slot]);
       return STATUS_OK;
     }
   }
+  reachable('proxy: nobody of the list is left to pass a write to');
   slots.hedgeAt[slot] = Infinity;
   return ERRORS.UNAVAILABLE.code;
 }
@@ -96,7 +100,10 @@ function onProxied(
   const { slots } = context;
   const requestId = words[offset + RESPONSE.requestId]!;
   const slot = slotOfProxyRequest(requestId);
-  if (slot >= slots.capacity || slots.state[slot] !== SLOT_STATE.proxied) return;
+  if (slot >= slots.capacity || slots.state[slot] !== SLOT_STATE.proxied) {
+    reachable('proxy: a hop answers after the request has ended');
+    return;
+  }
   if (proxyRequestId(slot, slots.generation[slot]!) !== requestId) return;
   const bit = hopBit(context, slot, node);
   if ((openHops(context, slot) & bit) === 0) return;
@@ -104,10 +111,17 @@ function onProxied(
   if (isNotApplied(status)) {
     slots.failed[slot] = slots.failed[slot]! | bit;
     const elsewhere = status === ERRORS.UNAVAILABLE.code || status === ERRORS.NOT_READY.code;
-    if (elsewhere && passOn(context, slot) === STATUS_OK) return;
+    if (elsewhere && passOn(context, slot) === STATUS_OK) {
+      reachable('proxy: a hop refuses and the next one is asked');
+      return;
+    }
     // [PX3]
-    if (openHops(context, slot) !== 0) return;
+    if (openHops(context, slot) !== 0) {
+      reachable('proxy: a hop refuses while another is at work');
+      return;
+    }
     if (slots.current[slot] !== 0) {
+      reachable('proxy: a hop refuses after the link of another was lost');
       endUnknown(context, slot);
       return;
     }
@@ -137,7 +151,9 @@ function openHops(context: CoordinatorContext, slot: number): number {
 
 /** The hop was silent too long: another is tried beside it. */
 export function onProxySilent(context: CoordinatorContext, slot: number): void {
-  if (passOn(context, slot) === STATUS_OK) context.counters.hedges += 1;
+  if (passOn(context, slot) !== STATUS_OK) return;
+  reachable('proxy: a silent hop is hedged');
+  context.counters.hedges += 1;
 }
 
 /** The link to a node is gone: another is tried, unless one is at work already. */
@@ -146,6 +162,7 @@ export function onProxyLinkDown(context: CoordinatorContext, slot: number, node:
   const bit = hopBit(context, slot, node);
   if ((openHops(context, slot) & bit) === 0) return;
   slots.current[slot] = slots.current[slot]! | bit;
+  sometimes(openHops(context, slot) !== 0, 'proxy: the link of one of two hops is lost');
   if (openHops(context, slot) !== 0) return;
   if (passOn(context, slot) === STATUS_OK) context.counters.hedges += 1;
   else endUnknown(context, slot);
@@ -153,6 +170,7 @@ export function onProxyLinkDown(context: CoordinatorContext, slot: number, node:
 
 /** [PX2] It was sent somewhere, and nothing is known of it. */
 function endUnknown(context: CoordinatorContext, slot: number): void {
+  reachable('proxy: the outcome of a write that was passed on is unknown');
   respondStatus(context, slot, ERRORS.UNKNOWN_OUTCOME.code);
   context.slots.release(slot);
 }

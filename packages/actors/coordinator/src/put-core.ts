@@ -9,6 +9,7 @@
  *   P2 a replica's second acknowledgement counts for nothing
  *   P3 a write that may have happened is never answered as not applied
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { copyWords } from '@clockwise/record/copy';
@@ -35,6 +36,7 @@ export function startPut(
   const replicaCount = context.ring.tables[bucket.replicationClass]!.stride;
   const forward = replicaCount > 1;
   if (!sendWrite(context, slot, bucket, forward, request, requestOffset, token)) {
+    reachable('put: the own shard takes no more and the put is refused');
     return ERRORS.OVERLOADED.code;
   }
   context.slots.asked[slot] = 1 << ownPosition;
@@ -61,6 +63,7 @@ export function onForward(
     if (sendStore(context, slot, node, bucket.policy, record, recordOffset)) {
       slots.asked[slot] = slots.asked[slot]! | bit;
     } else {
+      reachable('put: a replica cannot be reached when the record is forwarded');
       slots.failed[slot] = slots.failed[slot]! | bit;
     }
   }
@@ -78,6 +81,7 @@ export function onWritten(
   const { slots, ring } = context;
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   if (placement.stride === 1) {
+    reachable('put: the only copy is acknowledged');
     slots.answered[slot] = 1;
     slots.durability[slot] = durability;
     respondWritten(
@@ -91,6 +95,7 @@ export function onWritten(
     return;
   }
   // The two lanes are two rings: a quick disk's acknowledgement may be seen before the forward.
+  sometimes(slots.heldWords[slot] === 0, 'put: the acknowledgement is seen before the forward');
   onForward(context, slot, record, recordOffset);
   const position = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
   acknowledge(context, slot, position, durability);
@@ -117,6 +122,9 @@ function acknowledge(
 ): void {
   const { slots } = context;
   const bit = 1 << position;
+  sometimes((slots.answered[slot]! & bit) !== 0, 'put: a replica acknowledges twice');
+  sometimes((slots.failed[slot]! & bit) !== 0, 'put: a replica that failed acknowledges after all');
+  sometimes(slots.responded[slot] === 1, 'put: an acknowledgement comes after the answer');
   // [P2] Nor does one count that nobody asked for.
   if ((slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
   slots.answered[slot] = slots.answered[slot]! | bit;
@@ -136,7 +144,12 @@ export function onPutFailed(
   slots.status[slot] = status;
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   const node = placement.table[slots.partition[slot]! * placement.stride + position]!;
+  sometimes(
+    node === ring.ownNode && slots.heldWords[slot] !== 0,
+    'put: the own replica is lost after the record was forwarded',
+  );
   if (node === ring.ownNode && slots.heldWords[slot] === 0 && slots.responded[slot] === 0) {
+    reachable('put: the own replica refuses and nothing was forwarded');
     // Nothing was forwarded, so what the own replica says is what became of the write.
     respondStatus(context, slot, status);
   }
@@ -156,6 +169,7 @@ function settlePut(context: CoordinatorContext, slot: number): void {
       respondWritten(context, slot, held ?? EMPTY, 0, held === undefined ? 0 : entries);
     } else if (bitCount(answered) + bitCount(outstanding) < required) {
       // [P3] The record may live on in some replica.
+      reachable('put: too few replicas are left and the outcome is unknown');
       respondStatus(context, slot, ERRORS.TIMEOUT.code);
     }
   }

@@ -5,7 +5,9 @@
  * Invariants:
  *   RO1 nothing is sent to a shard beyond the credit for its answer
  */
+import { buggify } from '@clockwise/kernel/buggify';
 import type { OperationSink } from '@clockwise/kernel/core';
+import { sometimes } from '@clockwise/kernel/probe';
 import {
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
@@ -33,9 +35,11 @@ function sinkFor(
 ): OperationSink | undefined {
   if (node !== context.ring.ownNode) {
     const link = context.linkOfNode[node]!;
-    return link < 0 ? undefined : context.toConnection(link);
+    if (link < 0 || buggify('coordinator: treat a link as down')) return undefined;
+    return context.toConnection(link);
   }
   if (context.shardIsUp[shard] === 0 || context.shardIsFull(shard)) return undefined;
+  if (buggify('coordinator: treat an own shard as full')) return undefined;
   return context.toShard(shard);
 }
 
@@ -77,6 +81,7 @@ export function sendRead(
   const keyWords = paddedWords(request[requestOffset + REQUEST.keyAndContext]! & 0xffff);
   const wordCount = REPLICA_READ_HEADER_WORDS + keyWords;
   const offset = sink.begin(TAG.replicaRequest, wordCount);
+  sometimes(offset < 0, 'coordinator: a channel takes no more reads');
   if (offset < 0) return false;
   const { words } = sink;
   words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.read;
@@ -181,6 +186,7 @@ export function sendStore(
   const recordWords = recordWordCount(record, recordOffset);
   const wordCount = REPLICA_STORE_HEADER_WORDS + recordWords;
   const offset = sink.begin(TAG.replicaRequest, wordCount);
+  sometimes(offset < 0, 'coordinator: a channel takes no more stores');
   if (offset < 0) return false;
   const { words } = sink;
   words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | (policy << 24);

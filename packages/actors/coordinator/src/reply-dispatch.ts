@@ -7,6 +7,7 @@
  *   RD2 each answer of a shard but a forward gives its credit back, once
  *   RD3 what a peer answers that cannot be the answer to what it was asked is its failure to read
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { computeToken, type Token } from '@clockwise/placement/token';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
@@ -78,7 +79,10 @@ export class ReplyDispatch {
   #takeReply(node: number, shard: number, words: Int32Array, offset: number): void {
     const { slots } = this.#context;
     const slot = words[offset + REPLICA_REPLY.slot]!;
-    if (!slots.isCurrent(slot, words[offset + REPLICA_REPLY.slotGeneration]!)) return;
+    if (!slots.isCurrent(slot, words[offset + REPLICA_REPLY.slotGeneration]!)) {
+      reachable('coordinator: a replica answers after the request has ended');
+      return;
+    }
     const kind = words[offset + REPLICA_REPLY.kind]!;
     const status = (kind >>> 8) & 0xffff;
     const state = slots.state[slot]!;
@@ -176,6 +180,7 @@ export class ReplyDispatch {
     if (position < 0) return;
     const bit = 1 << position;
     const isOpen = (slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]! & bit) !== 0;
+    sometimes(!isOpen, 'coordinator: a replica that is not waited for fails');
     if (!isOpen) return;
     const state = slots.state[slot]!;
     if (state === SLOT_STATE.put) onPutFailed(context, slot, position, status);

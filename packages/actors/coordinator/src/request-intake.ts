@@ -5,6 +5,8 @@
  *   RI1 every operation of a frame is answered: by its conversation, or by a refusal here
  *   RI2 admission is decided before any work is done for an operation
  */
+import { buggify } from '@clockwise/kernel/buggify';
+import { sometimes } from '@clockwise/kernel/probe';
 import { replicasOf, positionOfReplica } from '@clockwise/placement/placement-table';
 import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
@@ -91,7 +93,9 @@ export class RequestIntake {
       context.dataCentreCount,
     );
     if (required === LEVEL_IMPOSSIBLE) return ERRORS.IMPOSSIBLE_LEVEL.code;
+    if (buggify('intake: refuse a request although a slot is free')) return ERRORS.OVERLOADED.code;
     const slot = context.slots.take(write ? SLOT_STATE.put : SLOT_STATE.get, due);
+    sometimes(slot < 0, 'intake: all slots are in use');
     if (slot < 0) return ERRORS.OVERLOADED.code;
     this.#fillSlot(slot, connection, bucket, words, offset, required);
     const status = this.#start(slot, bucket, stride, words, offset);
@@ -153,7 +157,8 @@ export class RequestIntake {
       context.slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
     }
     if (stride > context.slots.required[slot]!) {
-      context.slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
+      const hedgeMs = buggify('get: hedge at once') ? 0 : GET_HEDGE_MS;
+      context.slots.hedgeAt[slot] = context.now + hedgeMs;
       context.watchDue(context.slots.hedgeAt[slot]);
     }
     return startGet(context, slot, words, offset, token);
@@ -183,10 +188,17 @@ export class RequestIntake {
     }
     const own = positionOfReplica(placement, partition, ring.ownNode);
     if (own >= 0 && context.shardIsUp[slots.shard[slot]!] === 1) {
+      sometimes(reachable < slots.required[slot]!, 'intake: fewer than W replicas can be reached');
       if (reachable < slots.required[slot]!) return ERRORS.UNAVAILABLE.code;
       return startPut(context, slot, bucket, own, words, offset, this.#token);
     }
     const connectionState = context.connections.state[slots.connection[slot]!];
+    sometimes(own >= 0, 'intake: the own shard is down under a write');
+    sometimes(reachable === 0, 'intake: no replica of a write can be reached');
+    sometimes(
+      connectionState === CONNECTION_STATE.peer,
+      'intake: a write that was passed on finds the shard down',
+    );
     if (connectionState === CONNECTION_STATE.peer || reachable === 0) {
       return ERRORS.UNAVAILABLE.code;
     }

@@ -6,6 +6,7 @@
  *   RE1 a request gets at most one answer
  */
 import { assert } from '@clockwise/kernel/assert';
+import { reachable } from '@clockwise/kernel/probe';
 import {
   REQUEST_FLAG,
   REQUEST_OPCODE,
@@ -36,9 +37,15 @@ function beginResponse(context: CoordinatorContext, slot: number, wordCount: num
   assert(slots.responded[slot] === 0, '[RE1] a request gets one answer');
   slots.responded[slot] = 1;
   const connection = slots.connection[slot]!;
-  if (!connections.isOpen(connection, slots.connectionGeneration[slot]!)) return dropped(context);
+  if (!connections.isOpen(connection, slots.connectionGeneration[slot]!)) {
+    reachable('respond: the client has gone before its answer');
+    return dropped(context);
+  }
   const offset = context.toConnection(connection).begin(TAG.response, wordCount);
-  if (offset < 0) return dropped(context);
+  if (offset < 0) {
+    reachable('respond: the connection of a client takes no more answers');
+    return dropped(context);
+  }
   context.counters.responses += 1;
   return offset;
 }

@@ -7,6 +7,7 @@
  *   SC2 `complete` is said only of a page that R replicas answered
  *   SC3 a merged page has no more records and bytes than were asked for, but one record at the least
  */
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   REPLY_FLAG,
@@ -89,6 +90,7 @@ export class ScanCore {
     slots.status[slot] = status;
     if (slots.hasKept(slot)) {
       // Another replica may stand in for the one that failed.
+      reachable('scan: a replica fails and another is asked');
       const { required } = slots;
       const wanted = required[slot]! + bitCount(slots.failed[slot]);
       this.#askAnother(slot, wanted);
@@ -99,6 +101,7 @@ export class ScanCore {
   /** The deadline: what has come is answered, and said to be incomplete. */
   onDue(slot: number): void {
     const { slots } = this.#context;
+    sometimes(slots.answered[slot] !== 0, 'scan: the deadline ends a page that R did not answer');
     if (slots.answered[slot] === 0) respondStatus(this.#context, slot, ERRORS.TIMEOUT.code);
     else this.#answer(slot);
     this.#end(slot);

@@ -6,6 +6,7 @@
  *   SW1 a request is answered by its deadline, as unknown where it may have been applied
  */
 import type { Instant } from '@clockwise/kernel/core';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { askMore, endGet } from './get-core.ts';
@@ -52,12 +53,21 @@ export class Sweep {
       this.#scans.onDue(slot);
       return;
     }
+    sometimes(slots.responded[slot] === 1, 'sweep: an answered request ends at its deadline');
     if (slots.responded[slot] === 0) {
+      this.#markTimeout(slot);
       context.counters.timeouts += 1;
       respondStatus(context, slot, ERRORS.TIMEOUT.code);
     }
     if (slots.state[slot] === SLOT_STATE.get) endGet(context, slot);
     else slots.release(slot);
+  }
+
+  #markTimeout(slot: number): void {
+    const state = this.#context.slots.state[slot];
+    sometimes(state === SLOT_STATE.get, 'sweep: a get runs out of time');
+    sometimes(state === SLOT_STATE.put, 'sweep: a put runs out of time');
+    sometimes(state === SLOT_STATE.proxied, 'sweep: a request that was passed on runs out of time');
   }
 
   #hedge(slot: number): void {
@@ -77,11 +87,14 @@ export class Sweep {
     const { slots, ring } = context;
     const asked = slots.asked[slot]!;
     const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+    sometimes(bitCount(asked) === stride, 'get: a hedge finds that all replicas are asked');
     if (bitCount(asked) === stride) return;
     const request = slots.keptWords(slot);
     const token = this.#replies.tokenOf(slot);
     const wanted = bitCount(asked & ~slots.failed[slot]!) + 1;
     askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+    sometimes(slots.asked[slot] !== asked, 'get: a hedge asks one more replica');
+    sometimes(slots.asked[slot] === asked, 'get: a hedge reaches nobody');
     if (slots.asked[slot] !== asked) context.counters.hedges += 1;
     slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
   }
@@ -94,6 +107,7 @@ export class Sweep {
       const state = slots.state[slot];
       if (state === SLOT_STATE.free || state === SLOT_STATE.proxied) continue;
       if (slots.shard[slot] !== shard) continue;
+      reachable('sweep: a shard goes down under a request');
       this.#replies.failReplica(slot, ring.ownNode, ERRORS.UNKNOWN_OUTCOME.code);
     }
   }
@@ -106,6 +120,7 @@ export class Sweep {
       const state = slots.state[slot];
       if (state === SLOT_STATE.free) continue;
       if (state !== SLOT_STATE.proxied) {
+        reachable('sweep: a link goes down while requests are in flight');
         this.#replies.failReplica(slot, node, ERRORS.UNAVAILABLE.code);
       } else {
         onProxyLinkDown(context, slot, node);

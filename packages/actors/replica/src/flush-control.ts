@@ -14,8 +14,10 @@
  *       before the chunk was retired, and the log writer, who may be behind the flush, of its records
  */
 import { assert, unreachable } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
 import { LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { CHUNK_KIND, CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { FlushInput } from '@clockwise/storage/flush-job';
@@ -98,6 +100,7 @@ export class FlushControl {
   afterStep(published: ReplicaPublished): void {
     const { pool } = this.#context.memtable;
     if (this.#context.fenced) return;
+    if (buggify('replica: freeze the active chunk early')) this.#context.memtable.freeze();
     for (let chunk = 0; chunk < pool.states.length; chunk += 1) {
       if (pool.states[chunk] === CHUNK_STATE.frozen && !this.#reported.has(chunk)) {
         this.#report(chunk);
@@ -105,7 +108,9 @@ export class FlushControl {
     }
     if (this.#retired.length > 0) this.#recycle(published);
     while (pool.freeCount() + this.#retired.length < FREE_CHUNKS_WANTED && this.#retireOldest());
+    if (buggify('replica: give up a flushed chunk early')) this.#retireOldest();
     if (pool.cacheIsFull()) this.#retireOldestCache();
+    else if (buggify('replica: give up clean copies early')) this.#retireOldestCache();
   }
 
   /** The compactor, after its own restart, asks what waits. */
@@ -116,6 +121,7 @@ export class FlushControl {
   #report(chunk: number): void {
     const { shard, memtable, out } = this.#context;
     this.#reported.add(chunk);
+    sometimes(this.#state.kind !== 'idle', 'flush: a chunk is frozen while another is flushed');
     const frozenCount = memtable.pool.countState(CHUNK_STATE.frozen);
     const message: ActorMessage = { kind: 'chunk-frozen', shard, chunk, frozenCount };
     out.effect({ kind: 'tell', to: 'compactor', message });
@@ -124,13 +130,15 @@ export class FlushControl {
   /** The compactor's word: flush the oldest frozen chunk now. */
   flush(chunk: number): void {
     if (this.#context.fenced) return;
-    if (this.#state.kind !== 'idle') {
+    sometimes(this.#state.kind !== 'idle', 'flush: one is asked for while another is under way');
+    if (this.#state.kind !== 'idle' || buggify('replica: put a flush off')) {
       // A compactor that began anew knows nothing of the flush under way: it tries again.
       this.#tellFlushed(chunk, false);
       return;
     }
     const description = this.#context.memtable.beginFlush();
     if (description === undefined) {
+      reachable('flush: one is asked for and nothing is frozen');
       this.#tellFlushed(chunk, true);
       return;
     }
@@ -184,6 +192,8 @@ export class FlushControl {
   jobFailed(job: number, failure: DiskFailure): void {
     const state = this.#state;
     if (state.kind === 'idle' || state.job !== job) return;
+    sometimes(state.kind === 'writing', 'flush: a table cannot be written');
+    sometimes(state.kind === 'publishing', 'flush: a manifest cannot be published');
     this.#state = { kind: 'idle' };
     // [FC2] Neither the file numbers nor the edition is used again; what lies there is removed at
     // the next opening.
@@ -231,7 +241,10 @@ export class FlushControl {
     memtable.flushed(state.chunk.chunk);
     this.#reported.delete(state.chunk.chunk);
     counters.flushes += 1;
-    out.effect({ kind: 'log-floor', sequence: state.manifest.floorSequence });
+    // A floor that the log does not hear of is included in the next.
+    if (!buggify('replica: keep a floor from the log')) {
+      out.effect({ kind: 'log-floor', sequence: state.manifest.floorSequence });
+    }
     if (this.#unneededLeaves > 0) {
       this.#ask({ kind: 'remove', names: [leavesName(this.#unneededLeaves)] });
     }
@@ -244,6 +257,7 @@ export class FlushControl {
   #tellEnded(asked: number, flushed: number, ok: boolean): void {
     this.#tellFlushed(flushed, ok);
     if (asked === flushed) return;
+    reachable('flush: an older chunk is flushed than the one asked for');
     this.#reported.delete(asked);
     this.#tellFlushed(asked, ok);
   }
@@ -268,6 +282,9 @@ export class FlushControl {
 
   #retire(chunk: number): boolean {
     if (chunk < 0) return false;
+    const { kinds } = this.#context.memtable.pool;
+    sometimes(kinds[chunk] === CHUNK_KIND.log, 'memory: a flushed chunk is given up');
+    sometimes(kinds[chunk] === CHUNK_KIND.cache, 'memory: a chunk of clean copies is given up');
     this.#context.memtable.retire(chunk);
     this.#retired.push({ chunk, positions: undefined });
     return true;
@@ -286,7 +303,9 @@ export class FlushControl {
       };
       const { now, durable } = retired.positions;
       const isLogged = memtable.pool.lastSequences[retired.chunk]! <= releasedSequence;
+      sometimes(!isLogged, 'memory: a retired chunk waits for the log');
       const isFree = isLogged && passed(LANE.now, now) && passed(LANE.durable, durable);
+      sometimes(isLogged && !isFree, 'memory: a retired chunk waits for its readers');
       if (isFree) memtable.recycle(retired.chunk);
       return !isFree;
     });

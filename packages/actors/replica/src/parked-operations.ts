@@ -6,6 +6,7 @@
  *   PK1 operations on one key run in the order they came
  *   PK2 at most `countMax` operations wait; one more is refused
  */
+import { buggify } from '@clockwise/kernel/buggify';
 import { paddedWords } from '@clockwise/record/layout';
 import { keysEqual } from '@clockwise/record/compare';
 
@@ -91,6 +92,7 @@ export class ParkedOperations {
     size: number,
   ): boolean {
     if (this.#count >= this.#countMax) return false;
+    if (buggify('replica: refuse to let an operation wait for the disk')) return false;
     this.#count += 1;
     parked.operations.push({ source, words: words.slice(offset, offset + size) });
     return true;

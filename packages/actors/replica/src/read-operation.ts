@@ -2,6 +2,7 @@
  * A read of one key: what memory holds is answered in the same step. data plane.
  */
 import { LANE } from '@clockwise/kernel/core';
+import { sometimes } from '@clockwise/kernel/probe';
 import { STATUS_NOT_FOUND } from '@clockwise/protocol/errors';
 import { REPLY_KIND } from '@clockwise/protocol/frame';
 import type { ReplicaContext } from './replica-context.ts';
@@ -20,5 +21,6 @@ export function applyReadOperation(
     return;
   }
   const lane = laneOf(context, chunk, current);
+  sometimes(lane === LANE.durable, 'replica: a read waits until its record is durable');
   replyRecord(context, asker, REPLY_KIND.read, lane, chunk, current);
 }

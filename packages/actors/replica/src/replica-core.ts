@@ -13,6 +13,7 @@
  */
 import { assert, unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Core } from '@clockwise/kernel/core';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
@@ -156,6 +157,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   #fence(reason: string): void {
     const context = this.#context;
     context.fenced = true;
+    reachable('replica: a shard is fenced by an error of its log');
+    sometimes(this.#parked.count > 0, 'replica: a fence ends operations that wait for the disk');
     for (const parked of this.#parked.keys()) this.#refuseParked(parked, ERRORS.DISK_FAILED.code);
     this.#tellState('fenced', reason);
   }
@@ -187,6 +190,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     asker.offset = offset;
     const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
     if (this.#context.fenced) {
+      reachable('replica: a fenced shard refuses an operation');
       replyStatus(this.#context, asker, replyKindOf(opcode), ERRORS.DISK_FAILED.code, LANE.now);
     } else if (opcode === REPLICA_OPCODE.scan) {
       this.#context.counters.scans += 1;
@@ -215,6 +219,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     if (this.#parked.count > 0) {
       const parked = this.#parked.find(hash, bucketId, words, key, keyByteCount);
       if (parked !== undefined) {
+        sometimes(isStore, 'replica: a store waits behind a read of the same key');
+        sometimes(
+          opcode === REPLICA_OPCODE.write,
+          'replica: a put waits behind a read of the same key',
+        );
         this.#park(parked, opcode);
         return;
       }
@@ -231,6 +240,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       this.#run(opcode, hash, -1, -1);
       return;
     }
+    reachable('replica: an operation waits for a read from disk');
     const parked = this.#parked.open(hash, bucketId, tokenHigh, tokenLow, words, key, keyByteCount);
     this.#park(parked, opcode);
     if (parked.operations.length === 0) this.#parked.close(parked);
@@ -241,6 +251,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const { source, words, offset } = this.#asker;
     const size = words[offset + OPERATION.wordCount]!;
     if (this.#parked.park(parked, source, words, offset, size)) return;
+    reachable('replica: no more operations may wait for the disk');
     this.#context.counters.overloaded += 1;
     const status = ERRORS.OVERLOADED.code;
     replyStatus(this.#context, this.#asker, replyKindOf(opcode), status, LANE.now);
@@ -253,6 +264,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       case 'reading':
         return;
       case 'absent':
+        reachable('replica: a filter said maybe and no table holds the key');
         this.#runParked(parked);
         return;
       default:
@@ -273,11 +285,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         if (!this.#context.fenced) this.#advance(ended.parked);
         return;
       case 'no-room':
+        reachable('replica: what was read from disk finds no room in memory');
         this.#context.counters.overloaded += ended.parked.operations.length;
         this.#refuseParked(ended.parked, ERRORS.OVERLOADED.code);
         return;
       case 'failed':
         // [R2] After a fence the operations have their answer already.
+        sometimes(!this.#context.fenced, 'replica: a read from disk fails its operations');
         if (!this.#context.fenced) this.#refuseParked(ended.parked, ERRORS.READ_FAILED.code);
         return;
       default:
@@ -288,6 +302,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   /** [R1] Runs what waited for a key, in order; memory is looked at anew for each. */
   #runParked(parked: ParkedKey): void {
     const { memtable } = this.#context;
+    sometimes(parked.operations.length > 1, 'replica: several operations waited for one read');
     for (const operation of this.#parked.close(parked)) {
       const asker = this.#asker;
       asker.source = operation.source;

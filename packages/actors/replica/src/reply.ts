@@ -5,6 +5,7 @@
  *   RP1 an answer that rests on a record leaves only when that record is durable
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
 import { LANE, type Lane } from '@clockwise/kernel/core';
 import {
   POLICY,
@@ -52,7 +53,10 @@ export function replyRecord(
 /** [RP1] `now` where the record is durable already, else the lane that waits for that. */
 export function laneOf(context: ReplicaContext, chunk: number, record: number): Lane {
   const words = context.memtable.pool.words[chunk]!;
-  return sequenceOf(words, record) <= context.releasedSequence ? LANE.now : LANE.durable;
+  if (sequenceOf(words, record) > context.releasedSequence) return LANE.durable;
+  return buggify('replica: answer with a durable record as late as with a fresh one')
+    ? LANE.durable
+    : LANE.now;
 }
 
 function reply(

@@ -6,7 +6,9 @@
  *   S2 nobody else knows a counter of this incarnation that was not given here
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
 import { LANE } from '@clockwise/kernel/core';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import {
   DURABILITY,
@@ -54,14 +56,18 @@ export function applyStoreOperation(
     const relation = compareRecords(currentWords, current, asker.words, incoming);
     if (relation === RELATION.equal || relation === RELATION.leftDominates) {
       const lane = laneOf(context, chunk, current);
+      sometimes(lane === LANE.now, 'replica: a store brings nothing new');
+      sometimes(lane === LANE.durable, 'replica: a store repeats what is not durable yet');
       replyRecord(context, asker, REPLY_KIND.stored, lane, chunk, current);
       return;
     }
   }
   const size = recordWordCount(asker.words, incoming);
   const currentSize = current < 0 ? 0 : recordWordCount(currentWords, current);
-  const record = memtable.reserve(size + currentSize);
+  const isRefused = buggify('replica: refuse a store although memory has room');
+  const record = isRefused ? -1 : memtable.reserve(size + currentSize);
   if (record < 0) {
+    reachable('replica: a store is refused for want of memory');
     counters.overloaded += 1;
     replyStatus(context, asker, REPLY_KIND.stored, ERRORS.OVERLOADED.code, LANE.now);
     return;
@@ -74,6 +80,7 @@ export function applyStoreOperation(
     join.lww = ((opcode >>> 24) & POLICY.lww) !== 0;
     join.nowSeconds = context.nowSeconds;
     joinRecords(join, currentWords, current, asker.words, incoming, memtable.words, record);
+    sometimes(!join.equalsRight, 'replica: a store is joined with what the other did not know');
     if (join.discardedConcurrent) counters.lwwDiscardedConcurrent += 1;
   }
   commitRecord(context, record, hash, currentWords, current);

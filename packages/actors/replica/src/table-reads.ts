@@ -7,6 +7,8 @@
  *   TD1 a block is believed only after its checksum; a damaged one fails the read
  *   TD2 a search during which a chunk was given up, or a table came, begins anew
  */
+import { buggify } from '@clockwise/kernel/buggify';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
 import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
 import type { ParkedKey } from './parked-operations.ts';
@@ -69,6 +71,7 @@ export class TableReads {
     }
     this.#searches.delete(parked);
     if (!this.#isOld(search)) return 'absent';
+    reachable('tables: a key that was in no table is looked for anew');
     return this.next(parked);
   }
 
@@ -111,6 +114,7 @@ export class TableReads {
       return this.#end(search, 'failed');
     }
     if (this.#isOld(search)) {
+      reachable('tables: a search begins anew after its block was read');
       this.#searches.delete(parked);
       return { kind: 'next', parked };
     }
@@ -130,7 +134,9 @@ export class TableReads {
       search.block += 1;
       return { kind: 'next', parked };
     }
+    sometimes(found >= 0 && search.table > 0, 'tables: a key is found in an older table');
     if (found === NOT_IN_TABLE) {
+      reachable('tables: a filter said maybe and the block does not hold the key');
       search.table += 1;
       search.block = -1;
       return { kind: 'next', parked };
@@ -148,7 +154,8 @@ export class TableReads {
   #isOld(search: Search): boolean {
     return (
       search.version !== this.#tables.version ||
-      search.retiredCount !== this.#context.memtable.retiredCount
+      search.retiredCount !== this.#context.memtable.retiredCount ||
+      buggify('tables: begin a search anew')
     );
   }
 }

@@ -7,7 +7,9 @@
  *   W2 counters of an incarnation ascend without repetition
  */
 import { unreachable } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
 import { LANE } from '@clockwise/kernel/core';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import {
   DURABILITY,
@@ -59,8 +61,11 @@ export function applyWriteOperation(
   fillOperands(context, asker.words, asker.offset);
   const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
   const currentSize = current < 0 ? 0 : recordWordCount(currentWords, current);
-  const record = memtable.reserve(writeWordCountMax(operands, currentSize));
+  const wordCountMax = writeWordCountMax(operands, currentSize);
+  const isRefused = buggify('replica: refuse a write although memory has room');
+  const record = isRefused ? -1 : memtable.reserve(wordCountMax);
   if (record < 0) {
+    reachable('replica: a write is refused for want of memory');
     counters.overloaded += 1;
     replyStatus(context, asker, REPLY_KIND.written, ERRORS.OVERLOADED.code, LANE.now);
     return;
@@ -74,6 +79,8 @@ export function applyWriteOperation(
     return;
   }
   commitRecord(context, record, hash, currentWords, current);
+  sometimes(operands.tombstone && current < 0, 'replica: a delete of a key that nobody put');
+  sometimes(operands.tombstone && current >= 0, 'replica: a delete of a record');
   const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
   if (durabilityOf(flags) === DURABILITY.sync) context.needsSync = true;
   const active = memtable.activeChunk;
@@ -98,13 +105,18 @@ function replyRefusal(
         replyRecord(context, asker, REPLY_KIND.forward, LANE.now, chunk, current);
       }
       const kind = REPLY_KIND.written | (REPLY_FLAG.duplicate << 24);
-      replyRecord(context, asker, kind, laneOf(context, chunk, current), chunk, current);
+      const lane = laneOf(context, chunk, current);
+      sometimes(lane === LANE.now, 'replica: a write is repeated whose record is durable');
+      sometimes(lane === LANE.durable, 'replica: a write is repeated before its record is durable');
+      replyRecord(context, asker, kind, lane, chunk, current);
       return;
     }
     case WRITE_STATUS.tooManySiblings:
+      reachable('replica: a write is refused for too many siblings');
       refuse(context, asker, ERRORS.TOO_MANY_SIBLINGS.code);
       return;
     case WRITE_STATUS.contextTooLarge:
+      reachable('replica: a write is refused for too large a context');
       refuse(context, asker, ERRORS.CONTEXT_TOO_LARGE.code);
       return;
     case WRITE_STATUS.contextFromFuture:
