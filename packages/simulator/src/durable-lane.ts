@@ -11,6 +11,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { Prng } from '@clockwise/kernel/prng';
+import type { DiskTempo } from './disk-tempo.ts';
 import type { Simulation } from './simulation.ts';
 
 export interface AppendedRange {
@@ -46,6 +47,7 @@ export interface LogPace {
 
 export interface DurableLaneOptions {
   readonly simulation: Simulation;
+  readonly tempo: DiskTempo;
   readonly prng: Prng;
   readonly pace: LogPace;
   readonly sink: LogSink;
@@ -80,6 +82,11 @@ export class DurableLane {
     if (failure !== undefined) this.#fail(failure);
   }
 
+  /** Something has been asked of the disk that has not ended. */
+  get isBusy(): boolean {
+    return this.#isBusy && !this.#isOver;
+  }
+
   /** The process is gone. `writing`: what waited had reached the disk's cache, as chance would have it. */
   stop(writing: boolean): void {
     if (this.#isOver) return;
@@ -91,13 +98,13 @@ export class DurableLane {
   #begin(): void {
     if (this.#isBusy || this.#isOver || this.#waiting.length === 0) return;
     this.#isBusy = true;
-    const { simulation, prng, pace } = this.#options;
-    simulation.after(prng.exponential(pace.writeMeanMs), () => this.#writeGroup());
+    const { tempo, prng, pace } = this.#options;
+    tempo.after('write', prng.exponential(pace.writeMeanMs), () => this.#writeGroup());
   }
 
   #writeGroup(): void {
     if (this.#isOver) return;
-    const { simulation, prng, pace } = this.#options;
+    const { tempo, prng, pace } = this.#options;
     const waiting = this.#waiting.length;
     const isPartial = waiting > 1 && prng.chance(pace.partialProbability);
     const group = this.#waiting.splice(0, isPartial ? prng.between(1, waiting - 1) : waiting);
@@ -112,7 +119,7 @@ export class DurableLane {
       this.#syncLater();
       return;
     }
-    simulation.after(pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
+    tempo.after('write', pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
       if (this.#isOver) return;
       if (this.#sync()) this.#release(group, true);
     });
@@ -136,13 +143,18 @@ export class DurableLane {
 
   /** What was written without a sync is synced within the interval. */
   #syncLater(): void {
-    const { simulation, prng, intervalMs } = this.#options;
+    const { simulation, prng, intervalMs, tempo } = this.#options;
     simulation.after(prng.unit() * intervalMs, () => {
       if (this.#isOver || !this.#hasUnsynced) return;
-      // A group under way may sync, or fail, by itself: then there is nothing left to do here.
-      if (this.#isBusy) this.#syncLater();
-      else this.#sync();
+      tempo.after('write', 0, () => this.#syncInterval());
     });
+  }
+
+  #syncInterval(): void {
+    if (this.#isOver || !this.#hasUnsynced) return;
+    // A group under way may sync, or fail, by itself: then there is nothing left to do here.
+    if (this.#isBusy) this.#syncLater();
+    else this.#sync();
   }
 
   #release(group: readonly LoggedStep[], isSynced: boolean): void {

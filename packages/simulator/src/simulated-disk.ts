@@ -1,5 +1,6 @@
 /**
- * A folder on a disk that loses, tears and refuses, by seed. The twin of runtime/disk/node-disk.
+ * A folder on a disk that loses, tears and refuses, by seed. The twin of runtime/disk/node-disk. What
+ * goes wrong, and when, is simulated-disk-faults'.
  *
  * Per file: the durable image, the image that readers see (the page cache), and the list of writes in
  * between. Per folder: durable entries, visible entries, and the list of changes in between. A crash
@@ -20,62 +21,51 @@ import {
   type FileHandle,
   type OpenMode,
 } from '@clockwise/storage/disk';
-import { SimulatedFile } from './simulated-file.ts';
+import {
+  type CrashModel,
+  type DiskImage,
+  type PowerLoss,
+  SimulatedDirectory,
+} from './simulated-directory.ts';
+import {
+  type ArmedWrite,
+  type CallFailure,
+  type DiskFault,
+  type DiskOperation,
+  SimulatedDiskFaults,
+} from './simulated-disk-faults.ts';
+import { type FileCrash, SECTOR_BYTES, SimulatedFile, type WriteFate } from './simulated-file.ts';
 
-/**
- * keep-all: the process died, the machine did not. drop-all: nothing unsynced survives. prefix: writes
- * survive in order up to a point, the last one cut. subset: each 4 KiB page of each write, and each
- * folder change, survives or not. torn: as prefix, the last write cut in 512-byte sectors of which
- * some hold rubbish.
- */
-export type CrashModel = 'keep-all' | 'drop-all' | 'prefix' | 'subset' | 'torn';
+export type { CrashModel, DiskImage } from './simulated-directory.ts';
+
 export const CRASH_MODELS: readonly CrashModel[] = [
   'keep-all',
   'drop-all',
   'prefix',
   'subset',
   'torn',
+  'entries-first',
+  'data-first',
 ];
 
-export type DiskOperation =
-  | 'open'
-  | 'create'
-  | 'read'
-  | 'write'
-  | 'datasync'
-  | 'syncDirectory'
-  | 'list'
-  | 'remove'
-  | 'rename'
-  | 'link';
-
-/** Fails the `nth` call (from 1, counted from when it was set) of this operation, or of any. */
-export interface DiskFault {
-  readonly operation: DiskOperation | 'any';
-  readonly nth: number;
-  readonly code: DiskFailure;
-  /** Every later call of the kind fails too. */
-  readonly forever?: boolean;
-  /** What readers see after a failed datasync: pages stay as written, or go back. Both are `clean`. */
-  readonly pages?: 'new' | 'old';
-}
+/** What becomes of unsynced data. */
+const DATA_AFTER: { readonly [Model in PowerLoss]: FileCrash } = {
+  'drop-all': 'drop',
+  prefix: 'prefix',
+  subset: 'subset',
+  torn: 'torn',
+  'entries-first': 'drop',
+  'data-first': 'keep',
+};
 
 /** Thrown by the operation at which the run was to end; only the test that set it catches it. */
 export class SimulatedCrash extends Error {
   override readonly name = 'SimulatedCrash';
 }
 
-type DirectoryChange =
-  | { readonly kind: 'add'; readonly name: string; readonly file: SimulatedFile }
-  | { readonly kind: 'remove'; readonly name: string }
-  | {
-      readonly kind: 'rename';
-      readonly from: string;
-      readonly to: string;
-      readonly file: SimulatedFile;
-    };
-
 interface OpenFile {
+  /** As it was called when it was opened. */
+  readonly name: string;
   readonly file: SimulatedFile;
   readonly writable: boolean;
 }
@@ -95,18 +85,19 @@ export class SimulatedDisk implements Disk {
   /** The call (numbered from 1) before which, or half through which, the run ends; 0: none. */
   crashAt = 0;
   capacityBytes: number;
+  readonly faults: SimulatedDiskFaults;
   readonly #prng: Prng;
   readonly #shortTransferProbability: number;
   readonly #openFilesMax: number;
-  #durableEntries = new Map<string, SimulatedFile>();
-  #entries = new Map<string, SimulatedFile>();
-  #changes: DirectoryChange[] = [];
+  readonly #directory: SimulatedDirectory = new SimulatedDirectory();
   readonly #open = new Map<FileHandle, OpenFile>();
   #nextHandle = 1;
-  #faults: { readonly fault: DiskFault; remaining: number }[] = [];
+  /** Files of which the cache is dropped after their next sync. */
+  readonly #evicting: Set<SimulatedFile> = new Set();
 
   constructor(options: SimulatedDiskOptions) {
     this.#prng = options.prng;
+    this.faults = new SimulatedDiskFaults(options.prng.stream('faults'));
     this.capacityBytes = options.capacityBytes ?? Number.MAX_SAFE_INTEGER;
     this.#shortTransferProbability = options.shortTransferProbability ?? 0;
     this.#openFilesMax = options.openFilesMax ?? 1024;
@@ -117,53 +108,88 @@ export class SimulatedDisk implements Disk {
   }
 
   inject(fault: DiskFault): void {
-    assert(fault.nth >= 1, 'faults count from 1');
-    this.#faults.push({ fault, remaining: fault.nth });
+    this.faults.inject(fault);
   }
 
   clearFaults(): void {
-    this.#faults = [];
+    this.faults.clear();
   }
 
   /** Power loss or the process's death: every handle is gone, and what was unsynced as `model` says. */
   crash(model: CrashModel): void {
     this.#open.clear();
     this.crashAt = 0;
+    this.#evicting.clear();
     if (model === 'keep-all') return;
-    const files = new Set([...this.#durableEntries.values(), ...this.#entries.values()]);
-    for (const change of this.#changes) if (change.kind !== 'remove') files.add(change.file);
-    for (const file of files) file.crash(model, this.#prng);
-    this.#crashDirectory(model);
+    const files = this.#directory.filesEver();
+    for (const file of files) file.crash(DATA_AFTER[model], this.#prng);
+    this.#directory.crash(model, this.#prng);
+  }
+
+  /** Names of files, in the order of their names. */
+  names(prefix = ''): string[] {
+    const names = this.#directory.names().filter((name) => name.startsWith(prefix));
+    return names.toSorted();
+  }
+
+  sizeOf(name: string): number {
+    return this.#named(name).size;
   }
 
   /** Changes a byte in place on the medium and in the cache: rot. */
   corrupt(name: string, position: number, byte: number): void {
-    const file = this.#entries.get(name);
-    assert(file !== undefined, 'the file to corrupt exists');
-    file.corrupt(position, byte);
+    this.#named(name).corrupt(position, byte);
+  }
+
+  /** The sector of this byte cannot be read until it is written again. */
+  loseSector(name: string, position: number): void {
+    this.#named(name).loseSector(position);
+  }
+
+  /** All bytes of a file go, durably; whoever has it open goes on. */
+  truncate(name: string): void {
+    this.#named(name).truncate();
+  }
+
+  /** A file goes, durably; whoever has it open goes on with what nobody will find. */
+  lose(name: string): void {
+    this.#directory.lose(name);
+  }
+
+  /** What is durable now, as a copy of the medium would have it. */
+  image(): DiskImage {
+    return this.#directory.image();
+  }
+
+  /** Another medium in its place: a copy that was made before, or an empty one. REQUIRES: not in use. */
+  replace(image: DiskImage): void {
+    assert(this.#open.size === 0, 'a disk is replaced when nobody uses it');
+    this.#directory.replace(image);
   }
 
   /** The bytes that readers see, copied. */
   contents(name: string): Uint8Array {
-    const file = this.#entries.get(name);
-    assert(file !== undefined, 'the file exists');
+    const file = this.#named(name);
     return file.visible.slice(0, file.size);
   }
 
   open(name: string, mode: OpenMode): DiskResult<FileHandle> {
     const failed = this.#begin(mode === 'create' ? 'create' : 'open', name);
     if (failed !== undefined) return failed;
-    if (this.#open.size >= this.#openFilesMax) return refuse('EMFILE', `open ${name}`);
-    let file = this.#entries.get(name);
+    if (mode === 'write' && this.faults.isReadOnly) return refuse('EROFS', `open ${name}`);
+    if (this.#open.size >= this.faults.openFilesMax(this.#openFilesMax)) {
+      return refuse('EMFILE', `open ${name}`);
+    }
+    let file = this.#directory.get(name);
     if (mode === 'create') {
       if (file !== undefined) return refuse('OTHER', `${name} exists`);
       file = new SimulatedFile();
-      this.#change({ kind: 'add', name, file });
+      this.#directory.change({ kind: 'add', name, file });
     }
     if (file === undefined) return refuse('ENOENT', `open ${name}`);
     const handle = this.#nextHandle;
     this.#nextHandle += 1;
-    this.#open.set(handle, { file, writable: mode !== 'read' });
+    this.#open.set(handle, { name, file, writable: mode !== 'read' });
     return { ok: true, value: handle };
   }
 
@@ -174,11 +200,11 @@ export class SimulatedDisk implements Disk {
   read(handle: FileHandle, bytes: Uint8Array, position: number): DiskResult<number> {
     const failed = this.#begin('read', `file ${handle}`);
     if (failed !== undefined) return failed;
-    const { file } = this.#opened(handle);
+    const { file, name } = this.#opened(handle);
     const available = Math.max(0, Math.min(bytes.length, file.size - position));
-    const count = this.#shorten(available);
-    bytes.set(file.visible.subarray(position, position + count));
-    return { ok: true, value: count };
+    const wanted = bytes.subarray(0, this.#shorten(available));
+    const count = file.read(wanted, position, this.faults.isStale(name));
+    return count < 0 ? refuse('EIO', `read ${name}`) : { ok: true, value: count };
   }
 
   write(handle: FileHandle, parts: readonly Uint8Array[], position: number): DiskResult<number> {
@@ -189,19 +215,19 @@ export class SimulatedDisk implements Disk {
       bytes.set(part, at);
       at += part.length;
     }
-    const { file, writable } = this.#opened(handle);
+    const { file, name, writable } = this.#opened(handle);
     const failed = this.#begin('write', `file ${handle}`, () => {
       if (total > 0) file.write(bytes.subarray(0, this.#prng.below(total + 1)), position);
     });
     if (failed !== undefined) return failed;
     if (!writable) return refuse('OTHER', 'the file is open for reading');
     const growth = Math.max(0, position + total - file.size);
-    const room = Math.max(0, this.capacityBytes - this.usedBytes());
+    const room = Math.max(0, this.faults.capacityBytes(this.capacityBytes) - this.usedBytes());
     const fitting = growth <= room ? total : Math.max(0, total - (growth - room));
     if (fitting === 0 && total > 0) return refuse('ENOSPC', `write file ${handle}`);
-    const count = this.#shorten(fitting);
-    file.write(bytes.subarray(0, count), position);
-    return { ok: true, value: count };
+    const taken = bytes.subarray(0, this.#shorten(fitting));
+    file.write(taken, position, this.#fateOf(name, file, position, taken.length));
+    return { ok: true, value: taken.length };
   }
 
   size(handle: FileHandle): DiskResult<number> {
@@ -212,57 +238,58 @@ export class SimulatedDisk implements Disk {
     const { file } = this.#opened(handle);
     const fault = this.#fault('datasync', () => file.crash('subset', this.#prng, true));
     if (fault !== undefined) {
-      file.failSync(fault.pages ?? 'new');
+      const { pages = 'new', medium = 'none' } = fault;
+      file.failSync({ pages, medium }, this.#prng);
       return refuse(fault.code, `datasync file ${handle}`);
     }
     file.sync();
+    if (this.#evicting.delete(file)) file.evict();
     return DONE;
   }
 
   syncDirectory(): DiskResult<null> {
     const failed = this.#begin('syncDirectory', 'folder');
     if (failed !== undefined) return failed;
-    this.#durableEntries = new Map(this.#entries);
-    this.#changes = [];
+    this.#directory.sync();
     return DONE;
   }
 
   list(): DiskResult<readonly string[]> {
     const failed = this.#begin('list', 'folder');
     if (failed !== undefined) return failed;
-    return { ok: true, value: [...this.#entries.keys()] };
+    return { ok: true, value: this.#directory.names() };
   }
 
   remove(name: string): DiskResult<null> {
     const failed = this.#begin('remove', name);
     if (failed !== undefined) return failed;
-    if (!this.#entries.has(name)) return refuse('ENOENT', `remove ${name}`);
-    this.#change({ kind: 'remove', name });
+    if (this.#directory.get(name) === undefined) return refuse('ENOENT', `remove ${name}`);
+    this.#directory.change({ kind: 'remove', name });
     return DONE;
   }
 
   rename(from: string, to: string): DiskResult<null> {
     const failed = this.#begin('rename', from);
     if (failed !== undefined) return failed;
-    const file = this.#entries.get(from);
+    const file = this.#directory.get(from);
     if (file === undefined) return refuse('ENOENT', `rename ${from}`);
-    this.#change({ kind: 'rename', from, to, file });
+    this.#directory.change({ kind: 'rename', from, to, file });
     return DONE;
   }
 
   link(from: string, to: string): DiskResult<null> {
     const failed = this.#begin('link', from);
     if (failed !== undefined) return failed;
-    const file = this.#entries.get(from);
+    const file = this.#directory.get(from);
     if (file === undefined) return refuse('ENOENT', `link ${from}`);
-    if (this.#entries.has(to)) return refuse('OTHER', `${to} exists`);
-    this.#change({ kind: 'add', name: to, file });
+    if (this.#directory.get(to) !== undefined) return refuse('OTHER', `${to} exists`);
+    this.#directory.change({ kind: 'add', name: to, file });
     return DONE;
   }
 
   usedBytes(): number {
     let total = 0;
-    for (const file of new Set(this.#entries.values())) total += file.size;
+    for (const file of this.#directory.files()) total += file.size;
     return total;
   }
 
@@ -272,19 +299,52 @@ export class SimulatedDisk implements Disk {
     return fault === undefined ? undefined : refuse(fault.code, `${operation} ${what}`);
   }
 
-  #fault(operation: DiskOperation, halfDone?: () => void): DiskFault | undefined {
+  #fault(operation: DiskOperation, halfDone?: () => void): CallFailure | undefined {
     this.operationCount += 1;
     if (this.operationCount === this.crashAt) {
       halfDone?.();
       throw new SimulatedCrash(`crash at call ${this.crashAt}, ${operation}`);
     }
-    for (const entry of this.#faults) {
-      if (entry.fault.operation !== 'any' && entry.fault.operation !== operation) continue;
-      entry.remaining -= 1;
-      if (entry.remaining === 0) return entry.fault;
-      if (entry.remaining < 0 && entry.fault.forever === true) return entry.fault;
+    return this.faults.callOf(operation);
+  }
+
+  /** What was drawn up for the next write to a file of this kind. */
+  #fateOf(
+    name: string,
+    file: SimulatedFile,
+    position: number,
+    byteCount: number,
+  ): WriteFate | undefined {
+    const armed = byteCount > 0 ? this.faults.takeArmed(name) : undefined;
+    if (armed === undefined) return undefined;
+    if (armed.evicts) this.#evicting.add(file);
+    switch (armed.fate) {
+      case 'lost':
+        return { kind: 'lost' };
+      case 'torn': {
+        const sectors = Math.ceil(byteCount / SECTOR_BYTES);
+        const keptSectors = Array.from({ length: sectors }, () => this.#prng.chance(0.5));
+        return { kind: 'torn', keptSectors };
+      }
+      case 'misdirected':
+        return this.#misdirected(armed, name, file, position);
+      default:
+        return unreachable(armed.fate);
     }
-    return undefined;
+  }
+
+  #misdirected(armed: ArmedWrite, name: string, file: SimulatedFile, position: number): WriteFate {
+    const others = armed.toOther ? this.names(armed.files).filter((other) => other !== name) : [];
+    if (others.length === 0) {
+      return { kind: 'misdirected', file, position: position + armed.sectors * SECTOR_BYTES };
+    }
+    return { kind: 'misdirected', file: this.#named(this.#prng.pick(others)), position };
+  }
+
+  #named(name: string): SimulatedFile {
+    const file = this.#directory.get(name);
+    assert(file !== undefined, 'the file exists');
+    return file;
   }
 
   #opened(handle: FileHandle): OpenFile {
@@ -296,53 +356,6 @@ export class SimulatedDisk implements Disk {
   #shorten(count: number): number {
     if (count === 0 || !this.#prng.chance(this.#shortTransferProbability)) return count;
     return this.#prng.between(1, count);
-  }
-
-  #change(change: DirectoryChange): void {
-    this.#changes.push(change);
-    applyChange(this.#entries, change);
-  }
-
-  #crashDirectory(model: Exclude<CrashModel, 'keep-all'>): void {
-    const entries = new Map(this.#durableEntries);
-    const kept = this.#prng.below(this.#changes.length + 1);
-    for (const [index, change] of this.#changes.entries()) {
-      if (this.#survives(model, index, kept)) applyChange(entries, change);
-    }
-    this.#entries = entries;
-    this.#durableEntries = new Map(entries);
-    this.#changes = [];
-  }
-
-  #survives(model: Exclude<CrashModel, 'keep-all'>, index: number, kept: number): boolean {
-    switch (model) {
-      case 'drop-all':
-        return false;
-      case 'prefix':
-      case 'torn':
-        return index < kept;
-      case 'subset':
-        return this.#prng.chance(0.5);
-      default:
-        return unreachable(model);
-    }
-  }
-}
-
-function applyChange(entries: Map<string, SimulatedFile>, change: DirectoryChange): void {
-  switch (change.kind) {
-    case 'add':
-      entries.set(change.name, change.file);
-      return;
-    case 'remove':
-      entries.delete(change.name);
-      return;
-    case 'rename':
-      entries.delete(change.from);
-      entries.set(change.to, change.file);
-      return;
-    default:
-      unreachable(change);
   }
 }
 

@@ -5,6 +5,7 @@ import type { DiskFailure } from '@clockwise/kernel/effects';
 import { Prng } from '@clockwise/kernel/prng';
 import { TAG } from '@clockwise/protocol/frame';
 import { ActorHost } from './actor-host.ts';
+import { DiskTempo } from './disk-tempo.ts';
 import { DurableLane, type LogSink } from './durable-lane.ts';
 import { NodeClock } from './node-clock.ts';
 import { ShardChannel } from './shard-channel.ts';
@@ -125,6 +126,7 @@ function makeLane(
   const lane = new DurableLane(
     {
       simulation,
+      tempo: new DiskTempo(simulation),
       prng: simulation.prng.stream('lane'),
       pace,
       sink,

@@ -17,8 +17,13 @@ import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import type { Disk, DiskError } from './disk.ts';
 import { logName, parseFileName } from './file-names.ts';
-import { readSequence, SEGMENT_HEADER_BYTES } from './log-format.ts';
-import { readSegment, type SegmentReading } from './log-segment.ts';
+import {
+  GROUP_HEADER_BYTES,
+  readSequence,
+  SEGMENT_HEADER_BYTES,
+  type SegmentId,
+} from './log-format.ts';
+import { firstSequenceOf, readSegment, type SegmentReading } from './log-segment.ts';
 import { readFileWords } from './whole-transfer.ts';
 
 /** A segment of an opening that ended: bytes behind `endBytes` do not count. */
@@ -149,12 +154,14 @@ class LogRecoveryRun {
     return undefined;
   }
 
-  /** From the header alone; undefined: not sound. */
+  /**
+   * Undefined: nothing says it. A header may be torn where the group behind it is whole: its records
+   * count, so that what comes before the segment must not be measured by the one behind it.
+   */
   #firstSequence(segment: Segment): number | undefined | DiskError {
-    const words = this.#load(segment, SEGMENT_HEADER_BYTES);
+    const words = this.#load(segment, SEGMENT_HEADER_BYTES + GROUP_HEADER_BYTES);
     if (!(words instanceof Int32Array)) return words;
-    const reading = this.#read(segment, words, SEGMENT_HEADER_BYTES, undefined, () => undefined);
-    return reading.header.kind === 'valid' ? reading.header.firstSequence : undefined;
+    return firstSequenceOf(words, this.#idOf(segment), this.#options.checksum);
   }
 
   /** Gives out a segment's records; a result ends the recovery. */
@@ -231,18 +238,22 @@ class LogRecoveryRun {
     nextFirst: number | undefined,
     visit: (words: Int32Array, from: number, to: number) => void,
   ): SegmentReading {
-    const { storeIdLow, storeIdHigh, checksum } = this.#options;
     return readSegment(
       words,
       {
-        id: { storeIdLow, storeIdHigh, opening: segment.opening, index: segment.index },
-        checksum,
+        id: this.#idOf(segment),
+        checksum: this.#options.checksum,
         expectedSequence: this.#next,
         limitBytes,
         limitSequence: nextFirst ?? Number.MAX_SAFE_INTEGER,
       },
       visit,
     );
+  }
+
+  #idOf({ opening, index }: Segment): SegmentId {
+    const { storeIdLow, storeIdHigh } = this.#options;
+    return { storeIdLow, storeIdHigh, opening, index };
   }
 
   #visitGroup(words: Int32Array, from: number, to: number): void {

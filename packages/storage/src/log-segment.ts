@@ -59,7 +59,8 @@ export function readSegment(
   const { id, checksum } = options;
   const header = readSegmentHeader(words, id, checksum);
   const limitWords = Math.min(words.length, Math.floor(options.limitBytes / 4));
-  const expected = firstOf(words, header, limitWords, options);
+  const within = words.subarray(0, limitWords);
+  const expected = firstSequenceOf(within, id, checksum) ?? options.expectedSequence;
   const walk = { at: SEGMENT_HEADER_BYTES / 4, next: expected, testified: 0 };
   const ends: { from: number; last: number }[] = [];
   if (header.kind !== 'foreign') {
@@ -87,20 +88,21 @@ export function readSegment(
   };
 }
 
-function firstOf(
+/**
+ * The first sequence of a segment, by its header or, were that torn, by its first group; undefined:
+ * neither is sound. REQUIRES: `words` hold the headers of both, where the file does.
+ */
+export function firstSequenceOf(
   words: Int32Array,
-  header: SegmentHeaderReading,
-  limitWords: number,
-  options: SegmentReadOptions,
-): number {
+  id: SegmentId,
+  checksum: Checksum,
+): number | undefined {
+  const header = readSegmentHeader(words, id, checksum);
   if (header.kind === 'valid') return header.firstSequence;
   const at = SEGMENT_HEADER_BYTES / 4;
-  if (header.kind === 'foreign' || at + GROUP_HEADER_WORDS > limitWords) {
-    return options.expectedSequence;
-  }
-  return isGroupHeader(words, at, options.id, options.checksum)
-    ? readSequence(words, at + GROUP.firstSequenceLow)
-    : options.expectedSequence;
+  if (header.kind === 'foreign' || at + GROUP_HEADER_WORDS > words.length) return undefined;
+  if (!isGroupHeader(words, at, id, checksum)) return undefined;
+  return readSequence(words, at + GROUP.firstSequenceLow);
 }
 
 function isSoundGroup(

@@ -9,7 +9,7 @@ import {
 } from '@clockwise/storage/log-format';
 import { readSegment } from '@clockwise/storage/log-segment';
 import { checksumWords } from '@clockwise/storage/whole-transfer';
-import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { SimulatedCrash, SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checksum, copyOf, mustOpen, STORE_ID, TestStore } from './store-fixture.ts';
@@ -39,6 +39,33 @@ function usedBytes(disk: SimulatedDisk, name: string): number {
   while (end > 0 && bytes[end - 1] === 0) end -= 1;
   return end;
 }
+
+test('F1 [LR1] a segment whose header was torn goes by its first group, whatever the next opening leaves', () => {
+  const source = newDisk('torn header');
+  const store = mustOpen(source);
+  for (let value = 1; logNames(source).length < 2; value += 1) putSynced(store, value, value);
+  const last = store.log.writtenSequence;
+  const [, second] = logNames(source);
+  for (let at = 0; at < 64; at += 1) source.corrupt(second!, at, 0);
+  const image = source.image();
+  let crashes = 0;
+  for (let nth = 1; nth < 200; nth += 1) {
+    const disk = newDisk('torn header, crashed');
+    disk.replace(image);
+    disk.crashAt = nth;
+    try {
+      mustOpen(disk);
+    } catch (error) {
+      assert.ok(error instanceof SimulatedCrash, String(error));
+      crashes += 1;
+    }
+    disk.crash('keep-all');
+    const reopened = mustOpen(disk);
+    for (let key = 1; key <= last; key += 1) assert.is(reopened.get(key), key, `call ${nth}`);
+    if (crashes < nth) break;
+  }
+  assert.ok(crashes > 10, `${crashes} crashes`);
+});
 
 const TAILS: readonly (readonly [string, (position: number) => number])[] = [
   ['zeros', () => 0],

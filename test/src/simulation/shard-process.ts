@@ -12,6 +12,7 @@ import { ReplicaCore } from '@clockwise/replica/replica-core';
 import type { ReplicaEffect, ReplicaEvent, ReplicaOut } from '@clockwise/replica/replica-context';
 import { ActorHost } from '@clockwise/simulator/actor-host';
 import { type AppendedRange, DurableLane } from '@clockwise/simulator/durable-lane';
+import type { DiskTempo } from '@clockwise/simulator/disk-tempo';
 import type { NodeClock } from '@clockwise/simulator/node-clock';
 import { type ChannelReader, ShardChannel } from '@clockwise/simulator/shard-channel';
 import { type SimulatedDisk, SimulatedCrash } from '@clockwise/simulator/simulated-disk';
@@ -19,10 +20,9 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import { StaleCount } from '@clockwise/simulator/stale-count';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import { type JobInput, runJob } from '@clockwise/storage/jobs';
-import type { OpenedShard } from '@clockwise/server/open-shard';
 import type { Memtable } from '@clockwise/storage/memtable';
 import type { NodePace } from './configuration.ts';
-import { checksum, ChunkPoison, SimulatedLogSink } from './shard-store.ts';
+import { checksum, ChunkPoison, type OpenedSimulatedShard } from './shard-store.ts';
 
 /** Told of every record that the shard appends: words [from, to) of prefix and record runs. */
 export type AppendObserver = (words: Int32Array, from: number, to: number) => void;
@@ -34,10 +34,11 @@ export interface ShardProcessOptions {
   readonly shard: number;
   readonly clock: NodeClock;
   readonly disk: SimulatedDisk;
+  readonly tempo: DiskTempo;
   readonly limits: Limits;
   readonly pace: NodePace;
   readonly prng: Prng;
-  readonly opened: Extract<OpenedShard, { readonly ok: true }>;
+  readonly opened: Extract<OpenedSimulatedShard, { readonly ok: true }>;
   readonly coordinator: () => ChannelReader | undefined;
   readonly tell: (to: string, message: ActorMessage) => void;
   readonly observe: AppendObserver;
@@ -99,9 +100,10 @@ export class ShardProcess {
     this.#log = new DurableLane(
       {
         simulation,
+        tempo: options.tempo,
         prng: prng.stream('log'),
         pace: pace.log,
-        sink: new SimulatedLogSink(options.disk, limits, opened.logStart, memtable),
+        sink: opened.sink,
         intervalMs: limits.logIntervalMs,
         onFailed: (failure) => this.host.pushEvent({ kind: 'log-failed', failure }),
       },
@@ -119,6 +121,11 @@ export class ShardProcess {
 
   get poisonedCount(): number {
     return this.#poison.poisonedCount;
+  }
+
+  /** A write or sync of the log has been asked for and has not ended. */
+  get isLogBusy(): boolean {
+    return this.#log.isBusy;
   }
 
   start(): void {
@@ -200,11 +207,13 @@ export class ShardProcess {
         this.#options.tell(effect.to, effect.message);
         return;
       case 'read':
-        this.#later(() => this.#read(effect.read, effect.file, effect.offset, effect.byteCount));
+        this.#later('read', () =>
+          this.#read(effect.read, effect.file, effect.offset, effect.byteCount),
+        );
         return;
       case 'job':
         this.#jobs.add(effect.input);
-        this.#later(() => this.#runJob(effect.job, effect.input));
+        this.#later('write', () => this.#runJob(effect.job, effect.input));
         return;
       case 'log-floor':
         this.#log.floor(effect.sequence);
@@ -217,9 +226,9 @@ export class ShardProcess {
     }
   }
 
-  #later(run: () => void): void {
-    const { simulation, prng, pace } = this.#options;
-    simulation.after(prng.exponential(pace.diskMeanMs), () => {
+  #later(call: 'read' | 'write', run: () => void): void {
+    const { tempo, prng, pace } = this.#options;
+    tempo.after(call, prng.exponential(pace.diskMeanMs), () => {
       if (this.host.isRunning) run();
     });
   }

@@ -3,7 +3,6 @@
  * simulator can poison, and the log's sink.
  */
 import { crc32 } from 'node:zlib';
-import { assert } from '@clockwise/kernel/assert';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
 import { openShard, type OpenedShard } from '@clockwise/server/open-shard';
@@ -24,14 +23,20 @@ export interface ShardStoreOptions {
   readonly shardCount: number;
   readonly storeId: number;
   readonly partitionBits: number;
+  /** All shards of this disk's node have been open before: an empty folder is damage (F16). */
+  readonly mustExist?: boolean;
   /** Of this opening alone: incarnation and secret are drawn from it. */
   readonly prng: Prng;
 }
 
-/** The server's own way to open a shard, with memory of the simulator's. */
-export function openSimulatedShard(options: ShardStoreOptions): OpenedShard {
+export type OpenedSimulatedShard =
+  | (Extract<OpenedShard, { readonly ok: true }> & { readonly sink: SimulatedLogSink })
+  | { readonly ok: false; readonly reason: string };
+
+/** The server's own way to open a shard, with memory of the simulator's, and then its log. */
+export function openSimulatedShard(options: ShardStoreOptions): OpenedSimulatedShard {
   const { disk, limits, shard, shardCount, storeId, partitionBits, prng } = options;
-  return openShard({
+  const opened = openShard({
     shard,
     shardCount,
     coordinatorCount: 1,
@@ -40,7 +45,7 @@ export function openSimulatedShard(options: ShardStoreOptions): OpenedShard {
     disk,
     checksum,
     storeId: { low: storeId, high: 0 },
-    mustExist: false,
+    mustExist: options.mustExist ?? false,
     incarnation: { low: prng.word(), high: prng.word() },
     secret: { low: prng.word(), high: prng.word() },
     chunks: Array.from(
@@ -48,6 +53,10 @@ export function openSimulatedShard(options: ShardStoreOptions): OpenedShard {
       () => new SharedArrayBuffer(limits.memtableChunkBytes),
     ),
   });
+  if (!opened.ok) return opened;
+  const sink = new SimulatedLogSink(disk, limits, opened.logStart, opened.options.memtable);
+  const reason = sink.open();
+  return reason === undefined ? { ...opened, sink } : { ok: false, reason };
 }
 
 /** The log's files on the simulated disk, fed with ranges of the shard's chunks. */
@@ -65,8 +74,12 @@ export class SimulatedLogSink implements LogSink {
       groupBytesMax: limits.logGroupBytesMax,
       sparesMax: 2,
     });
+  }
+
+  /** Why it does not open; undefined where it does. */
+  open(): string | undefined {
     const opened = this.#writer.open();
-    assert(opened.ok, 'the first segment of the log was made by the opening');
+    return opened.ok ? undefined : `the log does not open: ${opened.code}, ${opened.detail}`;
   }
 
   write(ranges: readonly AppendedRange[], lastSequence: number): ReturnType<LogSink['write']> {

@@ -18,12 +18,14 @@ import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ActorHost } from '@clockwise/simulator/actor-host';
 import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import { NodeClock } from '@clockwise/simulator/node-clock';
+import { DiskTempo } from '@clockwise/simulator/disk-tempo';
 import { type CrashModel, SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import type { Simulation } from '@clockwise/simulator/simulation';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import type { NodePace } from './configuration.ts';
 import { ShardProcess } from './shard-process.ts';
 import { openSimulatedShard } from './shard-store.ts';
+import { ShardSupervision } from './shard-supervision.ts';
 
 /** Told of what shards append, sync and open with. */
 export interface ShardWatch {
@@ -51,14 +53,24 @@ export class SimulatedNode {
   bootCount = 0;
   poisonedCount = 0;
   readonly #options: SimulatedNodeOptions;
-  readonly #disks: readonly SimulatedDisk[];
+  readonly disks: readonly SimulatedDisk[];
+  /** How long calls to each of the disks take. */
+  readonly tempos: readonly DiskTempo[];
+  /** All shards have been open: from then on one without files is damage, not new. */
+  hasOpened = false;
+  readonly #operator: Prng;
   #process: NodeProcess | undefined;
 
   constructor(options: SimulatedNodeOptions) {
     this.#options = options;
     this.nodeId = options.nodeId;
     this.clock = new NodeClock(options.simulation, options.clockOffsetMs);
-    this.#disks = Array.from(
+    this.#operator = options.prng.stream('operator');
+    this.tempos = Array.from(
+      { length: options.shardCount },
+      () => new DiskTempo(options.simulation),
+    );
+    this.disks = Array.from(
       { length: options.shardCount },
       (_, shard) =>
         new SimulatedDisk({
@@ -75,8 +87,36 @@ export class SimulatedNode {
   start(): void {
     if (this.#process !== undefined) return;
     this.bootCount += 1;
-    this.#process = new NodeProcess(this.#options, this.clock, this.#disks, this.bootCount);
+    this.#process = new NodeProcess(this.#options, this);
     this.#process.start();
+  }
+
+  /** Whether a shard answers: its process runs, and has neither fenced it nor given it up. */
+  isServing(shard: number): boolean {
+    return this.#process?.isServing(shard) === true;
+  }
+
+  /** After a while the operator mends what can be mended, and starts the process anew. */
+  callOperator(): void {
+    const process = this.#process;
+    const delayMs = this.#operator.pick(OPERATOR_MS);
+    this.#options.simulation.after(delayMs, () => {
+      if (this.#process === process) this.healDisks();
+    });
+  }
+
+  /** Faults of the disks end, what they did to bytes stays; a process that suffers is started anew. */
+  healDisks(): void {
+    for (const disk of this.disks) disk.clearFaults();
+    for (const tempo of this.tempos) tempo.heal();
+    if (this.#process?.hasTrouble !== true) return;
+    this.crash('keep-all');
+    this.start();
+  }
+
+  /** The disks are stuck: a log writer that hangs for long is ended together with its shard. */
+  lookForHungLogs(): void {
+    this.#process?.lookForHungLogs();
   }
 
   /** A replica's worker dies, and after a while another takes its place. */
@@ -90,9 +130,14 @@ export class SimulatedNode {
     if (process === undefined) return;
     this.#process = undefined;
     this.poisonedCount += process.stop(model === 'keep-all' ? 'killed' : 'power-loss');
-    for (const disk of this.#disks) disk.crash(model);
+    for (const disk of this.disks) disk.crash(model);
   }
 }
+
+/** Milliseconds until the operator has come. */
+const OPERATOR_MS = [300, 1500, 5000];
+/** The runtime's `logHungAfterMs`. */
+export const LOG_HUNG_MS = 10_000;
 
 class NodeProcess implements NetworkEndpoint {
   readonly site: string;
@@ -100,8 +145,8 @@ class NodeProcess implements NetworkEndpoint {
   readonly #options: SimulatedNodeOptions;
   readonly #name: string;
   readonly #prng: Prng;
-  readonly #disks: readonly SimulatedDisk[];
-  readonly #clock: NodeClock;
+  readonly #node: SimulatedNode;
+  readonly #supervision: ShardSupervision;
   readonly #shards: (ShardProcess | undefined)[] = [];
   readonly #coordinator: ActorHost<CoordinatorEvent>;
   readonly #coordinatorCore: CoordinatorCore;
@@ -111,20 +156,25 @@ class NodeProcess implements NetworkEndpoint {
   #isRunning = true;
   #openingCount = 0;
 
-  constructor(
-    options: SimulatedNodeOptions,
-    clock: NodeClock,
-    disks: readonly SimulatedDisk[],
-    bootCount: number,
-  ) {
+  constructor(options: SimulatedNodeOptions, node: SimulatedNode) {
     this.#options = options;
-    this.#clock = clock;
-    this.#disks = disks;
+    this.#node = node;
     this.site = options.nodeId;
     this.connectionsMax = options.limits.connectionsMax;
-    this.#name = `${options.nodeId}#${bootCount}`;
-    this.#prng = options.prng.stream(`boot-${bootCount}`);
-    const { ring, limits, shardCount } = options;
+    this.#name = `${options.nodeId}#${node.bootCount}`;
+    this.#prng = options.prng.stream(`boot-${node.bootCount}`);
+    const { ring, limits, shardCount, simulation } = options;
+    this.#supervision = new ShardSupervision({
+      simulation,
+      prng: this.#prng.stream('supervision'),
+      shardCount,
+      open: (shard) => this.#openShard(shard),
+      onTrouble: (shard, trouble) => {
+        simulation.note(`${this.#name} shard ${shard} is ${trouble.kind}: ${trouble.reason}`);
+        // What is damaged stays so: nobody has anything to refill it from yet.
+        if (!trouble.reason.includes('damaged')) node.callOperator();
+      },
+    });
     const identity = this.#prng.stream('boot-id');
     const shards = this.#shards;
     this.#coordinatorCore = new CoordinatorCore({
@@ -132,7 +182,7 @@ class NodeProcess implements NetworkEndpoint {
       limits,
       prng: this.#prng.stream('coordinator'),
       bootId: { low: identity.word(), high: identity.word() },
-      shards: disks.map((_, shard) => ({
+      shards: node.disks.map((_, shard) => ({
         get chunks(): readonly Int32Array[] {
           return shards[shard]?.chunks ?? [];
         },
@@ -161,8 +211,23 @@ class NodeProcess implements NetworkEndpoint {
     network.listen(ring.nodes[ring.ownNode]!.address, this);
     this.#coordinator.start();
     this.#compactor.start();
-    for (const shard of this.#disks.keys()) {
+    for (const shard of this.#node.disks.keys()) {
       simulation.after(this.#prng.exponential(10), () => this.#openShard(shard));
+    }
+  }
+
+  get hasTrouble(): boolean {
+    return this.#supervision.hasTrouble;
+  }
+
+  isServing(shard: number): boolean {
+    return this.#shards[shard] !== undefined && this.#supervision.trouble(shard) === undefined;
+  }
+
+  lookForHungLogs(): void {
+    for (const [shard, process] of this.#shards.entries()) {
+      const stuckMs = this.#node.tempos[shard]!.stuckMs('write');
+      if (process?.isLogBusy === true && stuckMs >= LOG_HUNG_MS) this.crashShard(shard, 50);
     }
   }
 
@@ -187,7 +252,7 @@ class NodeProcess implements NetworkEndpoint {
     if (process === undefined) return 0;
     this.#shards[shard] = undefined;
     process.stop(this.#prng.stream(`shard-end-${this.#openingCount}`));
-    this.#disks[shard]!.crash('keep-all');
+    this.#node.disks[shard]!.crash('keep-all');
     this.#coordinator.dropFramesOf(shard);
     this.#coordinator.pushEvent({ kind: 'channel-down', target: shard });
     this.#options.simulation.after(downMs, () => this.#openShard(shard));
@@ -215,7 +280,7 @@ class NodeProcess implements NetworkEndpoint {
     return new ActorHost<Event | TimerEvent>({
       simulation: this.#options.simulation,
       name: `${this.#name}/${actor}`,
-      clock: this.#clock,
+      clock: this.#node.clock,
       pace: this.#options.pace,
       prng: this.#prng.stream(actor),
       timerEvent: (timer) => ({ kind: 'timer', timer }),
@@ -224,11 +289,17 @@ class NodeProcess implements NetworkEndpoint {
     });
   }
 
-  /** Recovery as after any start; a store that does not open ends the run. */
+  /** Recovery as after any start, when the disk answers at all. */
   #openShard(shard: number): void {
+    this.#node.tempos[shard]!.after('write', 0, () => {
+      this.#node.tempos[shard]!.after('read', 0, () => this.#openNow(shard));
+    });
+  }
+
+  #openNow(shard: number): void {
     if (!this.#isRunning) return;
     const { limits, shardCount, ring, pace, simulation, watch } = this.#options;
-    const disk = this.#disks[shard]!;
+    const disk = this.#node.disks[shard]!;
     this.#openingCount += 1;
     const prng = this.#prng.stream(`opening-${this.#openingCount}`);
     const name = `${this.#name}/replica-${shard}.${this.#openingCount}`;
@@ -239,9 +310,16 @@ class NodeProcess implements NetworkEndpoint {
       shardCount,
       storeId: ring.ownNode + 1,
       partitionBits: ring.partitionBits,
+      mustExist: this.#node.hasOpened,
       prng: prng.stream('opening'),
     });
-    if (!opened.ok) throw new Error(`${name} does not open: ${opened.reason}`);
+    if (!opened.ok) {
+      simulation.note(`${name} does not open: ${opened.reason}`);
+      disk.crash('keep-all');
+      this.#supervision.notOpened(shard, opened.reason);
+      return;
+    }
+    this.#supervision.opened(shard);
     const lastSequence = opened.options.memtable.nextSequence - 1;
     simulation.note(`${name} opened with all up to ${lastSequence}`);
     watch.opened(shard, lastSequence);
@@ -249,8 +327,9 @@ class NodeProcess implements NetworkEndpoint {
       simulation,
       name,
       shard,
-      clock: this.#clock,
+      clock: this.#node.clock,
       disk,
+      tempo: this.#node.tempos[shard]!,
       limits,
       pace,
       prng,
@@ -262,6 +341,8 @@ class NodeProcess implements NetworkEndpoint {
     });
     this.#shards[shard] = process;
     process.start();
+    const areOpen = this.#node.disks.every((_, index) => this.#shards[index] !== undefined);
+    if (areOpen) this.#node.hasOpened = true;
     this.#coordinator.pushEvent({ kind: 'channel-up', target: shard });
   }
 
@@ -314,6 +395,8 @@ class NodeProcess implements NetworkEndpoint {
     else if (to === 'coordinator-0') this.#coordinator.pushEvent(event);
     else if (to.startsWith('replica-')) {
       this.#shards[Number(to.slice('replica-'.length))]?.host.pushEvent(event);
+    } else if (to === 'main' && message.kind === 'shard-state' && message.state === 'fenced') {
+      this.#supervision.fenced(message.shard, message.reason);
     }
   }
 }
