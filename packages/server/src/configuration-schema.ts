@@ -55,6 +55,8 @@ export interface GivenConfiguration {
   readonly compareMs?: number;
   readonly limits?: Partial<Limits>;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
+  readonly record?: string;
+  readonly recordBytes?: number;
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error';
   readonly logFile?: string;
   readonly originsAllowed?: readonly string[];
@@ -128,6 +130,9 @@ const schema = v.strictObject({
   compareMs: v.optional(v.pipe(count, v.minValue(100))),
   limits: v.optional(overridesOf(DEFAULT_LIMITS)),
   runtimeLimits: v.optional(overridesOf(DEFAULT_RUNTIME_LIMITS)),
+  record: v.optional(v.pipe(v.string(), v.nonEmpty('must name a folder'))),
+  // A recording is read in one piece.
+  recordBytes: v.optional(v.pipe(count, v.maxValue(1024 * 1024 * 1024))),
   logLevel: v.optional(v.picklist(['debug', 'info', 'warn', 'error'])),
   logFile: v.optional(v.string()),
   originsAllowed: v.optional(v.array(v.string())),

@@ -55,6 +55,13 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'runtimeLimits', flag: 'runtime-limits', reading: 'json', help: 'JSON object' },
   { name: 'insecure', flag: 'insecure', reading: 'flag', help: 'allow addresses beyond loopback' },
   { name: 'originsAllowed', flag: 'origin', reading: 'texts', help: 'browser origin, repeatable' },
+  {
+    name: 'record',
+    flag: 'record',
+    reading: 'path',
+    help: 'folder: record steps, for npm run replay',
+  },
+  { name: 'recordBytes', flag: 'record-bytes', reading: 'number', help: 'of each actor, at most' },
   { name: 'logLevel', flag: 'log-level', reading: 'text', help: 'debug, info, warn or error' },
   { name: 'logFile', flag: 'log-file', reading: 'path', help: 'instead of standard error' },
 ];

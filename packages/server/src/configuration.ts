@@ -47,6 +47,8 @@ export interface Configuration {
   readonly pace: Pace;
   readonly limits: Limits;
   readonly runtimeLimits: RuntimeLimits;
+  /** Null: nothing is recorded. */
+  readonly record: Recordings | null;
   readonly log: { readonly level: LogLevel; readonly file: string | null };
   /** Browser origins that may connect. */
   readonly originsAllowed: readonly string[];
@@ -58,6 +60,14 @@ export interface Pace {
   readonly heartbeatMs: number;
   /** Milliseconds between comparisons of hash trees, with one peer after the other. */
   readonly compareMs: number;
+}
+
+/** For `npm run replay`: each actor's input, kept from its start until the bound is reached. */
+export interface Recordings {
+  /** Absolute. What is in it may be read by whoever may read keys and values. */
+  readonly folder: string;
+  /** Of all recordings of one actor in the folder. A loaded actor fills some 100 MB a second. */
+  readonly bytesMax: number;
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -76,6 +86,7 @@ const REPLICAS = 3;
 const PACE: Pace = { heartbeatMs: 1000, compareMs: 5000 };
 /** From this many processors on each control actor has a thread of its own. */
 const PROCESSORS_FOR_APART = 4;
+const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 const CHUNKS_MIN = 4;
 const SHARDS_MAX = 64;
 /** Chunks are named by 16 bits, of which answers use all. */
@@ -117,10 +128,16 @@ export function validateConfiguration(given: unknown, machine: Machine): Configu
       },
       limits,
       runtimeLimits: { ...DEFAULT_RUNTIME_LIMITS, ...wanted.runtimeLimits },
+      record: recordOf(wanted),
       log: { level: wanted.logLevel ?? 'info', file: wanted.logFile ?? null },
       originsAllowed: wanted.originsAllowed ?? [],
     },
   };
+}
+
+function recordOf({ record, recordBytes }: GivenConfiguration): Recordings | null {
+  if (record === undefined) return null;
+  return { folder: record, bytesMax: recordBytes ?? RECORD_BYTES_MAX };
 }
 
 /** host:port, with brackets around an IPv6 host. */

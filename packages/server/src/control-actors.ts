@@ -7,9 +7,9 @@ import { GossiperCore } from '@clockwise/gossiper/gossiper-core';
 import { unreachable } from '@clockwise/kernel/assert';
 import { RingManagerCore } from '@clockwise/ring-manager/ring-manager-core';
 import type { Hosting } from '@clockwise/runtime/shell/shell-types';
-import type { ThreadContext } from '@clockwise/runtime/worker/actor-thread';
-import type { NodeData } from './node-data.ts';
+import type { ActorContext } from './actor-cores.ts';
 import { peerConnections } from './peer-connections.ts';
+import { recorderOf } from './record-actor.ts';
 
 export type SmallActor = 'gossiper' | 'ring-manager' | 'compactor' | 'anti-entropy';
 
@@ -21,7 +21,13 @@ const ANSWER = 0.8;
 /** Flushes share the disks with the log: few at once. */
 const FLUSHES_AT_ONCE_MAX = 2;
 
-export function smallActor(name: SmallActor, context: ThreadContext<NodeData>): Hosting {
+/** The actor as a worker hosts it: with a recording around it, if the node records. */
+export function recordedSmallActor(name: SmallActor, context: ActorContext): Hosting {
+  const recorded = recorderOf(name, context);
+  return recorded(smallActor(name, context));
+}
+
+export function smallActor(name: SmallActor, context: ActorContext): Hosting {
   const { data, limits, prng } = context;
   const { ring, pace } = data;
   switch (name) {

@@ -4,7 +4,7 @@
  */
 import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Word64 } from '@clockwise/protocol/control-messages';
-import type { Pace } from './configuration.ts';
+import type { Pace, Recordings } from './configuration.ts';
 
 export interface NodeData {
   readonly ring: RingView;
@@ -19,6 +19,8 @@ export interface NodeData {
   readonly storeId: Word64;
   readonly shardCount: number;
   readonly pace: Pace;
+  /** Where each actor's steps are recorded; null: nowhere. */
+  readonly record: Recordings | null;
   /** Absolute, of the shard that the thread is for; empty elsewhere. */
   readonly folder: string;
   /** The shards have held data: an empty folder is damage. */

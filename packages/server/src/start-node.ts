@@ -246,6 +246,7 @@ function nodeData(
     storeId: { low: id.readInt32LE(0), high: id.readInt32LE(4) },
     shardCount,
     pace: configuration.pace,
+    record: configuration.record,
     folder: '',
     mustExist: opened,
   };

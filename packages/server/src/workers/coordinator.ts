@@ -1,15 +1,14 @@
 /** The thread of a coordinator. */
-import { CoordinatorCore } from '@clockwise/coordinator/coordinator-core';
 import { runActors } from '@clockwise/runtime/worker/actor-thread';
+import { coordinatorCore } from '../actor-cores.ts';
+import { namedRecords } from '../named-records.ts';
 import type { NodeData } from '../node-data.ts';
+import { recorderOf } from '../record-actor.ts';
 
-await runActors<NodeData>(({ name, data, limits, prng, shardMemories }) => {
-  const core = new CoordinatorCore({
-    ring: data.ring,
-    bootId: data.bootId,
-    limits,
-    prng,
-    shards: shardMemories(data.shardCount),
-  });
-  return [{ name, core }];
+await runActors<NodeData>((context) => {
+  const { name, data, shardMemories } = context;
+  const shards = shardMemories(data.shardCount);
+  const recorded = recorderOf(name, context);
+  const core = coordinatorCore(context, shards);
+  return [recorded({ name, core }, { recordsNamed: namedRecords(shards) })];
 });

@@ -1,6 +1,6 @@
 /** The thread of the ring-manager. */
 import { runActors } from '@clockwise/runtime/worker/actor-thread';
-import { smallActor } from '../control-actors.ts';
+import { recordedSmallActor } from '../control-actors.ts';
 import type { NodeData } from '../node-data.ts';
 
-await runActors<NodeData>((context) => [smallActor('ring-manager', context)]);
+await runActors<NodeData>((context) => [recordedSmallActor('ring-manager', context)]);
