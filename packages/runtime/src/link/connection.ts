@@ -69,7 +69,6 @@ export class Connection implements EndpointOwner {
     const { owner, client } = options;
     const { frameBytesMax, frameWordsTarget } = owner.limits;
     this.index = index;
-    this.#socket = socket;
     this.#owner = owner;
     this.#pingedAtMs = options.nowMs;
     this.backing = new SocketBacking(owner.pool, client, frameWordsTarget);
@@ -79,6 +78,7 @@ export class Connection implements EndpointOwner {
       messageBytesMax: frameBytesMax,
       head: options.head,
     });
+    this.#socket = this.#endpoint.socket;
   }
 
   /** Writes what the step left; then looks at the marks. */

@@ -16,6 +16,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Socket } from 'node:net';
+import { readShared } from './shared-reads.ts';
 import { CLOSE_CODE, CONTROL_BYTES_MAX, READ, WebSocketReader } from './websocket-reader.ts';
 
 export interface EndpointOwner {
@@ -51,7 +52,8 @@ const PONG_QUEUE_BYTES_MAX = 64 * 1024;
 const EMPTY = Buffer.alloc(0);
 
 export class WebSocketEndpoint {
-  readonly #socket: Socket;
+  /** The one that it was given, or the one that took its place: see shared-reads. */
+  readonly socket: Socket;
   readonly #owner: EndpointOwner;
   readonly #client: boolean;
   readonly #reader: WebSocketReader;
@@ -61,17 +63,24 @@ export class WebSocketEndpoint {
   /** The payload of the ping that is still to be answered. */
   #ping: Buffer | undefined;
 
-  constructor(socket: Socket, options: EndpointOptions) {
+  constructor(given: Socket, options: EndpointOptions) {
     const { owner, client, messageBytesMax, head } = options;
-    this.#socket = socket;
     this.#owner = owner;
     this.#client = client;
     this.#reader = new WebSocketReader({ masked: !client, messageBytesMax });
+    const received = (chunk: Buffer): void => this.#received(chunk);
+    const shared = readShared(given, received);
+    const socket = shared ?? given;
+    this.socket = socket;
     socket.setTimeout(0);
     socket.setNoDelay(true);
     socket.setKeepAlive(false);
-    if (head.length > 0) socket.unshift(head);
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    if (shared === undefined) {
+      if (head.length > 0) socket.unshift(head);
+      socket.on('data', received);
+    } else if (head.length > 0) {
+      process.nextTick(() => this.#received(Buffer.from(head)));
+    }
     socket.on('drain', () => this.#drained());
     socket.on('end', () => this.#finish());
     // The socket destroys itself after an error; `close` follows.
@@ -80,11 +89,11 @@ export class WebSocketEndpoint {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   ping(): void {
@@ -96,12 +105,12 @@ export class WebSocketEndpoint {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
     this.#writeClose(code, reason);
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   terminate(): void {
     this.#state = 'ended';
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   #received(chunk: Buffer): void {
@@ -152,8 +161,8 @@ export class WebSocketEndpoint {
     this.#owner.finishing();
     if (this.#state === 'ended') return;
     this.#state = 'ended';
-    this.#socket.resume();
-    this.#socket.end();
+    this.socket.resume();
+    this.socket.end();
   }
 
   #drained(): void {
@@ -163,7 +172,7 @@ export class WebSocketEndpoint {
 
   #pong(): void {
     if (this.#state === 'open') {
-      if (this.#socket.writableLength > PONG_QUEUE_BYTES_MAX) return;
+      if (this.socket.writableLength > PONG_QUEUE_BYTES_MAX) return;
       this.#write(READ.pong, this.#ping!);
     }
     this.#ping = undefined;
@@ -184,6 +193,6 @@ export class WebSocketEndpoint {
     frame[0] = FINAL | opcode;
     frame[1] = payload.length | (this.#client ? MASKED : 0);
     payload.copy(frame, headerBytes);
-    this.#socket.write(frame);
+    this.socket.write(frame);
   }
 }
