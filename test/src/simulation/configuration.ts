@@ -10,6 +10,7 @@ import { LEVEL } from '@clockwise/protocol/frame';
 import type { HostPace } from '@clockwise/simulator/actor-host';
 import type { LogPace } from '@clockwise/simulator/durable-lane';
 import type { LinkFaults } from '@clockwise/simulator/link-faults';
+import { drawFaultRates, type FaultRates } from './fault-schedule.ts';
 import type { ClientPace } from './simulated-client.ts';
 
 export type WorkloadName = 'set-add' | 'set-add-stale' | 'mixed' | 'blind' | 'contextual';
@@ -22,16 +23,6 @@ export interface NodePace extends HostPace {
   readonly staleProbability: number;
   /** Words that may wait in the channel to a shard. */
   readonly channelWordsMax: number;
-}
-
-/** Mean virtual milliseconds between two faults of a kind; Infinity: there are none. */
-export interface FaultRates {
-  readonly crashMs: number;
-  readonly shardCrashMs: number;
-  readonly powerLossMs: number;
-  readonly partitionMs: number;
-  readonly resetMs: number;
-  readonly clockMs: number;
 }
 
 export interface SimulationConfiguration {
@@ -55,6 +46,8 @@ export interface SimulationConfiguration {
   readonly links: LinkFaults;
   readonly faults: FaultRates;
   readonly clockOffsetMaxMs: number;
+  /** The probability that a site of the cores forces its rarity in this run; see probe-run. */
+  readonly buggifySiteProbability: number;
   readonly limits: Limits;
 }
 
@@ -92,8 +85,9 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     },
     pace: drawPace(prng.stream('pace')),
     links: drawLinks(prng.stream('links')),
-    faults: drawFaults(prng.stream('faults')),
+    faults: drawFaultRates(prng.stream('faults')),
     clockOffsetMaxMs: prng.pick([0, 200, 10_000]),
+    buggifySiteProbability: prng.stream('buggify').pick([0, 0.25, 0.25]),
     limits: drawLimits(prng.stream('limits')),
   };
 }
@@ -146,34 +140,27 @@ function drawPace(prng: Prng): NodePace {
   };
 }
 
+/** A calm network, one with some of all that may go wrong, or a slow one of narrow links. */
 function drawLinks(prng: Prng): LinkFaults {
   const mode = prng.chance(0.5) ? 'stream' : 'datagram';
-  const isFaulty = prng.chance(0.7);
-  const rate = (highest: number): number =>
-    isFaulty && prng.chance(0.7) ? prng.unit() * highest : 0;
+  const isFaulty = prng.chance(0.75);
+  const rate = (choices: readonly number[]): number =>
+    isFaulty && prng.chance(0.7) ? prng.unit() * prng.pick(choices) : 0;
+  const isNarrow = isFaulty && prng.chance(0.3);
   return {
     mode,
-    delayMinMs: prng.pick([0.05, 0.5, 5]),
-    delayMeanMs: prng.pick([0.1, 1, 10]),
-    lossProbability: mode === 'stream' ? rate(0.003) : rate(0.1),
-    duplicateProbability: rate(0.3),
-    holdProbability: rate(0.05),
+    delayMinMs: prng.pick([0.05, 0.5, 0.5, 5, 20]),
+    delayMeanMs: prng.pick([0.1, 1, 1, 10, 40]),
+    unevenness: isFaulty ? prng.pick([0, 0.3, 1]) : 0,
+    // A request takes some six frames: what is lost more often than this hides all else.
+    lossProbability: mode === 'stream' ? rate([0.003]) : rate([0.02, 0.1, 0.3]),
+    duplicateProbability: rate([0.05, 0.5]),
+    holdProbability: rate([0.05]),
     holdMeanMs: prng.pick([20, 200]),
+    halfOpenProbability: rate([0.5]),
     stallMeanMs: prng.pick([300, 2000]),
     connectionWordsMax: prng.pick([1 << 14, 1 << 20]),
-  };
-}
-
-function drawFaults(prng: Prng): FaultRates {
-  const meanMs = (choices: readonly number[]): number =>
-    prng.chance(0.35) ? Infinity : prng.pick(choices);
-  return {
-    crashMs: meanMs([600, 1500, 4000]),
-    powerLossMs: meanMs([1200, 3000, 6000]),
-    partitionMs: meanMs([800, 2500, 6000]),
-    resetMs: meanMs([300, 2000]),
-    clockMs: meanMs([1000, 5000]),
-    shardCrashMs: meanMs([700, 3000]),
+    connectionFramesMax: isNarrow ? prng.between(2, 20) : 1 << 12,
   };
 }
 

@@ -3,24 +3,24 @@
  * configuration, the cores are the real ones. Carries out faults, and watches every record that any
  * replica appends.
  */
-import { assert, unreachable } from '@clockwise/kernel/assert';
+import { assert } from '@clockwise/kernel/assert';
 import { type FirstRing, firstRing } from '@clockwise/placement/epoch-one';
 import { replicasOf } from '@clockwise/placement/placement-table';
 import type { BucketDefinition, Ring } from '@clockwise/placement/ring';
 import { encodeRing, hashEncodedRing } from '@clockwise/placement/ring-codec';
 import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
-import { decodeRecord, writeBytes } from '@clockwise/record/build';
-import { HEADER, paddedWords, PREFIX_WORDS } from '@clockwise/record/layout';
+import { writeBytes } from '@clockwise/record/build';
+import { paddedWords } from '@clockwise/record/layout';
 import { ringViewOf } from '@clockwise/server/ring-view-of';
 import { CALM_LINKS } from '@clockwise/simulator/link-faults';
 import { Network } from '@clockwise/simulator/network';
+import type { CrashModel } from '@clockwise/simulator/simulated-disk';
 import type { Simulation } from '@clockwise/simulator/simulation';
-import { DotLedger } from '../checkers/dot-ledger.ts';
 import { BUCKET, type SimulationConfiguration } from './configuration.ts';
-import type { FaultEvent } from './fault-schedule.ts';
-import { bytesOf, textOf } from './client-identity.ts';
-import { ReplicaMirror } from './replica-mirror.ts';
-import { type ShardWatch, SimulatedNode } from './simulated-node.ts';
+import { type FaultEvent, injectFault } from './fault-schedule.ts';
+import { bytesOf } from './client-identity.ts';
+import { RunWitness } from './run-witness.ts';
+import { SimulatedNode } from './simulated-node.ts';
 import { checksum } from './shard-store.ts';
 
 export const CLUSTER_ID = 'simulated';
@@ -30,10 +30,8 @@ export class SimulatedCluster {
   readonly network: Network;
   readonly ring: Ring;
   readonly nodes: readonly SimulatedNode[];
-  readonly ledger: DotLedger = new DotLedger();
-  readonly mirror: ReplicaMirror = new ReplicaMirror();
+  readonly witness: RunWitness;
   faultCount = 0;
-  recordCount = 0;
   /** After `heal` no fault is carried out any more. */
   #isHealed = false;
 
@@ -42,6 +40,7 @@ export class SimulatedCluster {
     const { prng } = simulation;
     this.network = new Network(simulation, prng.stream('network'), configuration.links);
     this.ring = makeRing(configuration);
+    this.witness = new RunWitness(this.ring, configuration.limits);
     const ringBytes = encodeRing(this.ring, (bytes) => checksum(bytes, 0));
     const clocks = prng.stream('clocks');
     this.nodes = this.ring.nodes.map((node) => {
@@ -57,7 +56,7 @@ export class SimulatedCluster {
         pace,
         shardCount,
         clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
-        watch: this.#watch(node.id),
+        watch: this.witness.shardWatch(node.id),
       });
     });
   }
@@ -75,29 +74,7 @@ export class SimulatedCluster {
     this.faultCount += 1;
     this.simulation.note(`fault ${JSON.stringify(fault)}`);
     this.simulation.trace.value(fault);
-    switch (fault.kind) {
-      case 'crash':
-        this.#crash(this.nodes[fault.node]!, fault.model, fault.downMs);
-        return;
-      case 'shard-crash':
-        this.nodes[fault.node]!.crashShard(fault.shard, fault.downMs);
-        return;
-      case 'power-loss':
-        for (const node of this.nodes) this.#crash(node, fault.model, fault.downMs);
-        return;
-      case 'partition':
-        for (const [from, to] of fault.cuts) this.network.cut(from, to);
-        this.simulation.after(fault.forMs, () => this.network.heal());
-        return;
-      case 'reset':
-        this.network.resetSome(fault.count);
-        return;
-      case 'clock':
-        this.nodes[fault.node]!.clock.jump(fault.byMs);
-        return;
-      default:
-        unreachable(fault);
-    }
+    injectFault(fault, this);
   }
 
   /** Everything runs, is connected and quick from here on. */
@@ -106,6 +83,14 @@ export class SimulatedCluster {
     this.network.faults = { ...CALM_LINKS, mode: this.network.faults.mode };
     this.network.heal();
     for (const node of this.nodes) node.start();
+  }
+
+  /** A node that is down stays so. */
+  crash(index: number, model: CrashModel, downMs: number): void {
+    const node = this.nodes[index]!;
+    if (!node.isRunning) return;
+    node.crash(model);
+    this.simulation.after(downMs, () => node.start());
   }
 
   /** The nodes that a key's copies live on, in the order of the list. */
@@ -119,31 +104,6 @@ export class SimulatedCluster {
     const table = this.ring.assignments[0]!;
     const first = replicasOf(table, partition);
     return [...table.table.subarray(first, first + table.stride)];
-  }
-
-  #crash(node: SimulatedNode, model: Parameters<SimulatedNode['crash']>[0], downMs: number): void {
-    if (!node.isRunning) return;
-    node.crash(model);
-    this.simulation.after(downMs, () => node.start());
-  }
-
-  #watch(nodeId: string): ShardWatch {
-    const { mirror, ledger } = this;
-    return {
-      synced: (shard, sequence) => mirror.synced(`${nodeId}/${shard}`, sequence),
-      opened: (shard, lastSequence) => mirror.opened(`${nodeId}/${shard}`, lastSequence),
-      append: (words, from, to, shard, opening) => {
-        for (let prefix = from; prefix < to;) {
-          const record = prefix + PREFIX_WORDS;
-          const decoded = decodeRecord(words, record);
-          const key = textOf(decoded.key);
-          ledger.observe(decoded, key, `${opening} at ${words[prefix]}`);
-          mirror.append(`${nodeId}/${shard}`, words, record, decoded, key);
-          this.recordCount += 1;
-          prefix = record + words[record + HEADER.wordCount]!;
-        }
-      },
-    };
   }
 }
 
