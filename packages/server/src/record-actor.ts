@@ -57,11 +57,12 @@ export function recorderOf(
 ): Recorder {
   const writer = openWriter(actor, context, life);
   if (writer === undefined) return (hosting) => hosting;
-  process.once('exit', () => writer.close(END_REASON.stopped));
+  // A thread that dies of an exception outside a step.
+  process.once('exit', () => writer.flush());
   return (hosting, memory = {}) => {
     const { recordsNamed = NOTHING_NAMED, chunks = [] } = memory;
     const core = new RecordingCore({ core: hosting.core, writer, recordsNamed, chunks });
-    return { ...hosting, core };
+    return { ...hosting, core, ended: () => writer.close(END_REASON.stopped) };
   };
 }
 

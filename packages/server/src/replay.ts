@@ -16,7 +16,7 @@ const ENDS: Readonly<Record<RecordingEnd, string>> = {
   stopped: 'its actor ended in order',
   bound: 'its bound was reached',
   threw: 'its last step threw',
-  killed: 'its process was killed',
+  killed: 'its thread or process was killed',
 };
 
 function main(file: string | undefined): number {

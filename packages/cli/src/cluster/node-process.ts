@@ -45,14 +45,18 @@ export interface NodeStart {
   readonly node: ClusterNode;
   /** A process group of its own: it outlives the terminal it was started from. */
   readonly background: boolean;
+  /** Absolute: where the node records what its actors do; undefined: nowhere. */
+  readonly record: string | undefined;
 }
 
 /** In the foreground a terminal's Ctrl-C reaches the node too; it stops in order, as by SIGTERM. */
-export function startNode({ folder, cluster, node, background }: NodeStart): Promise<NodeProcess> {
+export function startNode(start: NodeStart): Promise<NodeProcess> {
+  const { folder, cluster, node, background, record } = start;
   const config = writeConfiguration(folder, cluster, node);
   const logFile = logFileOf(folder, node.id);
   const log = openLog(logFile);
-  const child = spawn(process.execPath, [NODE_SCRIPT, '--config', config], {
+  const recording = record === undefined ? [] : ['--record', record];
+  const child = spawn(process.execPath, [NODE_SCRIPT, '--config', config, ...recording], {
     cwd: folder.path,
     detached: background,
     stdio: ['ignore', log, log],

@@ -33,6 +33,7 @@ const LOG_LINES_SHOWN = 12;
 export interface RunOptions extends ClusterWish {
   readonly folder: DataFolder;
   readonly readyTimeoutMs: number;
+  readonly record: string | undefined;
 }
 
 interface Run {
@@ -42,6 +43,7 @@ interface Run {
   readonly self: SelfCommand;
   readonly stop: StopSignals;
   readonly started: NodeProcess[];
+  readonly record: string | undefined;
 }
 
 export async function runCluster(options: RunOptions, terminal: Terminal): Promise<ExitCode> {
@@ -59,7 +61,8 @@ export async function runCluster(options: RunOptions, terminal: Terminal): Promi
   }
   const stop = stopSignals();
   const self = selfCommand(folder.argument);
-  const run: Run = { folder, cluster, terminal, self, stop, started: [] };
+  const { record } = options;
+  const run: Run = { folder, cluster, terminal, self, stop, started: [], record };
   try {
     return await startAndWatch(run, options.readyTimeoutMs);
   } finally {
@@ -94,12 +97,12 @@ async function startAndWatch(run: Run, readyTimeoutMs: number): Promise<ExitCode
 
 /** Returns whether a node did not come up. */
 async function startAll(run: Run, readyTimeoutMs: number): Promise<boolean> {
-  const { folder, cluster, terminal, stop } = run;
+  const { folder, cluster, terminal, stop, record } = run;
   const running = new Set((await runningNodes(folder, cluster)).map((node) => node.id));
   for (const id of running) terminal.printError(`${id} runs already: taken over.`);
   for (const node of cluster.nodes) {
     if (running.has(node.id)) continue;
-    const started = await startNode({ folder, cluster, node, background: false });
+    const started = await startNode({ folder, cluster, node, background: false, record });
     run.started.push(started);
   }
   const results = await Promise.race([

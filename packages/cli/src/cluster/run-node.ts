@@ -17,6 +17,7 @@ export interface RunNodeOptions {
   readonly nodeId: string;
   readonly detach: boolean;
   readonly readyTimeoutMs: number;
+  readonly record: string | undefined;
 }
 
 export async function runNode(options: RunNodeOptions, terminal: Terminal): Promise<ExitCode> {
@@ -29,7 +30,13 @@ export async function runNode(options: RunNodeOptions, terminal: Terminal): Prom
     throw new Refusal(line, EXIT.refused);
   }
   const stop = stopSignals();
-  const running = await startNode({ folder, cluster, node, background: detach });
+  const running = await startNode({
+    folder,
+    cluster,
+    node,
+    background: detach,
+    record: options.record,
+  });
   const ready = await Promise.race([untilReady(running, options.readyTimeoutMs), stop.first]);
   const log = shownPath(running.logFile, terminal.folder);
   if (typeof ready !== 'string' && !ready.ok) {

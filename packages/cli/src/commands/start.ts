@@ -35,6 +35,11 @@ export const start: Command = {
       value: 'FILE',
       help: 'JSON: further settings for the nodes of a new cluster',
     },
+    record: {
+      type: 'string',
+      value: 'DIR',
+      help: 'record what the nodes that start do, for npm run replay',
+    },
     node: { type: 'string', value: 'ID', help: 'start only this node of the cluster' },
     detach: { type: 'boolean', help: 'with --node: leave it running in the background' },
     'ready-timeout': {
@@ -55,16 +60,19 @@ async function run(call: Call): Promise<ExitCode> {
   const nodeCount = integerOption(call, 'nodes', { min: 1, max: NODES_MAX });
   const seconds = integerOption(call, 'ready-timeout', { min: 1, max: 3600 });
   const folder = dataFolderOf(textOption(call, 'data'), call.terminal.folder);
+  const recordFolder = textOption(call, 'record');
+  const record =
+    recordFolder === undefined ? undefined : path.resolve(call.terminal.folder, recordFolder);
   const readyTimeoutMs = (seconds ?? READY_SECONDS_DEFAULT) * 1000;
   if (nodeId !== undefined) {
     refuseTogether(call, ['nodes', 'fresh', 'settings'], '--node');
     const detach = flag(call, 'detach');
-    return runNode({ folder, nodeId, detach, readyTimeoutMs }, call.terminal);
+    return runNode({ folder, nodeId, detach, readyTimeoutMs, record }, call.terminal);
   }
   if (flag(call, 'detach')) throw new UsageError('--detach goes with --node');
   const settings = settingsOption(call);
   const fresh = flag(call, 'fresh');
-  return runCluster({ folder, nodeCount, fresh, settings, readyTimeoutMs }, call.terminal);
+  return runCluster({ folder, nodeCount, fresh, settings, readyTimeoutMs, record }, call.terminal);
 }
 
 function refuseTogether(call: Call, names: readonly string[], other: string): void {

@@ -164,6 +164,7 @@ export class ActorShell implements ShellOut, ReplicaPublished {
     this.#timers.stop();
     this.#gateway?.close();
     this.#reader?.stop();
+    this.#options.hosting.ended?.();
   }
 
   figures(): ShellFigures {

@@ -34,6 +34,8 @@ export interface Hosting {
   readonly directory?: string;
   /** Of a replica that has opened its store: where its log begins, for its log writer. */
   readonly logStart?: unknown;
+  /** Called at an orderly stop: there is no step any more. */
+  readonly ended?: () => void;
 }
 
 /** What an actor asks of the thread that hosts it. */
