@@ -5,8 +5,25 @@
  * Invariants:
  *   O7 a dot names one write for the life of the run, over crashes and restarts
  */
-import type { Dot, RecordObject } from '@clockwise/record/build';
 import {
+  decodeContext,
+  type Dot,
+  encodeRecord,
+  readBytes,
+  type RecordObject,
+} from '@clockwise/record/build';
+import {
+  contextCount,
+  contextOffset,
+  ENTRY,
+  SIBLING,
+  SIBLING_FLAG,
+  SIBLING_HEADER_WORDS,
+  siblingWordCount,
+} from '@clockwise/record/layout';
+import { counterAt, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
+import {
+  contextDots,
   type KeyName,
   nameOfDot,
   nameOfKey,
@@ -25,44 +42,61 @@ export interface LedgerEntry {
   readonly where: string;
 }
 
+interface KnownDot {
+  readonly entry: LedgerEntry;
+  /** The sibling's own words, as it was first seen. */
+  readonly words: Int32Array;
+}
+
+interface IncarnationLedger {
+  readonly high: number;
+  readonly byCounter: Map<number, KnownDot>;
+}
+
 export class DotLedger {
   readonly violations: Violation[] = [];
-  readonly #entries: Map<string, LedgerEntry> = new Map();
+  readonly #byLow: Map<number, IncarnationLedger[]> = new Map();
   readonly #byOperation: Map<string, LedgerEntry[]> = new Map();
+  #size = 0;
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   /** `where`: the shard that appended the record, and its sequence. */
   observe(record: RecordObject, keyText: string, where: string): void {
+    const words = encodeRecord(record);
     const keyName = nameOfKey({ bucketId: record.bucketId, key: keyText });
-    for (const sibling of record.siblings) {
-      const name = nameOfDot(sibling.dot);
-      const operation = nameOfOperation(sibling.operation.session, sibling.operation.sequence);
-      const content = sibling.tombstone ? 'tombstone' : contentOf(sibling.codec, sibling.value);
-      const known = this.#entries.get(name);
-      if (known === undefined) {
-        this.#add({
-          dot: sibling.dot,
-          keyName,
-          operation,
-          content,
-          context: record.context,
-          where,
-        });
-      } else if (
-        known.keyName !== keyName ||
-        known.operation !== operation ||
-        known.content !== content
-      ) {
-        this.violations.push({
-          oracle: 'O7',
-          text:
-            `dot ${name} names ${known.operation} = ${known.content} on ${known.keyName} (first at ${known.where}) ` +
-            `and ${operation} = ${content} on ${keyName} (at ${where})`,
-        });
-      }
+    for (const sibling of siblingOffsets(viewOfRecord(words, 0))) {
+      this.observeSibling(words, 0, sibling, keyName, () => where);
+    }
+  }
+
+  /** One sibling of the record at `record`, both offsets in `words`. */
+  observeSibling(
+    words: Int32Array,
+    record: number,
+    sibling: number,
+    keyName: string,
+    where: () => string,
+  ): void {
+    const byCounter = this.#incarnation(words, sibling + SIBLING.incarnationLow);
+    const counter = counterAt(words, sibling + SIBLING.incarnationLow);
+    const known = byCounter.get(counter);
+    if (known === undefined) {
+      const context = contextOffset(words, record);
+      const entry = readEntry(words, sibling, keyName, {
+        context: decodeContext(words, context, contextCount(words, record)),
+        where: where(),
+      });
+      const copy = words.slice(sibling, sibling + siblingWordCount(words, sibling));
+      byCounter.set(counter, { entry, words: copy });
+      this.#add(entry);
+    } else if (known.entry.keyName !== keyName || !isSameWrite(known.words, words, sibling)) {
+      this.#report(
+        known.entry,
+        readEntry(words, sibling, keyName, { context: [], where: where() }),
+      );
     }
   }
 
@@ -72,11 +106,66 @@ export class DotLedger {
   }
 
   #add(entry: LedgerEntry): void {
-    this.#entries.set(nameOfDot(entry.dot), entry);
+    this.#size += 1;
     const dots = this.#byOperation.get(entry.operation);
     if (dots === undefined) this.#byOperation.set(entry.operation, [entry]);
     else dots.push(entry);
   }
+
+  #report(known: LedgerEntry, found: LedgerEntry): void {
+    this.violations.push({
+      oracle: 'O7',
+      text:
+        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${known.content} on ${known.keyName} ` +
+        `(first at ${known.where}) and ${found.operation} = ${found.content} on ${found.keyName} (at ${found.where})`,
+    });
+  }
+
+  #incarnation(words: Int32Array, dot: number): Map<number, KnownDot> {
+    const low = words[dot + ENTRY.incarnationLow]!;
+    const high = words[dot + ENTRY.incarnationHigh]!;
+    const all = this.#byLow.get(low) ?? [];
+    const found = all.find((incarnation) => incarnation.high === high);
+    if (found !== undefined) return found.byCounter;
+    const made: IncarnationLedger = { high, byCounter: new Map() };
+    this.#byLow.set(low, [...all, made]);
+    return made.byCounter;
+  }
+}
+
+function readEntry(
+  words: Int32Array,
+  sibling: number,
+  keyName: string,
+  rest: Pick<LedgerEntry, 'context' | 'where'>,
+): LedgerEntry {
+  const dot = sibling + SIBLING.incarnationLow;
+  const [made] = contextDots(words.slice(dot, dot + 4));
+  const session =
+    (BigInt(words[sibling + SIBLING.sessionHigh]! >>> 0) << 32n) |
+    BigInt(words[sibling + SIBLING.sessionLow]! >>> 0);
+  const flags = words[sibling + SIBLING.flagsAndCodec]!;
+  const isTombstone = (flags & SIBLING_FLAG.tombstone) !== 0;
+  const byteCount = words[sibling + SIBLING.valueBytes]!;
+  const bytes = readBytes(words, sibling + SIBLING_HEADER_WORDS, byteCount);
+  return {
+    dot: made!,
+    keyName,
+    operation: nameOfOperation(session, words[sibling + SIBLING.sequence]! >>> 0),
+    content: isTombstone ? 'tombstone' : contentOf((flags >>> 8) & 0xff, bytes),
+    ...rest,
+  };
+}
+
+/** Equal operations, kinds and values, word for word; times are the replicas' own. */
+function isSameWrite(known: Int32Array, words: Int32Array, sibling: number): boolean {
+  const { length } = known;
+  if (length !== siblingWordCount(words, sibling)) return false;
+  for (let word = 0; word < length; word += 1) {
+    if (word === SIBLING.hybridLow || word === SIBLING.hybridHigh) continue;
+    if (known[word] !== words[sibling + word]!) return false;
+  }
+  return true;
 }
 
 /** How the clients of a run are known to the replicas. */

@@ -1,0 +1,105 @@
+/**
+ * O9 for records, at each append: siblings, their bytes, context entries and remembered ids.
+ *
+ * A client's write may not bring a record beyond its limits, but where it was beyond them before and
+ * grows no further (V10). A join is never refused: it holds at most what its limits let each
+ * incarnation bring in. What is remembered is bounded in both, apart from what names the id of a
+ * living sibling.
+ *
+ * Invariants:
+ *   O9 siblings, their bytes, context entries and recents of a written record are within the limits
+ */
+import type { Limits } from '@clockwise/kernel/limits';
+import {
+  contextCount,
+  RECENT,
+  RECENT_WORDS,
+  recentCount,
+  recentsOffset,
+  SIBLING,
+} from '@clockwise/record/layout';
+import type { Bounded } from './bounded.ts';
+import { type EarlierVersion, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
+
+export interface BoundedAppend {
+  readonly words: Int32Array;
+  readonly record: number;
+  readonly before: EarlierVersion;
+  /** Whether a client's write made it, and not a join. */
+  readonly isWrite: boolean;
+  readonly where: () => string;
+}
+
+export class RecordBounds {
+  readonly #bounded: Bounded;
+  readonly #limits: Limits;
+
+  constructor(bounded: Bounded, limits: Limits) {
+    this.#bounded = bounded;
+    this.#limits = limits;
+  }
+
+  appended(append: BoundedAppend): void {
+    const { words, record, before, isWrite, where } = append;
+    const { recentOperationsMax } = this.#limits;
+    const siblings = siblingOffsets(viewOfRecord(words, record));
+    const bounded = this.#bounded;
+    const nameless = namelessRecents(words, record, siblings);
+    bounded.observe('recents of a record', nameless, recentOperationsMax, where);
+    if (isWrite) {
+      if (before !== 'forgotten') this.#written(append, siblings);
+      return;
+    }
+    bounded.observe('siblings of a join', siblings.length, Infinity, where);
+    bounded.observe('context entries of a join', contextCount(words, record), Infinity, where);
+  }
+
+  /** [V10] */
+  #written({ words, record, before, where }: BoundedAppend, siblings: readonly number[]): void {
+    const { siblingsMax, siblingBytesMax, contextEntriesMax } = this.#limits;
+    const earlier = typeof before === 'string' ? undefined : before;
+    const heldSiblings = earlier === undefined ? [] : siblingOffsets(earlier);
+    const heldBytes = earlier === undefined ? 0 : valueBytes(earlier.words, heldSiblings);
+    const bounded = this.#bounded;
+    const count = siblings.length;
+    bounded.observe(
+      'siblings of a write',
+      count,
+      Math.max(siblingsMax, heldSiblings.length),
+      where,
+    );
+    if (count > 1) {
+      const bytes = valueBytes(words, siblings);
+      bounded.observe(
+        'sibling bytes of a write',
+        bytes,
+        Math.max(siblingBytesMax, heldBytes),
+        where,
+      );
+    }
+    const entries = contextCount(words, record);
+    const entriesMax = Math.max(contextEntriesMax, earlier?.contextCount ?? 0);
+    bounded.observe('context entries of a write', entries, entriesMax, where);
+  }
+}
+
+function valueBytes(words: Int32Array, siblings: readonly number[]): number {
+  return siblings.reduce((sum, sibling) => sum + words[sibling + SIBLING.valueBytes]!, 0);
+}
+
+/** Recents that are there for their own sake: no living sibling has their id. */
+function namelessRecents(words: Int32Array, record: number, siblings: readonly number[]): number {
+  let count = 0;
+  const first = recentsOffset(words, record);
+  const end = first + recentCount(words, record) * RECENT_WORDS;
+  for (let recent = first; recent < end; recent += RECENT_WORDS) {
+    const isNamed = siblings.some(
+      (sibling) =>
+        words[sibling + SIBLING.sequence] === words[recent + RECENT.sequence] &&
+        words[sibling + SIBLING.sessionLow] === words[recent + RECENT.sessionLow] &&
+        words[sibling + SIBLING.sessionHigh] === words[recent + RECENT.sessionHigh],
+    );
+    if (!isNamed) count += 1;
+  }
+  return count;
+}

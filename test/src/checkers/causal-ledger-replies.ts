@@ -1,0 +1,153 @@
+/**
+ * The causal ledger's second half: what clients are told. A get's answer covers what was read and
+ * nothing else, so that the next write with its context replaces only what its client could see.
+ *
+ * Invariants:
+ *   O2f every entry of an answer's context is a dot that was made on that key
+ *   O2g of what a get's answer covers it shows all that no event that it covers superseded, but for
+ *       tombstones, expired values, and what one operation made a second time (V11, V12); in a `lww`
+ *       bucket it shows the latest of what it covers
+ *   O2h a get's answer shows only what it covers
+ */
+import { ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
+import type { CausalLedger } from './causal-ledger.ts';
+import { type DotRecord, isCovered, isLater, type KeyDots } from './causal-ledger-dots.ts';
+import {
+  counterAt,
+  nameOfEntry,
+  siblingOffsets,
+  VersionStep,
+  type VersionView,
+} from './causal-ledger-version.ts';
+import type { Violation } from './history.ts';
+
+export interface AnsweredGet {
+  /** Who asked, for the text. */
+  readonly who: string;
+  readonly keyName: string;
+  readonly isLww: boolean;
+  /** Context entries, then siblings, as in the answer's body. */
+  readonly shown: VersionView;
+}
+
+/** What was alive under a context: where later answers go on from. */
+interface JudgedView {
+  readonly context: VersionView;
+  readonly alive: readonly DotRecord[];
+}
+
+const VIEWS_KEPT = 4;
+const VIOLATIONS_MAX = 50;
+
+export class CausalReplies {
+  readonly violations: Violation[] = [];
+  getCount = 0;
+  readonly #ledger: CausalLedger;
+  readonly #views: Map<string, JudgedView[]> = new Map();
+  readonly #step: VersionStep = new VersionStep();
+
+  constructor(ledger: CausalLedger) {
+    this.#ledger = ledger;
+  }
+
+  answeredGet(answer: AnsweredGet): void {
+    this.getCount += 1;
+    const { keyName, shown, who } = answer;
+    const dots = this.#ledger.keyDots(keyName);
+    const areKnown = this.answeredContext(who, keyName, shown);
+    const visible = siblingOffsets(shown).map((sibling) =>
+      dots.find(shown.words, sibling + SIBLING.incarnationLow),
+    );
+    for (const dot of visible) {
+      if (dot !== undefined && isCovered(dot, shown)) continue;
+      const name = dot === undefined ? 'a dot that was never made' : dot.name;
+      this.#report(answer, 'O2h', `shows ${name}, which its context does not cover`);
+    }
+    if (!areKnown) return;
+    const alive = this.#alive(answer, dots);
+    for (const dot of visible) {
+      if (dot === undefined || alive.includes(dot)) continue;
+      this.#report(answer, 'O2g', `shows ${dot.name}, which was superseded by what it covers`);
+    }
+    for (const dot of alive) {
+      if (visible.includes(dot) || mayBeHidden(dot, dots, shown)) continue;
+      this.#report(
+        answer,
+        'O2g',
+        `covers ${dot.name}, which nothing superseded, and does not show it`,
+      );
+    }
+  }
+
+  /** [O2f] Of any answer. Returns whether all is well. */
+  answeredContext(who: string, keyName: string, shown: VersionView): boolean {
+    const dots = this.#ledger.keyDots(keyName);
+    let isWell = true;
+    for (let index = 0; index < shown.contextCount; index += 1) {
+      const entry = shown.context + index * ENTRY_WORDS;
+      if (dots.find(shown.words, entry) !== undefined) continue;
+      isWell = false;
+      const name = nameOfEntry(shown.words, entry);
+      this.#report(
+        { who, keyName },
+        'O2f',
+        `covers ${name}, a dot that was never made on this key`,
+      );
+    }
+    return isWell;
+  }
+
+  /** What of the covered dots nothing that is covered superseded. */
+  #alive(answer: AnsweredGet, dots: KeyDots): readonly DotRecord[] {
+    const { keyName, shown, isLww } = answer;
+    const views = this.#views.get(keyName) ?? [];
+    this.#views.set(keyName, views);
+    const base = views.findLast((view) => this.#isBelow(view.context, shown));
+    this.#step.compare(base?.context, shown);
+    if (base !== undefined && this.#step.gained.length === 0) return base.alive;
+    const { words } = shown;
+    const gained = this.#step.gained.flatMap(({ entry, from }) =>
+      dots.between(words[entry]!, words[entry + 1]!, from, counterAt(words, entry)),
+    );
+    const candidates = [...(base?.alive ?? []), ...gained];
+    const alive = isLww
+      ? latestOf(candidates)
+      : candidates.filter((dot) => dots.supersederOf(dot, shown) === undefined);
+    const end = shown.context + shown.contextCount * ENTRY_WORDS;
+    const context: VersionView = {
+      words: words.slice(shown.context, end),
+      context: 0,
+      contextCount: shown.contextCount,
+      siblings: 0,
+      siblingCount: 0,
+    };
+    views.push({ context, alive });
+    if (views.length > VIEWS_KEPT) views.shift();
+    return alive;
+  }
+
+  #isBelow(context: VersionView, shown: VersionView): boolean {
+    this.#step.compare(context, { ...shown, siblingCount: 0 });
+    return this.#step.lost.length === 0;
+  }
+
+  #report({ who, keyName }: { who: string; keyName: string }, rule: string, text: string): void {
+    if (this.violations.length >= VIOLATIONS_MAX) return;
+    this.violations.push({
+      oracle: 'O2',
+      text: `[${rule}] an answer to ${who} of ${keyName} ${text}`,
+    });
+  }
+}
+
+function latestOf(dots: readonly DotRecord[]): readonly DotRecord[] {
+  let latest: DotRecord | undefined;
+  for (const dot of dots) if (latest === undefined || isLater(dot, latest)) latest = dot;
+  return latest === undefined ? [] : [latest];
+}
+
+/** Readers are not shown deletes, what has expired, and an operation's second dot. */
+function mayBeHidden(dot: DotRecord, dots: KeyDots, shown: VersionView): boolean {
+  if (dot.isTombstone || dot.expires) return true;
+  return dots.ofOperation(dot.operation).some((other) => other !== dot && isCovered(other, shown));
+}

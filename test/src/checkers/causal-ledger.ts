@@ -1,0 +1,327 @@
+/**
+ * The causal ledger, O2 step by step: fed with every record that any replica of a run appends, beside
+ * the version of the key that the replica held before, it knows for each dot what its write truly
+ * superseded, and judges each step when it is made.
+ *
+ * A write truly supersedes what the context of its request covers; an overwrite (a request without a
+ * context) what its maker held. In a `lww` bucket nothing is superseded but by a later sibling: hybrid
+ * time, then incarnation, then counter.
+ *
+ * Invariants:
+ *   O2a a write's context is what its maker held, what its request covered, and the new dot: no more, no
+ *       less; of what its maker held it drops what its request covers (an overwrite: all), and only that
+ *   O2b what a version covers and does not hold was superseded by an event that it covers too; what it
+ *       holds was superseded by none such (`lww`: it holds the latest of what it covers)
+ *   O2c a replica's context of a key never shrinks, but where its store lost data in a crash
+ *   O2d every entry of a context is a dot that was made on that key
+ *   O2e the incarnation of a dot belongs to the opening that made it
+ *
+ * Boundary: who feeds it says what the replica held before (replica-mirror.ts), cut back where a store
+ * opened with less.
+ */
+import { ENTRY, ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
+import {
+  type DotRecord,
+  isCovered,
+  isLater,
+  KeyDots,
+  operationAt,
+  operationName,
+  supersedes,
+} from './causal-ledger-dots.ts';
+import {
+  counterAt,
+  coversDotAt,
+  type EarlierVersion,
+  type GainedEntry,
+  nameOfEntry,
+  siblingOffsets,
+  VersionStep,
+  type VersionView,
+} from './causal-ledger-version.ts';
+import type { Violation } from './history.ts';
+
+/** A put or delete, as its client began it. */
+export interface AskedWrite {
+  readonly sessionLow: number;
+  readonly sessionHigh: number;
+  readonly sequence: number;
+  readonly keyName: string;
+  /** Entries; undefined: an overwrite. */
+  readonly context: Int32Array | undefined;
+}
+
+/** One append. */
+export interface AppendedVersion {
+  /** 'n1/0'. */
+  readonly shard: string;
+  /** Differs for each opening of a store. */
+  readonly opening: string;
+  readonly sequence: number;
+  readonly keyName: string;
+  readonly isLww: boolean;
+  readonly before: EarlierVersion;
+  readonly after: VersionView;
+}
+
+const NO_CONTEXT = new Int32Array(0);
+const VIOLATIONS_MAX = 50;
+
+export class CausalLedger {
+  readonly violations: Violation[] = [];
+  /** Of the append judged last: what changed. Valid until the next one. */
+  readonly step: VersionStep = new VersionStep();
+  writeCount = 0;
+  joinCount = 0;
+  readonly #keys: Map<string, KeyDots> = new Map();
+  readonly #asked: Map<string, AskedWrite> = new Map();
+  /** By incarnation: the opening that makes its dots. */
+  readonly #openings: Map<string, string> = new Map();
+
+  asked(write: AskedWrite): void {
+    this.#asked.set(operationName(write.sessionLow, write.sessionHigh, write.sequence), write);
+  }
+
+  keyDots(keyName: string): KeyDots {
+    let dots = this.#keys.get(keyName);
+    if (dots === undefined) {
+      dots = new KeyDots(keyName);
+      this.#keys.set(keyName, dots);
+    }
+    return dots;
+  }
+
+  /** Returns whether it was a write: whether a dot was made. */
+  appended(version: AppendedVersion): boolean {
+    const { before, after } = version;
+    const { step } = this;
+    const dots = this.keyDots(version.keyName);
+    step.compare(typeof before === 'string' ? undefined : before, after);
+    const made = step.appeared.filter(
+      (sibling) => dots.find(after.words, sibling + SIBLING.incarnationLow) === undefined,
+    );
+    if (made.length === 0) this.joinCount += 1;
+    else this.#judgeWrite(version, dots, made);
+    this.#judgeContext(version, dots);
+    if (version.isLww) this.#judgeLatest(version, dots);
+    else this.#judgeSiblings(version, dots);
+    return made.length > 0;
+  }
+
+  #report(version: AppendedVersion, rule: string, text: string): void {
+    if (this.violations.length >= VIOLATIONS_MAX) return;
+    const { shard, sequence, opening, keyName } = version;
+    const where = `${keyName} at ${shard}, sequence ${sequence} of ${opening}`;
+    this.violations.push({ oracle: 'O2', text: `[${rule}] ${where}: ${text}` });
+  }
+
+  /** [O2a, O2e] A sibling with a dot that nobody knew: it was made here. */
+  #judgeWrite(version: AppendedVersion, dots: KeyDots, made: readonly number[]): void {
+    const { before, after, isLww } = version;
+    this.writeCount += 1;
+    if (made.length > 1) {
+      const names = made.map((sibling) => siblingName(after, sibling)).join(' ');
+      this.#report(version, 'O2d', `holds ${names}, of which a write makes but one`);
+    }
+    for (const sibling of made) {
+      const asked = this.#asked.get(operationAt(after.words, sibling));
+      const given = isLww ? undefined : asked?.context;
+      const superseded = given ?? heldContext(before, after, sibling);
+      const dot = dots.add(after.words, sibling, superseded);
+      this.#judgeOrigin(version, dot, asked);
+      if (before === 'forgotten' || made.length > 1) continue;
+      this.#judgeWrittenContext(version, dot, given);
+      this.#judgeReplaced(version, dot, given);
+    }
+  }
+
+  /** [O2e] */
+  #judgeOrigin(version: AppendedVersion, dot: DotRecord, asked: AskedWrite | undefined): void {
+    if (asked === undefined) this.#report(version, 'O2a', `${dot.name} was asked for by nobody`);
+    else if (asked.keyName !== version.keyName) {
+      this.#report(version, 'O2a', `${dot.name} was asked for on ${asked.keyName}`);
+    }
+    const incarnation = `${dot.high}.${dot.low}`;
+    const opening = this.#openings.get(incarnation);
+    if (opening === undefined) this.#openings.set(incarnation, version.opening);
+    else if (opening !== version.opening) {
+      const text = `${dot.name} is of the incarnation under which ${opening} made dots`;
+      this.#report(version, 'O2e', text);
+    }
+  }
+
+  /** [O2a] Nothing beside the request's context and the new dot was added, and nothing of it left out. */
+  #judgeWrittenContext(
+    version: AppendedVersion,
+    dot: DotRecord,
+    given: Int32Array | undefined,
+  ): void {
+    const { after } = version;
+    const context = given ?? NO_CONTEXT;
+    const count = context.length / ENTRY_WORDS;
+    for (const { entry } of this.step.gained) {
+      const isOwn =
+        isEntryOf(after.words, entry, dot) && counterAt(after.words, entry) === dot.counter;
+      if (isOwn || coversDotAt(context, 0, count, after.words, entry)) continue;
+      const name = nameOfEntry(after.words, entry);
+      const text = `the write of ${dot.name} covers ${name}, which neither its maker held nor its request covered`;
+      this.#report(version, 'O2a', text);
+    }
+    if (!isCovered(dot, after)) {
+      this.#report(version, 'O2a', `the write of ${dot.name} does not cover it`);
+    }
+    for (let entry = 0; entry < context.length; entry += ENTRY_WORDS) {
+      if (coversDotAt(after.words, after.context, after.contextCount, context, entry)) continue;
+      const text = `the write of ${dot.name} forgets ${nameOfEntry(context, entry)} of its request`;
+      this.#report(version, 'O2a', text);
+    }
+  }
+
+  /** [O2a] What the request covers is replaced, and only that; an overwrite replaces all. */
+  #judgeReplaced(version: AppendedVersion, dot: DotRecord, given: Int32Array | undefined): void {
+    const { before, after } = version;
+    const { vanished, stayed, appeared } = this.step;
+    if (given === undefined) {
+      for (const sibling of stayed) {
+        const text = `the overwrite ${dot.name} keeps ${siblingName(after, sibling)}`;
+        this.#report(version, 'O2a', text);
+      }
+    } else {
+      const count = given.length / ENTRY_WORDS;
+      for (const sibling of stayed) {
+        const at = sibling + SIBLING.incarnationLow;
+        if (!coversDotAt(given, 0, count, after.words, at)) continue;
+        const text = `the write of ${dot.name} keeps ${siblingName(after, sibling)}, which its request covers`;
+        this.#report(version, 'O2a', text);
+      }
+      for (const sibling of vanished) {
+        const { words } = before as VersionView;
+        const at = sibling + SIBLING.incarnationLow;
+        if (coversDotAt(given, 0, count, words, at)) continue;
+        const text = `the write of ${dot.name} drops ${nameOfEntry(words, at)}, which its request does not cover`;
+        this.#report(version, 'O2a', text);
+      }
+    }
+    for (const sibling of appeared) {
+      if (siblingName(after, sibling) === dot.name) continue;
+      const text = `the write of ${dot.name} brings ${siblingName(after, sibling)}, which its maker did not hold`;
+      this.#report(version, 'O2a', text);
+    }
+  }
+
+  /** [O2c, O2d] */
+  #judgeContext(version: AppendedVersion, dots: KeyDots): void {
+    const { before, after } = version;
+    for (const entry of this.step.lost) {
+      const { words } = before as VersionView;
+      const name = nameOfEntry(words, entry);
+      this.#report(version, 'O2c', `no longer covers ${name}, which the version before it covers`);
+    }
+    for (const { entry } of this.step.gained) {
+      if (dots.find(after.words, entry) !== undefined) continue;
+      const name = nameOfEntry(after.words, entry);
+      this.#report(version, 'O2d', `covers ${name}, a dot that was never made on this key`);
+    }
+  }
+
+  /** [O2b] */
+  #judgeSiblings(version: AppendedVersion, dots: KeyDots): void {
+    const { before, after } = version;
+    const { step } = this;
+    const gained = step.gained.flatMap((entry) => dotsOf(dots, after, entry));
+    for (const dot of gained) {
+      const isHeld = holds(after, step.appeared, dot);
+      const superseder = dots.supersederOf(dot, after);
+      if (!isHeld && superseder === undefined) {
+        this.#report(
+          version,
+          'O2b',
+          `covers ${dot.name} and lost it: no event that it covers superseded it`,
+        );
+      } else if (isHeld && superseder !== undefined) {
+        this.#report(version, 'O2b', `holds ${dot.name}, which ${superseder.name} superseded`);
+      }
+    }
+    for (const sibling of step.vanished) {
+      const dot = dots.find((before as VersionView).words, sibling + SIBLING.incarnationLow);
+      if (dot === undefined || dots.supersederOf(dot, after) !== undefined) continue;
+      const text = `${dot.name} vanished: no event that is covered superseded it`;
+      this.#report(version, 'O2b', text);
+    }
+    for (const sibling of step.stayed) {
+      const dot = dots.find(after.words, sibling + SIBLING.incarnationLow);
+      const superseder = gained.find((event) => dot !== undefined && supersedes(event, dot));
+      if (dot === undefined || superseder === undefined || superseder === dot) continue;
+      this.#report(version, 'O2b', `keeps ${dot.name}, which ${superseder.name} superseded`);
+    }
+  }
+
+  /** [O2b] `lww`: one sibling, the latest of all that is covered. */
+  #judgeLatest(version: AppendedVersion, dots: KeyDots): void {
+    const { before, after } = version;
+    const { step } = this;
+    const [only] = siblingOffsets(after);
+    const winner =
+      only === undefined ? undefined : dots.find(after.words, only + SIBLING.incarnationLow);
+    if (winner === undefined || after.siblingCount !== 1) {
+      this.#report(version, 'O2b', `holds ${after.siblingCount} siblings in a lww bucket`);
+      return;
+    }
+    const earlier = step.vanished.map((sibling) =>
+      dots.find((before as VersionView).words, sibling + SIBLING.incarnationLow),
+    );
+    const gained = step.gained.flatMap((entry) => dotsOf(dots, after, entry));
+    for (const loser of [...earlier, ...gained]) {
+      if (loser === undefined || loser === winner || isLater(winner, loser)) continue;
+      this.#report(
+        version,
+        'O2b',
+        `holds ${winner.name}, and covers ${loser.name}, which is later`,
+      );
+    }
+    const hasComeBack = step.appeared.length > 0 && !gained.includes(winner);
+    if (hasComeBack && before !== 'forgotten') {
+      this.#report(version, 'O2b', `holds ${winner.name}, which it had covered and given up`);
+    }
+  }
+}
+
+/** What an overwrite supersedes: what its maker held; where nobody knows that, what it covers itself. */
+function heldContext(before: EarlierVersion, after: VersionView, sibling: number): Int32Array {
+  if (before === 'none') return NO_CONTEXT;
+  const { words, context, contextCount } = before === 'forgotten' ? after : before;
+  const held = words.slice(context, context + contextCount * ENTRY_WORDS);
+  if (before !== 'forgotten') return held;
+  for (let entry = 0; entry < held.length; entry += ENTRY_WORDS) {
+    const dot = sibling + SIBLING.incarnationLow;
+    if (held[entry] !== after.words[dot] || held[entry + 1] !== after.words[dot + 1]) continue;
+    const counter = counterAt(held, entry) - 1;
+    held[entry + ENTRY.counterLow] = counter | 0;
+    held[entry + ENTRY.counterHigh] = Math.floor(counter / 2 ** 32);
+  }
+  return held;
+}
+
+function isEntryOf(words: Int32Array, entry: number, dot: DotRecord): boolean {
+  return words[entry] === dot.low && words[entry + 1] === dot.high;
+}
+
+function siblingName(view: VersionView, sibling: number): string {
+  return nameOfEntry(view.words, sibling + SIBLING.incarnationLow);
+}
+
+/** The dots of the key that an entry covers anew. */
+function dotsOf(
+  dots: KeyDots,
+  { words }: VersionView,
+  { entry, from }: GainedEntry,
+): readonly DotRecord[] {
+  return dots.between(words[entry]!, words[entry + 1]!, from, counterAt(words, entry));
+}
+
+function holds(view: VersionView, siblings: readonly number[], dot: DotRecord): boolean {
+  return siblings.some((sibling) => {
+    const at = sibling + SIBLING.incarnationLow;
+    return isEntryOf(view.words, at, dot) && counterAt(view.words, at) === dot.counter;
+  });
+}
