@@ -1,12 +1,16 @@
 /**
- * One connection between two endpoints: two directions, each with the frames that are under way.
+ * One connection between two endpoints: how it lives and ends. What is under way on it is in its two
+ * paths (frame-path.ts).
  *
  * Invariants:
  *   CN1 of a stream, frames arrive in the order they were sent, without a gap, up to its end
  *   CN2 of datagrams, the first frame each way (the greeting) arrives first, and once
  *   CN3 after an end has heard of the end, no frame arrives there
+ *   CN4 an end whose other end is gone hears of it: by its word, by what is answered to the next
+ *       frame, or by its own patience
  */
-import type { Instant } from '@clockwise/kernel/core';
+import { FramePath, type PathOwner } from './frame-path.ts';
+import type { Link, LinkUser } from './link.ts';
 import type { Network, NetworkEndpoint } from './network.ts';
 
 export interface ConnectionEnd {
@@ -17,216 +21,206 @@ export interface ConnectionEnd {
   /** False: closed by its own side, or told of the end, or its process is gone. */
   isOpen: boolean;
   isTold: boolean;
-  isGone: boolean;
-  /** Words sent from this end that have not arrived. */
-  wordsUnderWay: number;
+  /** Its process is gone, or its machine, which answers nothing until it runs again. */
+  gone: 'no' | 'killed' | 'power-loss';
 }
 
-type Item =
-  | { readonly kind: 'frame'; readonly frame: Int32Array; readonly due: Instant }
-  | { readonly kind: 'close'; readonly reason: string; readonly due: Instant };
-
-interface Direction {
-  readonly queue: Item[];
-  lastDue: Instant;
-  sentCount: number;
-  isWaiting: boolean;
-}
-
-export class Connection {
+export class Connection implements PathOwner, LinkUser {
   readonly ends: readonly [ConnectionEnd, ConnectionEnd];
   readonly #network: Network;
-  readonly #directions: readonly [Direction, Direction];
-  #isOver = false;
+  readonly #links: readonly [Link, Link];
+  readonly #paths: readonly [FramePath, FramePath];
+  /** One end is gone and nothing tells the other. */
+  #isHalfOpen = false;
+  #isRejected = false;
 
   constructor(
     network: Network,
-    dialler: NetworkEndpoint,
-    near: number,
-    listener: NetworkEndpoint,
-    far: number,
+    dialler: { readonly endpoint: NetworkEndpoint; readonly number: number },
+    listener: { readonly endpoint: NetworkEndpoint; readonly number: number },
   ) {
     this.#network = network;
-    const makeEnd = (side: 0 | 1, endpoint: NetworkEndpoint, number: number): ConnectionEnd => ({
+    const makeEnd = (side: 0 | 1, { endpoint, number }: typeof dialler): ConnectionEnd => ({
       connection: this,
       side,
       endpoint,
       number,
       isOpen: true,
       isTold: false,
-      isGone: false,
-      wordsUnderWay: 0,
+      gone: 'no',
     });
-    this.ends = [makeEnd(0, dialler, near), makeEnd(1, listener, far)];
-    this.#directions = [makeDirection(), makeDirection()];
+    this.ends = [makeEnd(0, dialler), makeEnd(1, listener)];
+    const out = network.link(dialler.endpoint.site, listener.endpoint.site);
+    const back = network.link(listener.endpoint.site, dialler.endpoint.site);
+    this.#links = [out, back];
+    this.#paths = [
+      new FramePath(network, this, 0, { link: out, back }),
+      new FramePath(network, this, 1, { link: back, back: out }),
+    ];
+    for (const link of this.#links) link.users.add(this);
+  }
+
+  hasRoom(from: ConnectionEnd, wordCount: number): boolean {
+    return this.#paths[from.side].hasRoom(wordCount);
   }
 
   send(from: ConnectionEnd, frame: Int32Array): void {
-    const { faults, prng, counters } = this.#network;
-    const direction = this.#directions[from.side];
-    const isGreeting = direction.sentCount === 0;
-    direction.sentCount += 1;
-    const isHeld = !isGreeting && prng.chance(faults.holdProbability);
-    const isLost = !isGreeting && prng.chance(faults.lossProbability);
-    const delayMs = this.#network.delayMs() + (isHeld ? prng.exponential(faults.holdMeanMs) : 0);
-    if (isHeld) counters.held += 1;
-    if (faults.mode === 'datagram' && !isGreeting) {
-      this.#sendDatagram(from, frame, delayMs, isLost);
-      return;
-    }
-    from.wordsUnderWay += frame.length;
-    this.#enqueue(from.side, { kind: 'frame', frame, due: this.#dueOf(direction, delayMs) });
-    // What a stream loses is everything from here on, when its ends find out.
-    if (isLost) this.#after(delayMs, () => this.reset('reset by the network'));
+    this.#paths[from.side].send(frame);
   }
 
   /** Closes after what was sent; the closing side hears of the end as well. */
   hangUp(from: ConnectionEnd, reason: string): void {
     from.isOpen = false;
-    const direction = this.#directions[from.side];
-    const due = this.#dueOf(direction, this.#network.delayMs());
-    this.#enqueue(from.side, { kind: 'close', reason, due });
+    this.#paths[from.side].close(reason);
     // The other side may be unreachable: then the closing side does not wait for it for ever.
-    const patienceMs = this.#network.faults.stallMeanMs;
-    this.#after(this.#network.prng.exponential(patienceMs), () => this.#end(from, 'closed'));
+    const { prng, faults } = this.#network;
+    this.#endLater(from, 'closed', prng.exponential(faults.stallMeanMs));
   }
 
   /** Both ends hear of it, each in its own time; what was under way is lost. */
   reset(reason: string): void {
     if (this.#isOver) return;
-    this.#isOver = true;
     this.#network.counters.resets += 1;
-    for (const end of this.ends) this.#endLater(end, reason, this.#network.delayMs());
+    this.#endPaths();
+    for (const end of this.ends) this.#endLater(end, reason, this.#linkFrom(end).delayMs());
+  }
+
+  /** One end is reset, and the other hears nothing, whatever it sends. */
+  breakHalf(side: 0 | 1): void {
+    if (this.#isOver || this.#isHalfOpen) return;
+    const end = this.ends[side];
+    this.#fallSilent(side);
+    this.#endLater(end, 'reset by the network', this.#linkFrom(end).delayMs());
   }
 
   /** The process at this end is gone; what it had sent may still arrive. */
   orphan(end: ConnectionEnd, how: 'killed' | 'power-loss'): void {
     end.isOpen = false;
-    end.isGone = true;
-    const other = this.ends[end.side === 0 ? 1 : 0];
-    if (other.isGone) {
-      this.#network.forget(this);
+    end.gone = how;
+    const other = this.#other(end);
+    if (other.isTold || other.gone !== 'no') {
+      this.#forget();
       return;
     }
     const { prng, faults } = this.#network;
-    if (how === 'killed') {
-      const due = this.#dueOf(this.#directions[end.side], this.#network.delayMs());
-      this.#enqueue(end.side, { kind: 'close', reason: 'the process is gone', due });
+    if (how === 'power-loss') {
+      this.#giveUpLater(other);
+    } else if (prng.chance(faults.halfOpenProbability)) {
+      this.#fallSilent(end.side);
     } else {
-      this.#endLater(other, 'the machine is silent', prng.exponential(faults.stallMeanMs));
+      this.#paths[end.side].close('the process is gone');
     }
   }
 
-  /** A cut has ended: what waited for that is retransmitted. */
-  resume(): void {
-    for (const side of [0, 1] as const) {
-      const direction = this.#directions[side];
-      if (!direction.isWaiting) continue;
-      direction.isWaiting = false;
-      this.#after(this.#network.delayMs(), () => this.#arrive(side));
-    }
+  /** All faults have ended: nothing stays half open. */
+  heal(): void {
+    if (!this.#isHalfOpen) return;
+    for (const end of this.ends) this.#endLater(end, 'rejected', this.#linkFrom(end).delayMs());
   }
 
-  #sendDatagram(from: ConnectionEnd, frame: Int32Array, delayMs: number, isLost: boolean): void {
-    const { faults, prng, counters } = this.#network;
-    if (isLost) {
-      counters.lost += 1;
-      return;
-    }
-    const isDoubled = prng.chance(faults.duplicateProbability);
-    if (isDoubled) counters.duplicated += 1;
-    // Strictly behind the greeting: what falls on one instant comes in any order.
-    const afterGreeting = this.#directions[from.side].lastDue + 1e-3;
-    for (let copy = 0; copy < (isDoubled ? 2 : 1); copy += 1) {
-      const extraMs =
-        copy === 0 ? 0 : this.#network.delayMs() + prng.exponential(faults.holdMeanMs);
-      const due = Math.max(this.#network.simulation.now + delayMs + extraMs, afterGreeting);
-      from.wordsUnderWay += frame.length;
-      this.#network.simulation.at(due, () => {
-        from.wordsUnderWay -= frame.length;
-        if (this.#network.isCut(from.endpoint.site, this.#other(from).endpoint.site)) {
-          counters.lost += 1;
-        } else {
-          this.#deliver(this.#other(from), frame.slice());
-        }
-      });
-    }
+  onUnblocked(): void {
+    for (const path of this.#paths) path.onUnblocked();
+  }
+
+  onFrame(side: 0 | 1, frame: Int32Array): boolean {
+    const to = this.ends[side === 0 ? 1 : 0];
+    const isThere = !to.isTold && to.gone === 'no';
+    if (isThere) to.endpoint.onFrame(to.number, frame);
+    else this.#rejectFrame(to);
+    return isThere;
+  }
+
+  onClose(side: 0 | 1, reason: string): void {
+    const from = this.ends[side];
+    const to = this.#other(from);
+    const back = this.#linkFrom(to);
+    this.#endPaths();
+    this.#end(to, reason);
+    // Without this word the closing side's own patience ends it.
+    if (!back.isCut) this.#endLater(from, reason, back.delayMs());
+  }
+
+  /** [CN4] The sender gives up. What the other end hears of that, it hears by its own silence. */
+  onStalled(side: 0 | 1): void {
+    const from = this.ends[side];
+    this.#paths[side].end();
+    this.#network.counters.timeouts += 1;
+    this.#end(from, 'timed out');
+    this.#giveUpLater(this.#other(from));
+  }
+
+  /** What a stream loses is everything from here on, when its ends find out. */
+  onLoss(delayMs: number): void {
+    if (this.#network.faults.mode !== 'stream') return;
+    this.#network.simulation.after(delayMs, () => this.reset('reset by the network'));
+  }
+
+  get #isOver(): boolean {
+    return this.#paths[0].isOver && this.#paths[1].isOver;
   }
 
   #other(end: ConnectionEnd): ConnectionEnd {
     return this.ends[end.side === 0 ? 1 : 0];
   }
 
-  #dueOf(direction: Direction, delayMs: number): Instant {
-    const due = Math.max(direction.lastDue, this.#network.simulation.now + delayMs);
-    direction.lastDue = due;
-    return due;
+  #linkFrom(end: ConnectionEnd): Link {
+    return this.#links[end.side];
   }
 
-  #enqueue(side: 0 | 1, item: Item): void {
-    this.#directions[side].queue.push(item);
-    this.#network.simulation.at(item.due, () => this.#arrive(side));
+  #endPaths(): void {
+    for (const path of this.#paths) path.end();
   }
 
-  /** [CN1] Whatever is due arrives in the order of the queue. */
-  #arrive(side: 0 | 1): void {
-    const direction = this.#directions[side];
-    const from = this.ends[side];
-    const to = this.#other(from);
-    if (this.#isOver || direction.isWaiting) return;
-    if (this.#network.isCut(from.endpoint.site, to.endpoint.site)) {
-      if (direction.queue.length > 0) this.#stall(direction);
-      return;
-    }
-    const { now } = this.#network.simulation;
-    while (direction.queue.length > 0 && direction.queue[0]!.due <= now) {
-      const item = direction.queue.shift()!;
-      if (item.kind === 'frame') {
-        from.wordsUnderWay -= item.frame.length;
-        this.#deliver(to, item.frame);
-      } else {
-        this.#isOver = true;
-        this.#end(to, item.reason);
-        this.#endLater(from, item.reason, this.#network.delayMs());
-        return;
-      }
-    }
+  #fallSilent(side: 0 | 1): void {
+    this.#network.counters.halfOpens += 1;
+    this.#isHalfOpen = true;
+    this.#paths[side].end();
+    const other = side === 0 ? 1 : 0;
+    this.#paths[other].fallSilent();
+    this.#giveUpLater(this.ends[other]);
   }
 
-  /** [NW2] Retransmissions go unheard: they end with the cut, or with the ends' patience. */
-  #stall(direction: Direction): void {
-    direction.isWaiting = true;
-    const { prng, faults } = this.#network;
-    this.#after(100 + prng.exponential(faults.stallMeanMs), () => {
-      if (direction.isWaiting) this.reset('timed out');
+  /** A frame came for an end that is no more: its machine says so, if it can. */
+  #rejectFrame(to: ConnectionEnd): void {
+    const { network, link } = { network: this.#network, link: this.#linkFrom(to) };
+    if (this.#isRejected || link.isCut) return;
+    if (to.gone === 'power-loss' && !network.isUp(to.endpoint.site)) return;
+    this.#isRejected = true;
+    network.counters.rejections += 1;
+    this.#endLater(this.#other(to), 'rejected', link.delayMs());
+  }
+
+  /** An end that hears nothing any more: its pings go unanswered. */
+  #giveUpLater(end: ConnectionEnd): void {
+    const { prng, faults, simulation, counters } = this.#network;
+    simulation.after(SILENCE_MS_MIN + prng.exponential(faults.stallMeanMs), () => {
+      if (end.isTold || end.gone !== 'no') return;
+      counters.timeouts += 1;
+      this.#end(end, 'silent for too long');
     });
   }
 
-  #deliver(to: ConnectionEnd, frame: Int32Array): void {
-    if (to.isTold || to.isGone) return;
-    to.endpoint.onFrame(to.number, frame);
-  }
-
   #endLater(end: ConnectionEnd, reason: string, delayMs: number): void {
-    this.#after(delayMs, () => this.#end(end, reason));
+    this.#network.simulation.after(delayMs, () => this.#end(end, reason));
   }
 
   #end(end: ConnectionEnd, reason: string): void {
-    if (end.isTold || end.isGone) return;
+    if (end.isTold || end.gone !== 'no') return;
     end.isTold = true;
     end.isOpen = false;
-    const { network, other } = { network: this.#network, other: this.#other(end) };
+    const network = this.#network;
     end.endpoint.onDisconnected(end.number, reason, () =>
       network.release(end.endpoint, end.number),
     );
-    if (other.isTold || other.isGone) network.forget(this);
+    const other = this.#other(end);
+    if (other.isTold || other.gone !== 'no') this.#forget();
   }
 
-  #after(delayMs: number, run: () => void): void {
-    this.#network.simulation.after(delayMs, run);
+  #forget(): void {
+    this.#endPaths();
+    for (const link of this.#links) link.users.delete(this);
+    this.#network.forget(this);
   }
 }
 
-function makeDirection(): Direction {
-  return { queue: [], lastDue: 0, sentCount: 0, isWaiting: false };
-}
+const SILENCE_MS_MIN = 100;

@@ -1,72 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CALM_LINKS, type LinkFaults } from './link-faults.ts';
-import { Network, type NetworkEndpoint } from './network.ts';
+import { Network } from './network.ts';
+import { ascending, Listener, makePair, send } from './network-world.ts';
 import { Simulation } from './simulation.ts';
-
-/** An endpoint that writes down what it hears. */
-class Listener implements NetworkEndpoint {
-  readonly site: string;
-  readonly connectionsMax: number;
-  readonly heard: string[] = [];
-  readonly frames: number[] = [];
-  connection = -1;
-  readonly #isSlow: boolean;
-  settle: () => void = () => undefined;
-
-  constructor(site: string, connectionsMax: number = 4, isSlow: boolean = false) {
-    this.site = site;
-    this.connectionsMax = connectionsMax;
-    this.#isSlow = isSlow;
-  }
-
-  onConnected(connection: number, peer: number): void {
-    this.connection = connection;
-    this.heard.push(`connected ${connection} ${peer}`);
-  }
-  onDialFailed(peer: number): void {
-    this.heard.push(`dial-failed ${peer}`);
-  }
-  onDisconnected(connection: number, _reason: string, settled: () => void): void {
-    this.heard.push(`disconnected ${connection}`);
-    if (this.#isSlow) this.settle = settled;
-    else settled();
-  }
-  onFrame(_connection: number, frame: Int32Array): void {
-    this.frames.push(frame[0]!);
-  }
-}
-
-function makePair(
-  seed: string,
-  faults: Partial<LinkFaults>,
-): {
-  simulation: Simulation;
-  network: Network;
-  near: Listener;
-  far: Listener;
-} {
-  const simulation = new Simulation(seed);
-  const network = new Network(simulation, simulation.prng.stream('network'), {
-    ...CALM_LINKS,
-    ...faults,
-  });
-  const near = new Listener('near');
-  const far = new Listener('far');
-  network.listen('far:1', far);
-  network.join(near);
-  network.dial(near, 7, 'far:1');
-  simulation.run(2000);
-  return { simulation, network, near, far };
-}
-
-const send = (network: Network, from: Listener, first: number, count: number): void => {
-  for (let index = 0; index < count; index += 1) {
-    network.send(from, from.connection, new Int32Array([first + index, 0]));
-  }
-};
-
-const ascending = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 test('[CN1] a stream gives every frame, in order', () => {
   for (let seed = 0; seed < 20; seed += 1) {

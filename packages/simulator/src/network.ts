@@ -1,5 +1,5 @@
 /**
- * The simulated network: sites, directed cuts between them, endpoints that listen and dial, and the
+ * The simulated network: sites, directed links between them, endpoints that listen and dial, and the
  * connections that have both ends. Frames are the words that the real codec wrote, copied.
  *
  * Invariants:
@@ -7,16 +7,20 @@
  *       its `disconnected`
  *   NW2 nothing crosses a cut: frames wait for its end, or go down with their connection
  *   NW3 each connected end hears of its end exactly once, unless the end itself is gone
+ *   NW4 whatever blocks a link ends by itself, takes away only its own effect, and ends with `heal`
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
 import { Connection, type ConnectionEnd } from './connection.ts';
+import type { PathWorld } from './frame-path.ts';
+import { Link } from './link.ts';
 import type { LinkFaults } from './link-faults.ts';
+import { makeNetworkCounters, type NetworkCounters } from './network-counters.ts';
 import type { Simulation } from './simulation.ts';
 
 /** Whose connections these are. Callbacks come in virtual time, never from within a call. */
 export interface NetworkEndpoint {
-  /** The machine that it is on: cuts are between machines. */
+  /** The machine that it is on: links are between machines. */
   readonly site: string;
   readonly connectionsMax: number;
   onConnected(connection: number, peer: number): void;
@@ -26,51 +30,73 @@ export interface NetworkEndpoint {
   onFrame(connection: number, frame: Int32Array): void;
 }
 
-export interface NetworkCounters {
-  frames: number;
-  words: number;
-  lost: number;
-  duplicated: number;
-  held: number;
-  resets: number;
-  connections: number;
-}
-
-export class Network {
-  faults: LinkFaults;
+export class Network implements PathWorld {
   readonly simulation: Simulation;
   readonly prng: Prng;
-  readonly counters: NetworkCounters = {
-    frames: 0,
-    words: 0,
-    lost: 0,
-    duplicated: 0,
-    held: 0,
-    resets: 0,
-    connections: 0,
-  };
+  readonly counters: NetworkCounters = makeNetworkCounters();
+  /** A fault of several steps goes on only while this is what it was at its beginning. */
+  healCount = 0;
+  #faults: LinkFaults;
   readonly #listeners: Map<string, NetworkEndpoint> = new Map();
+  /** By address, the site of whoever listened there last. */
+  readonly #siteOfAddress: Map<string, string> = new Map();
   readonly #ends: Map<NetworkEndpoint, Map<number, ConnectionEnd>> = new Map();
   /** Where the search for a free number goes on, so that numbers are used again late. */
   readonly #nextNumber: Map<NetworkEndpoint, number> = new Map();
-  readonly #cuts: Set<string> = new Set();
+  readonly #links: Map<string, Map<string, Link>> = new Map();
+  readonly #sites: Set<string> = new Set();
   readonly #connections: Set<Connection> = new Set();
 
   constructor(simulation: Simulation, prng: Prng, faults: LinkFaults) {
     this.simulation = simulation;
     this.prng = prng;
-    this.faults = faults;
+    this.#faults = faults;
+  }
+
+  get faults(): LinkFaults {
+    return this.#faults;
+  }
+
+  /** From here on; what is under way stays as it was drawn. */
+  set faults(faults: LinkFaults) {
+    this.#faults = faults;
+    for (const links of this.#links.values()) {
+      for (const link of links.values()) link.apply(faults);
+    }
+  }
+
+  /** All that ever had an endpoint, in the order of their coming. */
+  get sites(): readonly string[] {
+    return [...this.#sites];
+  }
+
+  /** The link, which there is from its first use on. */
+  link(from: string, to: string): Link {
+    let links = this.#links.get(from);
+    if (links === undefined) {
+      links = new Map();
+      this.#links.set(from, links);
+    }
+    let link = links.get(to);
+    if (link === undefined) {
+      link = new Link({ from, to }, this.simulation, this.prng);
+      link.apply(this.#faults);
+      links.set(to, link);
+    }
+    return link;
   }
 
   listen(address: string, endpoint: NetworkEndpoint): void {
     assert(!this.#listeners.has(address), 'one endpoint listens at an address');
     this.#listeners.set(address, endpoint);
+    this.#siteOfAddress.set(address, endpoint.site);
     this.join(endpoint);
   }
 
   /** An endpoint that only dials. */
   join(endpoint: NetworkEndpoint): void {
     this.#ends.set(endpoint, new Map());
+    this.#sites.add(endpoint.site);
   }
 
   /**
@@ -84,33 +110,52 @@ export class Network {
     for (const end of [...(this.#ends.get(endpoint)?.values() ?? [])])
       end.connection.orphan(end, how);
     this.#ends.delete(endpoint);
+    this.#nextNumber.delete(endpoint);
   }
 
   isAttached(endpoint: NetworkEndpoint): boolean {
     return this.#ends.has(endpoint);
   }
 
+  /** Whether anything runs at a site. */
+  isUp(site: string): boolean {
+    for (const endpoint of this.#ends.keys()) if (endpoint.site === site) return true;
+    return false;
+  }
+
+  /** There and back; what a link holds up is waited for, but not for ever. */
   dial(endpoint: NetworkEndpoint, peer: number, address: string): void {
-    const { simulation } = this;
-    const roundTripMs = this.delayMs() + this.delayMs();
-    simulation.after(roundTripMs, () => {
-      const listener = this.#listeners.get(address);
-      if (!this.isAttached(endpoint)) return;
-      if (listener === undefined || this.#isApart(endpoint.site, listener.site)) {
-        simulation.after(this.delayMs(), () => {
-          if (this.isAttached(endpoint)) endpoint.onDialFailed(peer, 'no answer');
+    const { simulation, prng, counters } = this;
+    const site = this.#siteOfAddress.get(address) ?? address;
+    let isOver = false;
+    const end = (run: () => void): void => {
+      if (isOver || !this.isAttached(endpoint)) return;
+      isOver = true;
+      run();
+    };
+    this.link(endpoint.site, site).pass(() => {
+      this.link(site, endpoint.site).pass(() => {
+        end(() => {
+          const listener = this.#listeners.get(address);
+          if (listener === undefined) endpoint.onDialFailed(peer, 'refused');
+          else this.#connect(endpoint, listener, peer);
         });
-        return;
-      }
-      this.#connect(endpoint, listener, peer);
+      });
+    });
+    const patienceMs = DIAL_MS_MIN + prng.exponential(this.#faults.stallMeanMs);
+    simulation.after(patienceMs, () => {
+      end(() => {
+        counters.unansweredDials += 1;
+        endpoint.onDialFailed(peer, 'no answer');
+      });
     });
   }
 
   /** Whether `wordCount` more may be under way on the connection. */
   hasRoom(endpoint: NetworkEndpoint, connection: number, wordCount: number): boolean {
     const end = this.#ends.get(endpoint)?.get(connection);
-    if (end === undefined) return true;
-    return end.wordsUnderWay + wordCount <= this.faults.connectionWordsMax;
+    if (end === undefined || !end.isOpen) return true;
+    return end.connection.hasRoom(end, wordCount);
   }
 
   /** A frame to a connection that has ended, or is being closed, goes nowhere. */
@@ -127,32 +172,39 @@ export class Network {
     if (end !== undefined && end.isOpen) end.connection.hangUp(end, reason);
   }
 
-  cut(from: string, to: string): void {
-    this.#cuts.add(`${from}>${to}`);
+  /** Nothing crosses the link until what this returns is called; twice cut is to be ended twice. */
+  cut(from: string, to: string): () => void {
+    this.counters.cuts += 1;
+    return this.link(from, to).cut();
+  }
+
+  /** What comes waits until what this returns is called. */
+  clog(from: string, to: string): () => void {
+    this.counters.clogs += 1;
+    return this.link(from, to).clog();
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+    return this.link(from, to).isCut;
   }
 
-  /** All cuts end; what waits goes on. */
+  /** [NW4] All cuts and clogs end; what waits goes on. Half-open connections end. */
   heal(): void {
-    this.#cuts.clear();
-    for (const connection of this.#connections) connection.resume();
+    this.healCount += 1;
+    for (const links of this.#links.values()) for (const link of links.values()) link.heal();
+    for (const connection of this.#connections) connection.heal();
   }
 
   /** Resets up to `countMax` connections that a seed picks. */
   resetSome(countMax: number): void {
-    const open = [...this.#connections];
-    for (let count = 0; count < countMax && open.length > 0; count += 1) {
-      const [picked] = open.splice(this.prng.below(open.length), 1);
-      picked!.reset('reset by the network');
-    }
+    for (const connection of this.#pickSome(countMax)) connection.reset('reset by the network');
   }
 
-  delayMs(): number {
-    const { delayMinMs, delayMeanMs } = this.faults;
-    return delayMinMs + this.prng.exponential(delayMeanMs);
+  /** One end of each is reset, and the other hears nothing. */
+  breakHalfOfSome(countMax: number): void {
+    for (const connection of this.#pickSome(countMax)) {
+      connection.breakHalf(this.prng.chance(0.5) ? 0 : 1);
+    }
   }
 
   /** For connections: their number is free, and they are forgotten. */
@@ -163,8 +215,13 @@ export class Network {
     this.#connections.delete(connection);
   }
 
-  #isApart(one: string, other: string): boolean {
-    return this.isCut(one, other) || this.isCut(other, one);
+  #pickSome(countMax: number): Connection[] {
+    const open = [...this.#connections];
+    const picked: Connection[] = [];
+    while (picked.length < countMax && open.length > 0) {
+      picked.push(...open.splice(this.prng.below(open.length), 1));
+    }
+    return picked;
   }
 
   #connect(dialler: NetworkEndpoint, listener: NetworkEndpoint, peer: number): void {
@@ -175,7 +232,11 @@ export class Network {
       return;
     }
     this.counters.connections += 1;
-    const connection = new Connection(this, dialler, near, listener, far);
+    const connection = new Connection(
+      this,
+      { endpoint: dialler, number: near },
+      { endpoint: listener, number: far },
+    );
     this.#connections.add(connection);
     this.#ends.get(dialler)!.set(near, connection.ends[0]);
     this.#ends.get(listener)!.set(far, connection.ends[1]);
@@ -195,3 +256,5 @@ export class Network {
     return -1;
   }
 }
+
+const DIAL_MS_MIN = 50;

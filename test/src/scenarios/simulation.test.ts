@@ -7,12 +7,20 @@ import * as assert from 'uvu/assert';
 import { LEVEL } from '@clockwise/protocol/frame';
 import { CALM_LINKS, type LinkFaults } from '@clockwise/simulator/link-faults';
 import { drawConfiguration, type SimulationConfiguration } from '../simulation/configuration.ts';
+import { NO_NETWORK_FAULTS } from '../simulation/faults/network-faults.ts';
+import { readCatalogue } from '../simulation/probe-catalogue.ts';
+import { judgeProbes, readProbeLists } from '../simulation/probe-lists.ts';
+import { ProbeTally } from '../simulation/probe-tally.ts';
 import { runSeed } from '../simulation/run-seed.ts';
 
 const SEED_COUNT = 30;
 
+/** What the usual seeds hit, filled by the test that runs them. */
+const tally = new ProbeTally();
+
 function passes(seed: string): void {
-  const { violations } = runSeed(seed);
+  const { violations, hits } = runSeed(seed);
+  tally.add(hits);
   assert.equal(violations, [], `seed ${seed}: npm run sim -- --seed ${seed}`);
 }
 
@@ -32,6 +40,11 @@ test('[CF1] equal seeds draw equal configurations, others differ', () => {
 
 test(`O1, O3, O4, O7, O8, O10, O11 hold over ${SEED_COUNT} seeds`, () => {
   for (let seed = 1; seed <= SEED_COUNT; seed += 1) passes(String(seed));
+});
+
+test('[PL1] [PL2] each mark of the cores is in a list of test/probes, and none is newly dead', () => {
+  if (tally.seedCount < SEED_COUNT) return;
+  assert.equal(judgeProbes(readCatalogue(), tally, readProbeLists()), []);
 });
 
 /** A drawn configuration with some of it fixed: what a found failure needed, however draws change. */
@@ -82,13 +95,14 @@ test('A3 overwrites of one key by many clients, with doubled requests', () => {
 });
 
 test('H4 workers of shards die under load, and nothing that was acknowledged is lost', () => {
-  const never = { crashMs: Infinity, powerLossMs: Infinity, partitionMs: Infinity };
-  const faults = { ...never, resetMs: Infinity, clockMs: Infinity, shardCrashMs: 150 };
+  const never = { crashMs: Infinity, powerLossMs: Infinity, clockMs: Infinity };
+  const faults = { ...NO_NETWORK_FAULTS, ...never, shardCrashMs: 150 };
   for (const seed of ['3', '4', '5', '6']) passesWith(seed, { faults, workMs: 4000, nodeCount: 3 });
 });
 
 test('A6, O8 all machines lose power again and again', () => {
   const faults = {
+    ...NO_NETWORK_FAULTS,
     crashMs: 500,
     shardCrashMs: 800,
     powerLossMs: 700,
