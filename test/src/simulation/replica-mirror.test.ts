@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeRecord, type RecordObject } from '@clockwise/record/build';
-import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import { PREFIX_WORDS } from '@clockwise/record/layout';
 import { ReplicaMirror } from './replica-mirror.ts';
 
 function append(mirror: ReplicaMirror, sequence: number, counter: number): void {
@@ -16,9 +16,8 @@ function append(mirror: ReplicaMirror, sequence: number, counter: number): void 
   };
   const encoded = encodeRecord(record);
   const words = new Int32Array(PREFIX_WORDS + encoded.length);
-  words[PREFIX.sequenceLow] = sequence;
   words.set(encoded, PREFIX_WORDS);
-  mirror.append('n1/0', words, PREFIX_WORDS, record, 'k');
+  mirror.append('n1/0', sequence, '1/k', words, PREFIX_WORDS);
 }
 
 const KEY = { bucketId: 1, key: 'k' };

@@ -6,19 +6,28 @@
  * Invariants:
  *   O8 after a power loss a shard still holds every sequence that its log had synced and released
  */
-import type { RecordObject } from '@clockwise/record/build';
-import { contextOffset, HEADER, PREFIX, recentsOffset } from '@clockwise/record/layout';
+import { ENTRY_WORDS, recentsOffset } from '@clockwise/record/layout';
+import {
+  type EarlierVersion,
+  type VersionView,
+  viewOfRecord,
+} from '../checkers/causal-ledger-version.ts';
 import { type KeyName, nameOfKey, type Violation } from '../checkers/history.ts';
 
-interface Version {
+/** Context and siblings, without what is remembered: what O4 compares. */
+interface Version extends VersionView {
   readonly sequence: number;
-  /** Context and siblings, without what is remembered: what O4 compares. */
-  readonly canonical: Int32Array;
-  readonly contextWords: Int32Array;
+}
+
+interface KeyVersions {
+  /** Oldest first. */
+  versions: Version[];
+  /** Older versions than the first have been let go of. */
+  isTrimmed: boolean;
 }
 
 interface MirroredShard {
-  readonly versions: Map<string, Version[]>;
+  readonly keys: Map<string, KeyVersions>;
   /** The highest sequence that was synced before it was released. */
   syncedSequence: number;
 }
@@ -28,35 +37,49 @@ export interface HeldVersion {
   readonly contextWords: Int32Array;
 }
 
+/** A shard as it was once, for a disk that is to be set back to that. */
+export interface ShardImage {
+  readonly keys: ReadonlyMap<string, Readonly<KeyVersions>>;
+  readonly syncedSequence: number;
+}
+
 export class ReplicaMirror {
   readonly violations: Violation[] = [];
   readonly #shards: Map<string, MirroredShard> = new Map();
 
-  /** REQUIRES: `record` is the offset of what `decoded` was decoded from. */
+  /** The version of the key that the shard appended last, of those that it still has. */
+  before(shard: string, keyName: string): EarlierVersion {
+    const key = this.#shard(shard).keys.get(keyName);
+    if (key === undefined) return 'none';
+    return key.versions.at(-1) ?? (key.isTrimmed ? 'forgotten' : 'none');
+  }
+
   append(
     shard: string,
+    sequence: number,
+    keyName: string,
     words: Int32Array,
     record: number,
-    decoded: RecordObject,
-    key: string,
   ): void {
-    const prefix = record - 8;
-    const sequence =
-      (words[prefix + PREFIX.sequenceLow]! >>> 0) +
-      words[prefix + PREFIX.sequenceHigh]! * 0x1_0000_0000;
-    const context = contextOffset(words, record);
-    const contextWords = (words[record + HEADER.keyAndContext]! >>> 16) * 4;
-    const name = nameOfKey({ bucketId: decoded.bucketId, key });
-    const { versions } = this.#shard(shard);
-    const list = versions.get(name) ?? [];
-    versions.set(name, list);
-    list.push({
+    const view = viewOfRecord(words, record);
+    const { keys } = this.#shard(shard);
+    let key = keys.get(keyName);
+    if (key === undefined) {
+      key = { versions: [], isTrimmed: false };
+      keys.set(keyName, key);
+    }
+    key.versions.push({
       sequence,
-      canonical: words.slice(context, recentsOffset(words, record)),
-      contextWords: words.slice(context, context + contextWords),
+      words: words.slice(view.context, recentsOffset(words, record)),
+      context: 0,
+      contextCount: view.contextCount,
+      siblings: view.contextCount * ENTRY_WORDS,
+      siblingCount: view.siblingCount,
     });
-    // What a crash may still take back is young: older versions than these are never looked at.
-    if (list.length > VERSIONS_KEPT) list.splice(0, list.length - VERSIONS_KEPT);
+    // What a crash may still take back is young: older versions than these are hardly looked at.
+    if (key.versions.length < VERSIONS_KEPT * 2) return;
+    key.versions = key.versions.slice(-VERSIONS_KEPT);
+    key.isTrimmed = true;
   }
 
   synced(shard: string, sequence: number): void {
@@ -73,17 +96,33 @@ export class ReplicaMirror {
         text: `${shard} had released ${mirrored.syncedSequence} as synced and opened with ${lastSequence}`,
       });
     }
-    for (const list of mirrored.versions.values()) {
-      while (list.length > 0 && list.at(-1)!.sequence > lastSequence) list.pop();
+    for (const { versions } of mirrored.keys.values()) {
+      while (versions.length > 0 && versions.at(-1)!.sequence > lastSequence) versions.pop();
     }
+  }
+
+  /** What the shard's disk may be set back to later. */
+  image(shard: string): ShardImage {
+    const { keys, syncedSequence } = this.#shard(shard);
+    return { keys: copyKeys(keys), syncedSequence };
+  }
+
+  /** The shard's disk was set back to an image, or wiped: what it opens with then is no loss. */
+  restored(shard: string, image: ShardImage | undefined): void {
+    this.#shards.set(shard, {
+      keys: copyKeys(image?.keys ?? new Map()),
+      syncedSequence: image?.syncedSequence ?? 0,
+    });
   }
 
   /** The newest version in any shard of a node. */
   held(node: string, shardCount: number, key: KeyName): HeldVersion | undefined {
     const name = nameOfKey(key);
     for (let shard = 0; shard < shardCount; shard += 1) {
-      const version = this.#shards.get(`${node}/${shard}`)?.versions.get(name)?.at(-1);
-      if (version !== undefined) return version;
+      const version = this.#shards.get(`${node}/${shard}`)?.keys.get(name)?.versions.at(-1);
+      if (version === undefined) continue;
+      const { words, siblings } = version;
+      return { canonical: words, contextWords: words.subarray(0, siblings) };
     }
     return undefined;
   }
@@ -91,11 +130,20 @@ export class ReplicaMirror {
   #shard(name: string): MirroredShard {
     let shard = this.#shards.get(name);
     if (shard === undefined) {
-      shard = { versions: new Map(), syncedSequence: 0 };
+      shard = { keys: new Map(), syncedSequence: 0 };
       this.#shards.set(name, shard);
     }
     return shard;
   }
+}
+
+function copyKeys(keys: ReadonlyMap<string, Readonly<KeyVersions>>): Map<string, KeyVersions> {
+  return new Map(
+    [...keys].map(([name, { versions, isTrimmed }]) => [
+      name,
+      { versions: [...versions], isTrimmed },
+    ]),
+  );
 }
 
 const VERSIONS_KEPT = 500;

@@ -12,6 +12,7 @@ import {
   FRAME_HEADER_WORDS,
   PROTOCOL_VERSION,
   REQUEST_FLAG,
+  RESPONSE_HEADER_WORDS,
 } from '@clockwise/protocol/frame';
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
 import { readControlFrame, writeControl } from '@clockwise/protocol/message-codec';
@@ -28,6 +29,7 @@ import {
 import {
   readContext,
   readSiblings,
+  responseItemCount,
   responseRequestId,
   responseStatus,
   responseWordCount,
@@ -36,7 +38,13 @@ import { VALUE_CODEC } from '@clockwise/record/layout';
 import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import type { Simulation } from '@clockwise/simulator/simulation';
 import { bytesOf, SESSION_HIGH, textOf } from './client-identity.ts';
-import { contextDots, type HistoryEntry, type WriteOutcome } from '../checkers/history.ts';
+import {
+  contextDots,
+  type HistoryEntry,
+  type KeyName,
+  type WriteOutcome,
+} from '../checkers/history.ts';
+import type { AnswerBody } from './run-witness.ts';
 import {
   type PlannedOperation,
   type Seen,
@@ -53,6 +61,12 @@ export interface ClientPace {
   readonly backoffMeanMs: number;
 }
 
+/** Told of each write when it begins, and of each answer that says what a context covers. */
+export interface ClientWitness {
+  asked(client: number, operation: number, key: KeyName, context: Int32Array | undefined): void;
+  answered(who: string, kind: 'get' | 'write', key: KeyName, body: AnswerBody): void;
+}
+
 export interface SimulatedClientOptions {
   readonly simulation: Simulation;
   readonly network: Network;
@@ -64,6 +78,7 @@ export interface SimulatedClientOptions {
   readonly pace: ClientPace;
   readonly workload: Workload | undefined;
   readonly history: HistoryEntry[];
+  readonly witness: ClientWitness;
   /** False where the network doubles requests: of two copies one may be refused and one applied. */
   readonly trustsRefusals: boolean;
 }
@@ -157,6 +172,10 @@ export class SimulatedClient implements NetworkEndpoint {
     };
     this.#operation += 1;
     this.#pending = pending;
+    if (planned.kind !== 'get') {
+      const context = planned.context.kind === 'given' ? planned.context.words : undefined;
+      this.#options.witness.asked(this.#options.client, pending.operation, planned, context);
+    }
     simulation.after(pace.patienceMs, () => this.#giveUp(pending));
     this.#attempt(pending);
   }
@@ -283,10 +302,19 @@ export class SimulatedClient implements NetworkEndpoint {
     const status = responseStatus(frame, offset);
     if (status === STATUS_OK || status === STATUS_NOT_FOUND) {
       const isWrite = pending.planned.kind !== 'get';
+      const context = readContext(frame, offset);
+      this.#options.witness.answered(this.site, isWrite ? 'write' : 'get', pending.planned, {
+        words: frame.slice(
+          offset + RESPONSE_HEADER_WORDS,
+          offset + responseWordCount(frame, offset),
+        ),
+        contextWords: context.length,
+        siblingCount: isWrite ? 0 : responseItemCount(frame, offset),
+      });
       this.#finish(pending, {
         status,
         outcome: 'ok',
-        context: readContext(frame, offset),
+        context,
         values: isWrite ? [] : readSiblings(frame, offset).map((sibling) => textOf(sibling.bytes)),
         body: frame.slice(offset + 6, offset + responseWordCount(frame, offset)),
       });
@@ -358,6 +386,7 @@ export class SimulatedClient implements NetworkEndpoint {
       value: planned.kind === 'put' ? planned.value : undefined,
       completedAt: result.outcome === 'unknown' ? Infinity : simulation.now,
       outcome: result.outcome,
+      ...(isOk ? { answer: contextDots(result.context) } : {}),
     });
   }
 

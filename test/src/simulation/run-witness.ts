@@ -1,0 +1,127 @@
+/**
+ * Everything that judges a run while it goes on: what replicas append, what clients ask and are told,
+ * what is queued and held, and which ring is spoken of. It changes nothing of what it watches.
+ */
+import type { Limits } from '@clockwise/kernel/limits';
+import { FRAME, TAG } from '@clockwise/protocol/frame';
+import { readControlFrame } from '@clockwise/protocol/message-codec';
+import { frameTag } from '@clockwise/protocol/validate-frame';
+import type { RingView } from '@clockwise/coordinator/ring-view';
+import type { Ring } from '@clockwise/placement/ring';
+import { ENTRY_WORDS } from '@clockwise/record/layout';
+import { Bounded } from '../checkers/bounded.ts';
+import { RecordBounds } from '../checkers/bounded-records.ts';
+import { CausalLedger } from '../checkers/causal-ledger.ts';
+import { CausalReplies } from '../checkers/causal-ledger-replies.ts';
+import type { VersionView } from '../checkers/causal-ledger-version.ts';
+import { DotLedger } from '../checkers/dot-ledger.ts';
+import { type KeyName, nameOfKey, type Violation } from '../checkers/history.ts';
+import { OneRing } from '../checkers/one-ring.ts';
+import { AppendWatch } from './append-watch.ts';
+import { SESSION_HIGH } from './client-identity.ts';
+import { ReplicaMirror } from './replica-mirror.ts';
+import type { ShardWatch } from './simulated-node.ts';
+
+/** The body of an answer: context entries, then siblings, and how many there are of each. */
+export interface AnswerBody {
+  readonly words: Int32Array;
+  readonly contextWords: number;
+  readonly siblingCount: number;
+}
+
+export class RunWitness {
+  readonly ledger: DotLedger = new DotLedger();
+  readonly mirror: ReplicaMirror = new ReplicaMirror();
+  readonly causal: CausalLedger = new CausalLedger();
+  readonly replies: CausalReplies = new CausalReplies(this.causal);
+  readonly bounded: Bounded = new Bounded();
+  readonly oneRing: OneRing = new OneRing();
+  readonly #appends: AppendWatch;
+  readonly #limits: Limits;
+  readonly #lwwBucketIds: ReadonlySet<number>;
+
+  constructor(ring: Ring, limits: Limits) {
+    const lww = ring.buckets.filter((bucket) => bucket.conflictPolicy === 'lww');
+    const { ledger, mirror, causal, bounded } = this;
+    this.#limits = limits;
+    this.#lwwBucketIds = new Set(lww.map((bucket) => bucket.id));
+    this.#appends = new AppendWatch({
+      ledger,
+      causal,
+      bounds: new RecordBounds(bounded, limits),
+      mirror,
+      lwwBucketIds: this.#lwwBucketIds,
+    });
+  }
+
+  get recordCount(): number {
+    return this.#appends.recordCount;
+  }
+
+  get violations(): readonly Violation[] {
+    const { ledger, mirror, causal, replies, bounded, oneRing } = this;
+    return [ledger, mirror, causal, replies, bounded, oneRing].flatMap((judge) => judge.violations);
+  }
+
+  shardWatch(nodeId: string): ShardWatch {
+    const { mirror } = this;
+    const names: string[] = [];
+    const nameOf = (shard: number): string => (names[shard] ??= `${nodeId}/${shard}`);
+    return {
+      synced: (shard, sequence) => mirror.synced(nameOf(shard), sequence),
+      opened: (shard, lastSequence) => mirror.opened(nameOf(shard), lastSequence),
+      append: (words, from, to, shard, opening) =>
+        this.#appends.appended(words, from, to, nameOf(shard), opening),
+    };
+  }
+
+  /** A client begins a put or delete; `context` undefined: it overwrites. */
+  asked(client: number, operation: number, key: KeyName, context: Int32Array | undefined): void {
+    this.causal.asked({
+      sessionLow: client + 1,
+      sessionHigh: SESSION_HIGH,
+      sequence: operation,
+      keyName: nameOfKey(key),
+      context,
+    });
+  }
+
+  /** What a client was answered: a get with what it may see, a write with its new context. */
+  answered(who: string, kind: 'get' | 'write', key: KeyName, body: AnswerBody): void {
+    const keyName = nameOfKey(key);
+    const shown: VersionView = {
+      words: body.words,
+      context: 0,
+      contextCount: body.contextWords / ENTRY_WORDS,
+      siblings: body.contextWords,
+      siblingCount: body.siblingCount,
+    };
+    if (kind === 'write') this.replies.answeredContext(who, keyName, shown);
+    else {
+      const isLww = this.#lwwBucketIds.has(key.bucketId);
+      this.replies.answeredGet({ who, keyName, isLww, shown });
+    }
+  }
+
+  /** [O12] The ring that a node starts with. */
+  startedWith(who: string, ring: RingView): void {
+    const { clusterId, epoch, ringHash } = ring;
+    this.oneRing.observe({ clusterId, epoch, ringHash, who, map: ownershipOf(ring) });
+  }
+
+  /** [O12] A frame that a node sends: greetings and welcomes say which ring it speaks of. */
+  sent(who: string, frame: Int32Array): void {
+    if (frameTag(frame, 0) !== TAG.control) return;
+    const read = readControlFrame(frame, 0, frame[FRAME.wordCount]!, this.#limits);
+    if (!read.ok || (read.message.kind !== 'hello' && read.message.kind !== 'welcome')) return;
+    const { clusterId, epoch, ringHash } = read.message;
+    this.oneRing.observe({ clusterId, epoch, ringHash, who });
+  }
+}
+
+/** Who owns what: the node ids, and for each table and partition its replicas in order. */
+function ownershipOf(ring: RingView): string {
+  const nodes = ring.nodes.map((node) => node.nodeId).join(' ');
+  const tables = ring.tables.map(({ stride, table }) => `${stride}: ${table.join(' ')}`).join('; ');
+  return `${nodes}; ${ring.partitionBits}; ${tables}`;
+}
