@@ -1,18 +1,21 @@
 /**
  * `npm run sim`: runs seeds of the simulator and judges them.
  *
- *   npm run sim -- --seeds 200 [--from 1] [--workers 2] [--stop-at-first]
+ *   npm run sim -- --seeds 200 [--from 1] [--workers 2] [--stop-at-first] [--probes]
  *   npm run sim -- --seed 17 [--trace FILE]
  *
- * Ends in `N passed, N failed`, and with exit code 1 if any failed. A failing seed prints itself, the
- * commit, what it drew, its faults and the end of its trace; `--seed` plays it again, with an equal
- * trace hash.
+ * Says which marks of the cores (kernel/probe) no seed hit; with `--probes`, which share of the seeds
+ * hit each. Ends in `N passed, N failed`, and with exit code 1 if any failed. A failing seed prints
+ * itself, the commit, what it drew, its faults and the end of its trace; `--seed` plays it again, with
+ * an equal trace hash.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { readCatalogue } from './simulation/probe-catalogue.ts';
+import { probeLines, ProbeTally } from './simulation/probe-tally.ts';
 import { runSeeds } from './simulation/seed-pool.ts';
 import { reportSeed, type SeedReport } from './simulation/seed-worker.ts';
 
@@ -27,6 +30,7 @@ const { values: options } = parseArgs({
     trace: { type: 'string' },
     workers: { type: 'string' },
     'stop-at-first': { type: 'boolean', default: false },
+    probes: { type: 'boolean', default: false },
   },
 });
 
@@ -74,6 +78,8 @@ async function runMany(): Promise<boolean> {
   const seeds = Array.from({ length: Number(options.seeds) }, (_, index) => String(from + index));
   const workerCount = Number(options.workers ?? availableParallelism());
   const reports: SeedReport[] = [];
+  const catalogue = readCatalogue();
+  const tally = new ProbeTally();
   print(`${seeds.length} seeds from ${from} on, ${workerCount} workers`);
   const begunAt = performance.now();
   const hasFailed = (report: SeedReport): boolean => report.violations.length > 0;
@@ -82,11 +88,13 @@ async function runMany(): Promise<boolean> {
     workerCount,
     onReport: (report) => {
       reports.push(report);
+      tally.add(report.hits);
       if (hasFailed(report)) printFailure(report);
     },
     isEnough: () => options['stop-at-first'] && reports.some(hasFailed),
   });
   printTotals(reports, (performance.now() - begunAt) / 1000);
+  for (const line of probeLines(catalogue, tally, options.probes)) print(line);
   const failedCount = reports.filter(hasFailed).length;
   print(`${reports.length - failedCount} passed, ${failedCount} failed`);
   return failedCount === 0;

@@ -27,6 +27,7 @@ import type { Workload, WorkloadOptions } from '../workloads/workload.ts';
 import { BUCKET, drawConfiguration, type SimulationConfiguration } from './configuration.ts';
 import { drawFaults, type FaultEvent, hasPowerLoss } from './fault-schedule.ts';
 import { sessionOfClient } from './client-identity.ts';
+import { ProbeRun } from './probe-run.ts';
 import { type OperationResult, SimulatedClient } from './simulated-client.ts';
 import { CLUSTER_ID, SimulatedCluster } from './simulated-cluster.ts';
 
@@ -51,6 +52,8 @@ export interface RunResult {
   readonly configuration: SimulationConfiguration;
   readonly schedule: readonly FaultEvent[];
   readonly counters: RunCounters;
+  /** Marks of the cores that were hit and sites that fired, and how often. */
+  readonly hits: ReadonlyMap<string, number>;
   /** What the verdict rests on, for whoever reads a failure. */
   readonly evidence: RunEvidence;
 }
@@ -74,7 +77,10 @@ const REST_ROUNDS_MAX = 6;
 const NO_WORDS = new Int32Array(0);
 
 export function runSeed(seed: string, options: RunOptions = {}): RunResult {
-  return new SeedRun(seed, options).run();
+  const configuration = options.configuration ?? drawConfiguration(seed);
+  const siteProbability = configuration.buggifySiteProbability;
+  const probes = new ProbeRun({ seed, siteProbability });
+  return probes.observe(() => new SeedRun(seed, configuration, probes, options.log).run());
 }
 
 class SeedRun {
@@ -85,12 +91,18 @@ class SeedRun {
   readonly #history: HistoryEntry[] = [];
   readonly #clients: readonly SimulatedClient[];
   readonly #violations: Violation[] = [];
+  readonly #probes: ProbeRun;
   #finals: readonly FinalState[] = [];
 
-  constructor(seed: string, options: RunOptions) {
-    const configuration = options.configuration ?? drawConfiguration(seed);
+  constructor(
+    seed: string,
+    configuration: SimulationConfiguration,
+    probes: ProbeRun,
+    log: RunOptions['log'],
+  ) {
     this.#configuration = configuration;
-    this.#simulation = new Simulation(seed, options.log);
+    this.#probes = probes;
+    this.#simulation = new Simulation(seed, log);
     this.#cluster = new SimulatedCluster(this.#simulation, configuration);
     const nodeIds = this.#cluster.nodes.map((node) => node.nodeId);
     this.#schedule = drawFaults(configuration, nodeIds);
@@ -109,6 +121,7 @@ class SeedRun {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#violations.push({ oracle: 'assert', text });
     }
+    this.#violations.push(...this.#cluster.witness.violations);
     return {
       seed: this.#configuration.seed,
       violations: this.#violations,
@@ -116,10 +129,11 @@ class SeedRun {
       configuration: this.#configuration,
       schedule: this.#schedule,
       counters: this.#counters(),
+      hits: this.#probes.hits,
       evidence: {
         history: this.#history,
         finals: this.#finals,
-        ledger: this.#cluster.ledger,
+        ledger: this.#cluster.witness.ledger,
       },
     };
   }
@@ -141,6 +155,7 @@ class SeedRun {
       pace: clientPace,
       workload,
       history,
+      witness: this.#cluster.witness,
       trustsRefusals: links.mode === 'stream',
     });
   }
@@ -160,6 +175,7 @@ class SeedRun {
   #heal(): boolean {
     this.#simulation.note('healed');
     for (const client of this.#clients) client.stop();
+    this.#probes.calm();
     this.#cluster.heal();
     const until = this.#simulation.now + LIVE_MS;
     this.#simulation.run(until, () => this.#clients.every((client) => client.isIdle));
@@ -196,12 +212,10 @@ class SeedRun {
     const powerLoss = hasPowerLoss(this.#schedule);
     const bucketIds = new Set<number>([BUCKET.sync, ...(powerLoss ? [] : [BUCKET.interval])]);
     const history = this.#history;
-    const { ledger, mirror } = this.#cluster;
+    const { ledger } = this.#cluster.witness;
     const { copies } = this.#configuration;
     const isSet = this.#configuration.workload.startsWith('set-add');
     return [
-      ...ledger.violations,
-      ...mirror.violations,
       ...checkAckedLoss({
         history,
         finals,
@@ -233,7 +247,7 @@ class SeedRun {
       judge.pin(node);
       for (const { bucketId, key } of keys) {
         if (!this.#cluster.primariesOf(bucketId, key).includes(node)) continue;
-        const held = this.#cluster.mirror.held(nodeId, shardCount, { bucketId, key });
+        const held = this.#cluster.witness.mirror.held(nodeId, shardCount, { bucketId, key });
         const result = this.#get(judge, { bucketId, key }, LEVEL.one);
         if (result === undefined) return undefined;
         const expected = held?.contextWords ?? NO_WORDS;
@@ -268,7 +282,8 @@ class SeedRun {
   }
 
   #counters(): RunCounters {
-    const { nodes, ledger, network, faultCount, recordCount } = this.#cluster;
+    const { nodes, witness, network, faultCount } = this.#cluster;
+    const { ledger, recordCount } = witness;
     const isDone = (entry: HistoryEntry): boolean =>
       isWriteEntry(entry) ? entry.outcome === 'ok' : entry.values !== undefined;
     return {

@@ -11,6 +11,8 @@ export interface SeedReport {
   readonly configuration: string;
   readonly schedule: readonly string[];
   readonly counters: RunCounters;
+  /** By mark: how often it was hit. */
+  readonly hits: ReadonlyMap<string, number>;
 }
 
 export function reportSeed(seed: string, log?: (line: string) => void): SeedReport {
@@ -22,6 +24,7 @@ export function reportSeed(seed: string, log?: (line: string) => void): SeedRepo
     configuration: configurationText(result.configuration),
     schedule: result.schedule.map((fault) => JSON.stringify(fault)),
     counters: result.counters,
+    hits: result.hits,
   };
 }
 
