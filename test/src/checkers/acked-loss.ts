@@ -8,7 +8,6 @@
  *
  * Invariants:
  *   O1 an acknowledged put is there, or covered by a write that knew it
- *   O3 what an acknowledged write's context covers does not come back
  *   P3 what was answered as not applied is nowhere
  */
 import type { Dot } from '@clockwise/record/build';
@@ -82,36 +81,10 @@ function checkKey(
     if (!isCovered) {
       return [{ oracle, text: `${what} was acknowledged, and its dots ${list(dots)} are nowhere` }];
     }
-    const violations = checkNoReturn(write, writes, final, what);
     const isLost = entry.kind === 'put' && !isPresent && !isSuperseded(write, writes);
-    if (isLost) {
-      const text = `${what} was acknowledged as ${list(dots)}; it is covered, and nobody who covered it knew it`;
-      violations.push({ oracle, text });
-    }
-    return violations;
-  });
-}
-
-/** [O3] Of other writes with one dot only: of a second dot the context may have known nothing. */
-function checkNoReturn(
-  { entry }: JudgedWrite,
-  writes: readonly JudgedWrite[],
-  final: Final,
-  what: string,
-): Violation[] {
-  const { context } = entry;
-  if (context === undefined) return [];
-  return writes.flatMap((other) => {
-    const { value } = other.entry;
-    const [only] = other.dots;
-    if (value === undefined || only === undefined || other.dots.length > 1) return [];
-    if (!covers(context, only.dot) || !final.values.includes(value)) return [];
-    return [
-      {
-        oracle: 'O3',
-        text: `${what} superseded ${nameOfDot(only.dot)} (${value}), which came back`,
-      },
-    ];
+    if (!isLost) return [];
+    const text = `${what} was acknowledged as ${list(dots)}; it is covered, and nobody who covered it knew it`;
+    return [{ oracle, text }];
   });
 }
 

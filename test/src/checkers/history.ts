@@ -30,6 +30,8 @@ export interface WriteEntry extends OperationName, KeyName {
   /** Infinity where nothing is known of its end. */
   readonly completedAt: number;
   readonly outcome: WriteOutcome;
+  /** The context that an acknowledged write was answered with. Left out: nobody asked for it. */
+  readonly answer?: readonly Dot[];
 }
 
 export interface ReadEntry extends OperationName, KeyName {

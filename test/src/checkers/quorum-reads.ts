@@ -54,10 +54,13 @@ function checkKey(
   for (const read of reads.toSorted((left, right) => left.invokedAt - right.invokedAt)) {
     while ((waiting.at(-1)?.completedAt ?? Infinity) < read.invokedAt) {
       const write = waiting.pop()!;
-      frontiers[replicasOf(write.level, copies)]!.add(write, dotsOfEntry(ledger, sessionOf, write));
+      frontiers[replicasOfLevel(write.level, copies)]!.add(
+        write,
+        dotsOfEntry(ledger, sessionOf, write),
+      );
     }
     if (read.values === undefined) continue;
-    const least = copies - replicasOf(read.level, copies) + 1;
+    const least = copies - replicasOfLevel(read.level, copies) + 1;
     for (let level = least; level <= copies; level += 1) {
       const missed = frontiers[level]!.missedBy(read.context);
       if (missed === undefined) continue;
@@ -96,7 +99,8 @@ class Frontier {
   }
 }
 
-function replicasOf(level: number, copies: number): number {
+/** REQUIRES: a level that was granted. */
+export function replicasOfLevel(level: number, copies: number): number {
   if (level >= 1 && level <= copies) return level;
   return level === LEVEL.all ? copies : (copies >> 1) + 1;
 }

@@ -10,7 +10,7 @@ import type {
   WriteContext,
 } from './workload.ts';
 import { NOTHING_SEEN, seenName } from './workload.ts';
-import { makeValue } from './write-value.ts';
+import { drawValue } from './write-value.ts';
 
 /** Probabilities; the rest are gets. */
 export interface OperationMix {
@@ -23,6 +23,8 @@ export interface OperationMix {
 
 export const MIXED: OperationMix = { put: 0.45, delete: 0.1, overwrite: 0.4, addSibling: 0.1 };
 export const BLIND_PUTS: OperationMix = { put: 0.8, delete: 0, overwrite: 1, addSibling: 0 };
+/** Keys as registers: what is read is what was written last, where one copy orders all writes. */
+export const REGISTER: OperationMix = { put: 0.4, delete: 0.08, overwrite: 1, addSibling: 0 };
 export const CONTEXTUAL: OperationMix = { put: 0.5, delete: 0.05, overwrite: 0, addSibling: 0 };
 
 export class MixedOperations implements Workload {
@@ -36,7 +38,7 @@ export class MixedOperations implements Workload {
 
   plan(memory: ClientMemory): PlannedOperation {
     const { prng } = memory;
-    const { seed, bucketIds, keyCount, readLevels, writeLevels, valueBytesMax } = this.#options;
+    const { seed, bucketIds, keyCount, readLevels, writeLevels, valueSizes } = this.#options;
     const bucketId = prng.pick(bucketIds);
     const key = `key-${prng.below(keyCount)}`;
     const draw = prng.unit();
@@ -45,7 +47,7 @@ export class MixedOperations implements Workload {
     const level = prng.pick(writeLevels);
     const context = this.#context(memory, bucketId, key);
     if (draw >= put) return { kind: 'delete', bucketId, key, level, context };
-    const value = makeValue(seed, memory, valueBytesMax);
+    const value = drawValue(seed, memory, valueSizes);
     return { kind: 'put', bucketId, key, level, context, value };
   }
 

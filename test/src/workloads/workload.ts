@@ -3,6 +3,7 @@
  * last saw. Values can be read back to the write that made them, without the history.
  */
 import type { Prng } from '@clockwise/kernel/prng';
+import type { ValueSizes } from './write-value.ts';
 
 /** The context with which a write goes out: words as an answer carried them. */
 export type WriteContext =
@@ -58,7 +59,7 @@ export interface WorkloadOptions {
   /** Levels to choose from, as on the wire. */
   readonly readLevels: readonly number[];
   readonly writeLevels: readonly number[];
-  readonly valueBytesMax: number;
+  readonly valueSizes: ValueSizes;
 }
 
 export interface Workload {

@@ -1,0 +1,106 @@
+/**
+ * O5 on the history of a run: keys that are registers, which are those with one copy and nothing but
+ * overwrites. There a get returns one value or none.
+ *
+ * One thing makes a put more than one write: an id that its object has forgotten meanwhile is applied
+ * again (decision 0001). The ledger knows it: such a put has several dots. Each dot beyond the first
+ * is taken as another write of the value, open from the put's beginning on.
+ *
+ * Invariants:
+ *   O5 the operations of each such key have an order that respects time and explains every answer
+ */
+import { type DotLedger, dotsOfEntry, type SessionOf } from './dot-ledger.ts';
+import {
+  type FinalState,
+  type HistoryEntry,
+  isWriteEntry,
+  nameOfKey,
+  type Violation,
+  type WriteEntry,
+} from './history.ts';
+import { checkRegisters } from './linearizability.ts';
+import type { RegisterOperation, RegisterValue } from './linearizability-register.ts';
+
+export interface RegisterHistoryInput {
+  readonly history: readonly HistoryEntry[];
+  readonly finals: readonly FinalState[];
+  readonly ledger: DotLedger;
+  readonly sessionOf: SessionOf;
+  /** Buckets of keys with one copy that forgets nothing in this run. */
+  readonly bucketIds: ReadonlySet<number>;
+}
+
+/** Later than all that clients do. */
+const REST_AT = Number.MAX_SAFE_INTEGER;
+
+export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
+  const { history, finals, bucketIds } = input;
+  const withContexts = new Set(
+    history
+      .filter((entry) => isWriteEntry(entry) && entry.context !== undefined)
+      .map((entry) => nameOfKey(entry)),
+  );
+  const violations: Violation[] = [];
+  const byKey = new Map<string, RegisterOperation[]>();
+  const addRead = (key: string, name: string, values: readonly string[], at: Interval): void => {
+    if (values.length > 1) {
+      const text = `${name} of ${key} returned ${values.length} values of a register`;
+      violations.push({ oracle: 'O5', text });
+    }
+    add(byKey, key, { ...at, name, action: { kind: 'read', value: values[0] }, outcome: 'ok' });
+  };
+  for (const entry of history) {
+    const key = nameOfKey(entry);
+    if (!bucketIds.has(entry.bucketId) || withContexts.has(key)) continue;
+    const name = `${entry.client}/${entry.operation}`;
+    if (!isWriteEntry(entry)) {
+      if (entry.values !== undefined) addRead(key, name, entry.values, entry);
+      continue;
+    }
+    const { length: dotCount } = dotsOfEntry(input.ledger, input.sessionOf, entry);
+    for (const operation of writesOf(entry, name, dotCount)) add(byKey, key, operation);
+  }
+  for (const state of finals) {
+    const key = nameOfKey(state);
+    if (!byKey.has(key)) continue;
+    addRead(key, 'at rest', state.values, { invokedAt: REST_AT, completedAt: REST_AT });
+  }
+  const found = checkRegisters(byKey);
+  return [
+    ...violations,
+    ...found.map(({ key, text }) => ({ oracle: 'O5', text: `${key}: ${text}` })),
+  ];
+}
+
+type Interval = Pick<RegisterOperation, 'invokedAt' | 'completedAt'>;
+
+function writesOf(entry: WriteEntry, name: string, dotCount: number): RegisterOperation[] {
+  const { invokedAt, completedAt, outcome } = entry;
+  const value: RegisterValue = entry.kind === 'put' ? entry.value : undefined;
+  const action = { kind: 'write', value } as const;
+  const first: RegisterOperation = {
+    name,
+    action,
+    invokedAt,
+    completedAt,
+    outcome: outcome === 'not-applied' ? 'refused' : outcome,
+  };
+  const again: RegisterOperation = {
+    name: `${name} (again)`,
+    action,
+    invokedAt,
+    completedAt: Infinity,
+    outcome: 'unknown',
+  };
+  return [first, ...Array.from({ length: Math.max(0, dotCount - 1) }, () => again)];
+}
+
+function add(
+  byKey: Map<string, RegisterOperation[]>,
+  key: string,
+  operation: RegisterOperation,
+): void {
+  const operations = byKey.get(key);
+  if (operations === undefined) byKey.set(key, [operation]);
+  else operations.push(operation);
+}

@@ -1,0 +1,49 @@
+// O6 between the answers that clients get, on histories made by hand.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { A, B, dot, read, write } from './hand-made.ts';
+import type { HistoryEntry } from './history.ts';
+import { checkSessionGuarantees } from './session-guarantees.ts';
+
+function count(copies: number, ...history: readonly HistoryEntry[]): number {
+  return checkSessionGuarantees({ history, bucketIds: new Set([1]), copies }).length;
+}
+
+const ANSWERED = { answer: [dot(A, 3), dot(B, 1)] };
+
+test('[O6] a read covers what the answer to an earlier write covered, where their replicas meet', () => {
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [dot(A, 3), dot(B, 1)])), 0);
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [dot(A, 4), dot(B, 1)])), 0);
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [dot(A, 3)])), 1, 'B is missing');
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [dot(A, 2), dot(B, 1)])), 1, 'A is older');
+});
+
+test('[O6] nothing is asked of reads that need not meet the write', () => {
+  assert.is(
+    count(3, write(1, ANSWERED), read(50, [], [], { level: 1 })),
+    0,
+    'two and one of three',
+  );
+  assert.is(count(3, write(1, { ...ANSWERED, level: 1 }), read(50, [], [])), 0);
+  assert.is(count(3, write(1, { ...ANSWERED, level: 3 }), read(50, [], [], { level: 1 })), 1);
+  assert.is(count(3, write(1, ANSWERED), read(12, [], [])), 0, 'it began before the answer');
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [], { key: 'other' })), 0);
+  assert.is(count(3, write(1, { ...ANSWERED, bucketId: 2 }), read(50, [], [], { bucketId: 2 })), 0);
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [], { values: undefined })), 0, 'it failed');
+});
+
+test('[O6] a read of all copies covers what any earlier read returned', () => {
+  const seen = read(10, ['v1'], [dot(A, 1)], { level: 1 });
+  assert.is(count(3, seen, read(50, [], [], { level: 3 })), 1);
+  assert.is(count(3, seen, read(50, ['v1'], [dot(A, 1)], { level: 3 })), 0);
+  assert.is(count(3, seen, read(50, [], [], { level: 2 })), 0, 'two of three may not hold it (C8)');
+  assert.is(count(1, seen, read(50, [], [], { level: 1 })), 1, 'the only copy');
+  assert.is(count(3, seen, read(12, [], [], { level: 3 })), 0, 'they overlap');
+});
+
+test('[O6] a write that was not acknowledged promises nothing', () => {
+  const unknown = write(1, { ...ANSWERED, outcome: 'unknown', completedAt: Infinity });
+  assert.is(count(3, unknown, read(50, [], [])), 0);
+});
+
+test.run();
