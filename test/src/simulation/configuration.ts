@@ -13,7 +13,14 @@ import type { LinkFaults } from '@clockwise/simulator/link-faults';
 import { drawFaultRates, type FaultRates } from './fault-schedule.ts';
 import type { ClientPace } from './simulated-client.ts';
 
-export type WorkloadName = 'set-add' | 'set-add-stale' | 'mixed' | 'blind' | 'contextual';
+export type WorkloadName =
+  | 'set-add'
+  | 'set-add-stale'
+  | 'mixed'
+  | 'blind'
+  | 'contextual'
+  | 'register'
+  | 'recreate';
 
 export interface NodePace extends HostPace {
   readonly log: LogPace;
@@ -56,14 +63,18 @@ export const BUCKET = { sync: 1, interval: 2, lww: 3 } as const;
 export function drawConfiguration(seed: string): SimulationConfiguration {
   const prng = new Prng(seed).stream('configuration');
   const nodeCount = prng.pick([1, 3, 3, 3, 4, 5]);
-  const copies = Math.min(nodeCount, prng.pick([1, 2, 3, 3, 3, 3]));
+  const copiesDrawn = Math.min(nodeCount, prng.pick([1, 2, 3, 3, 3, 3]));
   const workload = prng.pick<WorkloadName>([
     'set-add',
     'set-add-stale',
     'mixed',
     'blind',
     'contextual',
+    'register',
+    'recreate',
   ]);
+  // Registers are judged as such where one copy orders all writes.
+  const copies = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
   return {
     seed,
     nodeCount,
@@ -73,7 +84,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     clientCount: prng.between(2, 12),
     keyCount: prng.pick([1, 3, 8, 30, 200]),
     workload,
-    valueBytesMax: prng.pick([24, 64, 400, 1500, 1500]),
+    valueBytesMax: prng.pick([24, 64, 400, 1500, 2048]),
     ...drawLevels(prng.stream('levels'), copies, workload),
     bucketIds: drawBuckets(prng.stream('buckets'), workload),
     workMs: prng.pick([4000, 8000, 15_000]),
@@ -103,6 +114,9 @@ function drawLevels(
     return { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
   }
   const any = Array.from({ length: copies }, (_, index) => index + 1);
+  // Once in a while one that asks for more copies than there are, which must be refused.
+  const named = [LEVEL.one, LEVEL.quorum, LEVEL.all, LEVEL.bucketDefault];
+  const every = [...any, ...any, ...named, ...named, copies + 1];
   const [readLevels, writeLevels] = prng.pick<readonly (readonly number[])[]>([
     [[LEVEL.quorum], [LEVEL.quorum]],
     [[LEVEL.bucketDefault], [LEVEL.bucketDefault]],
@@ -110,6 +124,7 @@ function drawLevels(
     [[LEVEL.one], [LEVEL.all]],
     [[LEVEL.all], [LEVEL.one]],
     [[LEVEL.one], [LEVEL.one, LEVEL.all]],
+    [every, every],
   ]);
   return { readLevels: readLevels!, writeLevels: writeLevels! };
 }

@@ -2,7 +2,6 @@
  * One seed from its configuration to its verdict: work under faults, then healing, then rest, then the
  * oracles. Everything that happens follows from the seed.
  */
-import { unreachable } from '@clockwise/kernel/assert';
 import { LEVEL } from '@clockwise/protocol/frame';
 import { Simulation } from '@clockwise/simulator/simulation';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
@@ -18,12 +17,16 @@ import {
 } from '../checkers/history.ts';
 import type { DotLedger } from '../checkers/dot-ledger.ts';
 import { checkHonestReads } from '../checkers/honest-reads.ts';
+import { checkRegisterHistory } from '../checkers/linearizability-history.ts';
+import { checkNoResurrection } from '../checkers/no-resurrection.ts';
 import { checkQuorumReads } from '../checkers/quorum-reads.ts';
+import { checkRefusals } from '../checkers/refusals.ts';
 import { checkSeenStays } from '../checkers/seen-stays.ts';
+import { checkSessionGuarantees } from '../checkers/session-guarantees.ts';
 import { checkSetUnion } from '../checkers/set-union.ts';
-import { BLIND_PUTS, CONTEXTUAL, MIXED, MixedOperations } from '../workloads/mixed-operations.ts';
-import { addedBy, elementsOf, SetAdd } from '../workloads/set-add.ts';
-import type { Workload, WorkloadOptions } from '../workloads/workload.ts';
+import { makeWorkload } from '../workloads/make-workload.ts';
+import { addedBy, elementsOf } from '../workloads/set-add.ts';
+import type { Workload } from '../workloads/workload.ts';
 import { BUCKET, drawConfiguration, type SimulationConfiguration } from './configuration.ts';
 import { drawFaults, type FaultEvent, hasPowerLoss } from './fault-schedule.ts';
 import { sessionOfClient } from './client-identity.ts';
@@ -213,20 +216,22 @@ class SeedRun {
     const bucketIds = new Set<number>([BUCKET.sync, ...(powerLoss ? [] : [BUCKET.interval])]);
     const history = this.#history;
     const { ledger } = this.#cluster.witness;
-    const { copies } = this.#configuration;
-    const isSet = this.#configuration.workload.startsWith('set-add');
+    const { copies, limits, workload } = this.#configuration;
+    const { valueBytesMax } = limits;
+    const evidence = { history, finals, ledger, sessionOf: sessionOfClient };
+    // What a context means holds whatever was lost; where there is one copy, `lww` orders writes too.
+    const contextual = new Set<number>([BUCKET.sync, BUCKET.interval]);
+    const registers = new Set<number>(copies === 1 ? [...bucketIds, BUCKET.lww] : []);
+    const isSet = workload.startsWith('set-add');
     return [
-      ...checkAckedLoss({
-        history,
-        finals,
-        ledger,
-        sessionOf: sessionOfClient,
-        bucketIds,
-        oracle: powerLoss ? 'O8' : 'O1',
-      }),
-      ...checkQuorumReads({ history, ledger, sessionOf: sessionOfClient, bucketIds, copies }),
+      ...checkAckedLoss({ ...evidence, bucketIds, oracle: powerLoss ? 'O8' : 'O1' }),
+      ...checkNoResurrection({ ...evidence, bucketIds: contextual }),
+      ...checkRegisterHistory({ ...evidence, bucketIds: registers }),
+      ...checkQuorumReads({ ...evidence, bucketIds, copies }),
+      ...checkSessionGuarantees({ history, bucketIds, copies }),
       ...checkSeenStays(history, finals, bucketIds),
       ...checkHonestReads(history),
+      ...checkRefusals({ ...evidence, copies, valueBytesMax }),
       ...(isSet ? checkSetUnion(history, finals, elementsOf, addedBy) : []),
     ];
   }
@@ -298,31 +303,5 @@ class SeedRun {
       frames: network.counters.frames,
       chunksPoisoned: nodes.reduce((sum, node) => sum + node.poisonedCount, 0),
     };
-  }
-}
-
-function makeWorkload(configuration: SimulationConfiguration): Workload {
-  const { seed, bucketIds, keyCount, readLevels, writeLevels, valueBytesMax } = configuration;
-  const options: WorkloadOptions = {
-    seed,
-    bucketIds,
-    keyCount,
-    readLevels,
-    writeLevels,
-    valueBytesMax,
-  };
-  switch (configuration.workload) {
-    case 'set-add':
-      return new SetAdd(options, false);
-    case 'set-add-stale':
-      return new SetAdd(options, true);
-    case 'mixed':
-      return new MixedOperations(options, MIXED);
-    case 'blind':
-      return new MixedOperations(options, BLIND_PUTS);
-    case 'contextual':
-      return new MixedOperations(options, CONTEXTUAL);
-    default:
-      return unreachable(configuration.workload);
   }
 }
