@@ -12,6 +12,7 @@
  *   KI2 no entry lies more than PROBES_MAX slots behind its home, so a lookup ends
  */
 import { assert } from '@clockwise/kernel/assert';
+import { buggify } from '@clockwise/kernel/buggify';
 import { reachable } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import type { ChunkPool } from './chunk.ts';
@@ -93,7 +94,8 @@ export class KeyIndex {
 
   /** Names (chunk, record offset) as the newest version of that record's key. */
   put(hash: number, chunk: number, record: number): void {
-    if (this.#usedCount * 4 >= (this.#mask + 1) * 3) this.rebuild();
+    const isFull = this.#usedCount * 4 >= (this.#mask + 1) * 3;
+    if (isFull || buggify('memory: build the index anew although it has room')) this.rebuild();
     while (!this.#tryPut(hash, chunk, record)) this.#resize(this.slotCount * 2);
   }
 

@@ -186,10 +186,7 @@ export class Memtable {
     const bucketId = source[sourceRecord + HEADER.bucketId]!;
     const keyByteCount = source[sourceRecord + HEADER.keyAndContext]! & 0xffff;
     const key = sourceRecord + HEADER_WORDS;
-    if (this.lookup(bucketId, source, key, keyByteCount, hash) !== -1) {
-      reachable('memory: what was read from disk is in memory meanwhile');
-      return this.offset;
-    }
+    if (this.lookup(bucketId, source, key, keyByteCount, hash) !== -1) return this.offset;
     const wordCount = source[sourceRecord + HEADER.wordCount]!;
     if (!this.#reserveCache(PREFIX_WORDS + wordCount)) return -1;
     const chunk = this.#cacheChunk;

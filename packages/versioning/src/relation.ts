@@ -8,7 +8,6 @@
  *   V5 `compareRecords` says that a record dominates exactly where the join is that record, context
  *      and siblings (what is remembered aside)
  */
-import { reachable } from '@clockwise/kernel/probe';
 import { compareDots } from '@clockwise/record/compare';
 import {
   contextCount,
@@ -38,7 +37,6 @@ export function compareRecords(
   if (relation === RELATION.concurrent) return relation;
   const rightDominates = relation === RELATION.rightDominates;
   if (!rightDominates && !holdsAllItCovers(wordsLeft, left, wordsRight, right)) {
-    reachable('relation: one context is above the other, and still only the join tells');
     return RELATION.concurrent;
   }
   if (
