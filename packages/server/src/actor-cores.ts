@@ -14,6 +14,9 @@ import { openShard, type OpenedShard } from './open-shard.ts';
 /** What only this life of the actor has of a thread's context. */
 export type ActorContext = Omit<ThreadContext<NodeData>, 'shardMemories'>;
 
+/** What cores that are no replicas are made from. */
+export type CoreContext = Pick<ActorContext, 'data' | 'limits' | 'prng'>;
+
 /** What a replica draws anew for each opening of its store. */
 export interface ReplicaLife {
   readonly incarnation: Incarnation;
@@ -21,7 +24,7 @@ export interface ReplicaLife {
 }
 
 export function coordinatorCore(
-  { data, limits, prng }: ActorContext,
+  { data, limits, prng }: CoreContext,
   shards: readonly ShardMemory[],
 ): CoordinatorCore {
   return new CoordinatorCore({ ring: data.ring, bootId: data.bootId, limits, prng, shards });

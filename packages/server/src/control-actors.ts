@@ -7,7 +7,7 @@ import { GossiperCore } from '@clockwise/gossiper/gossiper-core';
 import { unreachable } from '@clockwise/kernel/assert';
 import { RingManagerCore } from '@clockwise/ring-manager/ring-manager-core';
 import type { Hosting } from '@clockwise/runtime/shell/shell-types';
-import type { ActorContext } from './actor-cores.ts';
+import type { ActorContext, CoreContext } from './actor-cores.ts';
 import { peerConnections } from './peer-connections.ts';
 import { recorderOf } from './record-actor.ts';
 
@@ -27,7 +27,7 @@ export function recordedSmallActor(name: SmallActor, context: ActorContext): Hos
   return recorded(smallActor(name, context));
 }
 
-export function smallActor(name: SmallActor, context: ActorContext): Hosting {
+export function smallActor(name: SmallActor, context: CoreContext): Hosting {
   const { data, limits, prng } = context;
   const { ring, pace } = data;
   switch (name) {

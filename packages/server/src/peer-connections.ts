@@ -9,7 +9,7 @@ import { PROTOCOL_VERSION } from '@clockwise/protocol/frame';
 import type { NodeData } from './node-data.ts';
 
 export interface PeerConnections {
-  readonly data: NodeData;
+  readonly data: Pick<NodeData, 'ring' | 'bootId'>;
   readonly endpoint: 'gossiper' | 'control';
   readonly addresses: readonly string[];
   readonly limits: Limits;

@@ -10,6 +10,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import { type Batch, FrameList, type Instant } from '@clockwise/kernel/core';
 import type { Prng } from '@clockwise/kernel/prng';
+import type { Gate } from './gate.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -34,6 +35,8 @@ export interface ActorHostOptions<Event> {
   /** In traces: 'n1/coordinator-0'. */
   readonly name: string;
   readonly clock: NodeClock;
+  /** Of its thread: while that hangs, or its process is paused, there are no steps. */
+  readonly gate: Gate;
   readonly pace: HostPace;
   readonly prng: Prng;
   readonly timerEvent: (timer: number) => Event;
@@ -89,8 +92,8 @@ export class ActorHost<Event> {
   }
 
   setTimer(timer: number, at: Instant): void {
-    const { simulation } = this.#options;
-    const due = Math.max(at, simulation.now);
+    const { simulation, clock } = this.#options;
+    const due = Math.max(clock.whenIs(at), simulation.now);
     this.#timers.set(timer, due);
     if (due === Infinity) return;
     simulation.at(due, () => {
@@ -103,8 +106,8 @@ export class ActorHost<Event> {
   #wake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
-    const { simulation, prng, pace } = this.#options;
-    simulation.after(prng.exponential(pace.wakeMeanMs), () => {
+    const { gate, prng, pace } = this.#options;
+    gate.after(prng.exponential(pace.wakeMeanMs), () => {
       this.#isAwake = false;
       if (this.isRunning) this.#step();
     });
@@ -114,7 +117,7 @@ export class ActorHost<Event> {
     const { simulation, clock, step, stateHash } = this.#options;
     const inputs = this.#takeInputs();
     const batch = this.#batch;
-    batch.now = simulation.now;
+    batch.now = clock.now();
     batch.wallTimeMs = clock.wallTimeMs();
     for (const input of inputs) {
       if (input.kind === 'event') batch.events.push(input.event);

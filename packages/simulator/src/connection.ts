@@ -64,6 +64,10 @@ export class Connection implements PathOwner, LinkUser {
     return this.#paths[from.side].hasRoom(wordCount);
   }
 
+  wordsUnderWay(from: ConnectionEnd): number {
+    return this.#paths[from.side].wordsUnderWay;
+  }
+
   send(from: ConnectionEnd, frame: Int32Array): void {
     this.#paths[from.side].send(frame);
   }

@@ -12,6 +12,7 @@ import { assert } from '@clockwise/kernel/assert';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { DiskTempo } from './disk-tempo.ts';
+import type { Gate } from './gate.ts';
 import type { Simulation } from './simulation.ts';
 
 export interface AppendedRange {
@@ -47,6 +48,8 @@ export interface LogPace {
 
 export interface DurableLaneOptions {
   readonly simulation: Simulation;
+  /** Of the process: a paused one asks its disk for nothing, and hears nothing. */
+  readonly gate: Gate;
   readonly tempo: DiskTempo;
   readonly prng: Prng;
   readonly pace: LogPace;
@@ -95,16 +98,22 @@ export class DurableLane {
     this.#waiting = [];
   }
 
+  /** A call of the disk that takes so long on one that is well. */
+  #after(delayMs: number, run: () => void): void {
+    const { tempo, gate } = this.#options;
+    tempo.after('write', delayMs, () => gate.pass(run));
+  }
+
   #begin(): void {
     if (this.#isBusy || this.#isOver || this.#waiting.length === 0) return;
     this.#isBusy = true;
-    const { tempo, prng, pace } = this.#options;
-    tempo.after('write', prng.exponential(pace.writeMeanMs), () => this.#writeGroup());
+    const { prng, pace } = this.#options;
+    this.#after(prng.exponential(pace.writeMeanMs), () => this.#writeGroup());
   }
 
   #writeGroup(): void {
     if (this.#isOver) return;
-    const { tempo, prng, pace } = this.#options;
+    const { prng, pace } = this.#options;
     const waiting = this.#waiting.length;
     const isPartial = waiting > 1 && prng.chance(pace.partialProbability);
     const group = this.#waiting.splice(0, isPartial ? prng.between(1, waiting - 1) : waiting);
@@ -119,7 +128,7 @@ export class DurableLane {
       this.#syncLater();
       return;
     }
-    tempo.after('write', pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
+    this.#after(pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
       if (this.#isOver) return;
       if (this.#sync()) this.#release(group, true);
     });
@@ -143,10 +152,10 @@ export class DurableLane {
 
   /** What was written without a sync is synced within the interval. */
   #syncLater(): void {
-    const { simulation, prng, intervalMs, tempo } = this.#options;
+    const { simulation, prng, intervalMs } = this.#options;
     simulation.after(prng.unit() * intervalMs, () => {
       if (this.#isOver || !this.#hasUnsynced) return;
-      tempo.after('write', 0, () => this.#syncInterval());
+      this.#after(0, () => this.#syncInterval());
     });
   }
 

@@ -89,6 +89,10 @@ export class FramePath {
     return this.#isOver;
   }
 
+  get wordsUnderWay(): number {
+    return this.#wordsUnderWay;
+  }
+
   /** [FP4] Whether a frame of so many words may be sent. Datagrams need none of it but words. */
   hasRoom(wordCount: number): boolean {
     const { faults, counters } = this.#world;

@@ -158,6 +158,12 @@ export class Network implements PathWorld {
     return end.connection.hasRoom(end, wordCount);
   }
 
+  /** Words sent on the connection that have not arrived, or of which the sender does not know it. */
+  wordsUnderWay(endpoint: NetworkEndpoint, connection: number): number {
+    const end = this.#ends.get(endpoint)?.get(connection);
+    return end === undefined || !end.isOpen ? 0 : end.connection.wordsUnderWay(end);
+  }
+
   /** A frame to a connection that has ended, or is being closed, goes nowhere. */
   send(endpoint: NetworkEndpoint, connection: number, frame: Int32Array): void {
     const end = this.#ends.get(endpoint)?.get(connection);

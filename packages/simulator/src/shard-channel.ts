@@ -4,7 +4,7 @@
  *
  * Invariants:
  *   SH1 `consumed` reaches a value of `written` only when the step that took that frame has returned
- *   SH2 a dead end has let go of all
+ *   SH2 a dead end has let go of all, and its successor gets nothing that was written before it came
  */
 import type { FrameRoute } from './step-output.ts';
 
@@ -16,6 +16,8 @@ export interface ChannelReader {
 export class ShardChannel implements FrameRoute {
   written = 0;
   #consumed = 0;
+  /** Lives of the reader: what was written for an earlier one goes nowhere. */
+  #life = 0;
   /** The reader, and the number by which it knows the writer. */
   readonly #reader: () => ChannelReader | undefined;
   readonly #source: number;
@@ -54,16 +56,26 @@ export class ShardChannel implements FrameRoute {
   takeHeld(): (() => void) | undefined {
     if (this.#held.length === 0) return undefined;
     const frames = this.#held;
+    const life = this.#life;
     this.#held = [];
     return () => {
+      if (life !== this.#life) return;
       for (const frame of frames) this.#pass(frame);
     };
   }
 
+  /** [SH2] The reader has a successor. */
+  renew(): void {
+    this.#life += 1;
+    this.#held = [];
+    this.#consumed = this.written;
+  }
+
   #pass(frame: Int32Array): void {
     const { length } = frame;
+    const life = this.#life;
     this.#reader()?.pushFrame(frame, this.#source, () => {
-      this.#consumed += length;
+      if (life === this.#life) this.#consumed += length;
     });
   }
 }

@@ -336,7 +336,8 @@ export class SimulatedDisk implements Disk {
   #misdirected(armed: ArmedWrite, name: string, file: SimulatedFile, position: number): WriteFate {
     const others = armed.toOther ? this.names(armed.files).filter((other) => other !== name) : [];
     if (others.length === 0) {
-      return { kind: 'misdirected', file, position: position + armed.sectors * SECTOR_BYTES };
+      const moved = Math.max(0, position + armed.sectors * SECTOR_BYTES);
+      return { kind: 'misdirected', file, position: moved };
     }
     return { kind: 'misdirected', file: this.#named(this.#prng.pick(others)), position };
   }

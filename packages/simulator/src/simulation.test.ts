@@ -58,4 +58,15 @@ test('[NC1] a jump moves the wall clock and not the time of the simulation', () 
   assert.is(clock.wallTimeMs(), before + 1, 'ten seconds went by, and a drift of 100 per million');
 });
 
+test('[NC2] the monotonic clock runs at its rate from where it began, and can be asked back', () => {
+  const simulation = new Simulation('rate');
+  const clock = new NodeClock(simulation, 0, 1000);
+  simulation.run(500);
+  clock.boot(77);
+  assert.is(clock.now(), 77);
+  simulation.run(1500);
+  assert.ok(Math.abs(clock.now() - (77 + 1001)) < 1e-6);
+  assert.ok(Math.abs(clock.whenIs(clock.now()) - 1500) < 1e-6);
+});
+
 test.run();

@@ -7,6 +7,7 @@ import { TAG } from '@clockwise/protocol/frame';
 import { ActorHost } from './actor-host.ts';
 import { DiskTempo } from './disk-tempo.ts';
 import { DurableLane, type LogSink } from './durable-lane.ts';
+import { Gate } from './gate.ts';
 import { NodeClock } from './node-clock.ts';
 import { ShardChannel } from './shard-channel.ts';
 import { Simulation } from './simulation.ts';
@@ -27,6 +28,7 @@ function makeHost(
     simulation,
     name: 'host',
     clock: new NodeClock(simulation, 0),
+    gate: new Gate(simulation),
     pace: { wakeMeanMs: 1, partialProbability },
     prng: simulation.prng.stream('host'),
     timerEvent: (timer) => ({ kind: 'tick', number: -timer }),
@@ -126,6 +128,7 @@ function makeLane(
   const lane = new DurableLane(
     {
       simulation,
+      gate: new Gate(simulation),
       tempo: new DiskTempo(simulation),
       prng: simulation.prng.stream('lane'),
       pace,

@@ -7,6 +7,7 @@
 import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
 import { Prng } from '@clockwise/kernel/prng';
 import { LEVEL } from '@clockwise/protocol/frame';
+import type { Pace } from '@clockwise/server/configuration';
 import type { HostPace } from '@clockwise/simulator/actor-host';
 import type { LogPace } from '@clockwise/simulator/durable-lane';
 import type { LinkFaults } from '@clockwise/simulator/link-faults';
@@ -14,13 +15,7 @@ import { drawFaultRates, type FaultRates } from './fault-schedule.ts';
 import type { ClientPace } from './simulated-client.ts';
 
 export type WorkloadName =
-  | 'set-add'
-  | 'set-add-stale'
-  | 'mixed'
-  | 'blind'
-  | 'contextual'
-  | 'register'
-  | 'recreate';
+  'set-add' | 'set-add-stale' | 'mixed' | 'blind' | 'contextual' | 'register' | 'recreate';
 
 export interface NodePace extends HostPace {
   readonly log: LogPace;
@@ -52,7 +47,13 @@ export interface SimulationConfiguration {
   readonly pace: NodePace;
   readonly links: LinkFaults;
   readonly faults: FaultRates;
+  /** Faults may destroy every copy of anything: only lies are judged then; see fault-atlas. */
+  readonly isBeyondBudget: boolean;
   readonly clockOffsetMaxMs: number;
+  /** Millionths by which a clock may run fast or slow. */
+  readonly clockDriftMax: number;
+  /** Of heartbeats, and of comparisons of hash trees. */
+  readonly actorPace: Pace;
   /** The probability that a site of the cores forces its rarity in this run; see probe-run. */
   readonly buggifySiteProbability: number;
   readonly limits: Limits;
@@ -97,7 +98,10 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     pace: drawPace(prng.stream('pace')),
     links: drawLinks(prng.stream('links')),
     faults: drawFaultRates(prng.stream('faults')),
-    clockOffsetMaxMs: prng.pick([0, 200, 10_000]),
+    isBeyondBudget: prng.stream('fault-atlas').chance(0.06),
+    clockOffsetMaxMs: prng.pick([0, 200, 10_000, 120_000]),
+    clockDriftMax: prng.pick([0, 500, 20_000]),
+    actorPace: { heartbeatMs: prng.pick([100, 300, 1000]), compareMs: prng.pick([500, 3000]) },
     buggifySiteProbability: prng.stream('buggify').pick([0, 0.25, 0.25]),
     limits: drawLimits(prng.stream('limits')),
   };
@@ -185,7 +189,7 @@ function drawLimits(prng: Prng): Limits {
   return {
     ...DEFAULT_LIMITS,
     connectionsMax: 64,
-    requestsInFlightMax: prng.pick([64, 256]),
+    requestsInFlightMax: prng.pick([4, 64, 256]),
     replicaOperationsInFlightMax: prng.pick([32, 256]),
     parkedOperationsMax: prng.pick([16, 256]),
     memtableChunkBytes,
@@ -199,6 +203,7 @@ function drawLimits(prng: Prng): Limits {
     logIntervalMs: 200,
     handshakeTimeoutMs: 1500,
     siblingsMax: 100,
+    contextEntriesMax: prng.pick([8, 64, 64]),
     requestTimeoutMs: 1500,
     tableBlockBytes: prng.pick([512, 4096]),
   };

@@ -12,6 +12,13 @@ import {
   drawClockFaults,
   injectClockFault,
 } from './faults/clock-faults.ts';
+import { victimsOf } from './fault-atlas.ts';
+import {
+  type DiskFaultRates,
+  drawDiskFaultRates,
+  drawDiskFaults,
+} from './faults/disk-fault-draw.ts';
+import { type DiskFault, injectDiskFault } from './faults/disk-faults.ts';
 import type { FaultPlan } from './faults/fault-times.ts';
 import {
   drawNetworkFaultRates,
@@ -30,13 +37,15 @@ import {
 } from './faults/process-faults.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
-export type FaultEvent = NetworkFault | ProcessFault | ClockFault;
+export type FaultEvent = NetworkFault | DiskFault | ProcessFault | ClockFault;
 
-export interface FaultRates extends NetworkFaultRates, ProcessFaultRates, ClockFaultRates {}
+export interface FaultRates
+  extends NetworkFaultRates, DiskFaultRates, ProcessFaultRates, ClockFaultRates {}
 
 export function drawFaultRates(prng: Prng): FaultRates {
   return {
     ...drawNetworkFaultRates(prng.stream('network')),
+    ...drawDiskFaultRates(prng.stream('disk')),
     ...drawProcessFaultRates(prng.stream('process')),
     ...drawClockFaultRates(prng.stream('clock')),
   };
@@ -48,9 +57,10 @@ export function drawFaults(
 ): FaultEvent[] {
   const { seed, faults, shardCount, workMs } = configuration;
   const prng = new Prng(seed).stream('fault-schedule');
-  const plan: FaultPlan = { nodeIds, shardCount, workMs };
+  const plan: FaultPlan = { nodeIds, shardCount, workMs, victims: victimsOf(configuration) };
   const schedule: FaultEvent[] = [
     ...drawNetworkFaults(prng.stream('network'), faults, plan),
+    ...drawDiskFaults(prng.stream('disk'), faults, plan),
     ...drawProcessFaults(prng.stream('process'), faults, plan),
     ...drawClockFaults(prng.stream('clock'), faults, plan),
   ];
@@ -65,6 +75,20 @@ export function injectFault(fault: FaultEvent, cluster: SimulatedCluster): void 
     case 'reset':
     case 'half-open':
       injectNetworkFault(fault, cluster);
+      return;
+    case 'disk-errors':
+    case 'sync-error':
+    case 'disk-full':
+    case 'descriptors':
+    case 'read-only':
+    case 'slow-disk':
+    case 'stuck-disk':
+    case 'bad-write':
+    case 'stale-reads':
+    case 'lost-sector':
+    case 'bit-flip':
+    case 'lost-files':
+      injectDiskFault(fault, cluster);
       return;
     case 'crash':
     case 'shard-crash':
@@ -81,4 +105,9 @@ export function injectFault(fault: FaultEvent, cluster: SimulatedCluster): void 
 
 export function hasPowerLoss(schedule: readonly FaultEvent[]): boolean {
   return schedule.some((fault) => isPowerLoss(fault));
+}
+
+/** Whether what was written and never synced may be lost: then `interval` buckets promise nothing. */
+export function losesUnsynced(schedule: readonly FaultEvent[]): boolean {
+  return hasPowerLoss(schedule) || schedule.some((fault) => fault.kind === 'sync-error');
 }

@@ -35,4 +35,43 @@ test('[O8] a shard may lose what was not synced, and is told off for what was', 
   assert.is(mirror.held('n2', 2, KEY), undefined);
 });
 
+test('[O8] after damage to its disk a shard may open with less, and what it holds is not known', () => {
+  const mirror = new ReplicaMirror();
+  for (const sequence of [1, 2, 3]) append(mirror, sequence, sequence);
+  mirror.synced('n1/0', 3);
+  mirror.damaged('n1/0');
+  mirror.opened('n1/0', 1);
+  assert.equal(mirror.violations, []);
+  assert.is(mirror.before('n1/0', '1/k'), 'forgotten');
+  append(mirror, 2, 2);
+  assert.is.not(mirror.before('n1/0', '1/k'), 'forgotten');
+  mirror.synced('n1/0', 2);
+  mirror.opened('n1/0', 1);
+  assert.is(mirror.violations.length, 1, 'one opening is forgiven');
+});
+
+test('a shard whose disk is set back holds what it held then; one that is wiped holds nothing', () => {
+  const mirror = new ReplicaMirror();
+  append(mirror, 1, 1);
+  mirror.synced('n1/0', 1);
+  const image = mirror.image('n1/0');
+  append(mirror, 2, 2);
+  mirror.synced('n1/0', 2);
+  mirror.restored('n1/0', image);
+  mirror.opened('n1/0', 1);
+  assert.is(mirror.held('n1', 1, KEY)?.contextWords[2], 1);
+  mirror.restored('n1/0', undefined);
+  mirror.opened('n1/0', 0);
+  assert.equal(mirror.violations, []);
+  assert.is(mirror.before('n1/0', '1/k'), 'none');
+});
+
+test('a version that was trimmed and then cut back is forgotten, not absent', () => {
+  const mirror = new ReplicaMirror();
+  for (let sequence = 1; sequence <= 1100; sequence += 1) append(mirror, sequence, sequence);
+  mirror.opened('n1/0', 10);
+  assert.is(mirror.before('n1/0', '1/k'), 'forgotten');
+  assert.is(mirror.before('n1/0', '1/other'), 'none');
+});
+
 test.run();

@@ -24,12 +24,16 @@ interface KeyVersions {
   versions: Version[];
   /** Older versions than the first have been let go of. */
   isTrimmed: boolean;
+  /** The disk was damaged since the last of them was appended: nobody knows what the store holds. */
+  isUncertain: boolean;
 }
 
 interface MirroredShard {
   readonly keys: Map<string, KeyVersions>;
   /** The highest sequence that was synced before it was released. */
   syncedSequence: number;
+  /** Its disk was damaged since the last opening: what is lost is no fault of the store. */
+  isDamaged: boolean;
 }
 
 export interface HeldVersion {
@@ -51,6 +55,7 @@ export class ReplicaMirror {
   before(shard: string, keyName: string): EarlierVersion {
     const key = this.#shard(shard).keys.get(keyName);
     if (key === undefined) return 'none';
+    if (key.isUncertain) return 'forgotten';
     return key.versions.at(-1) ?? (key.isTrimmed ? 'forgotten' : 'none');
   }
 
@@ -65,9 +70,10 @@ export class ReplicaMirror {
     const { keys } = this.#shard(shard);
     let key = keys.get(keyName);
     if (key === undefined) {
-      key = { versions: [], isTrimmed: false };
+      key = { versions: [], isTrimmed: false, isUncertain: false };
       keys.set(keyName, key);
     }
+    key.isUncertain = false;
     key.versions.push({
       sequence,
       words: words.slice(view.context, recentsOffset(words, record)),
@@ -90,7 +96,8 @@ export class ReplicaMirror {
   /** The shard opened with everything up to `lastSequence`. */
   opened(shard: string, lastSequence: number): void {
     const mirrored = this.#shard(shard);
-    if (lastSequence < mirrored.syncedSequence) {
+    if (mirrored.isDamaged) this.#openedDamaged(mirrored, lastSequence);
+    else if (lastSequence < mirrored.syncedSequence) {
       this.violations.push({
         oracle: 'O8',
         text: `${shard} had released ${mirrored.syncedSequence} as synced and opened with ${lastSequence}`,
@@ -99,6 +106,11 @@ export class ReplicaMirror {
     for (const { versions } of mirrored.keys.values()) {
       while (versions.length > 0 && versions.at(-1)!.sequence > lastSequence) versions.pop();
     }
+  }
+
+  /** The shard's disk lost or changed what it had promised to keep: its next opening may lack any of it. */
+  damaged(shard: string): void {
+    this.#shard(shard).isDamaged = true;
   }
 
   /** What the shard's disk may be set back to later. */
@@ -112,6 +124,7 @@ export class ReplicaMirror {
     this.#shards.set(shard, {
       keys: copyKeys(image?.keys ?? new Map()),
       syncedSequence: image?.syncedSequence ?? 0,
+      isDamaged: false,
     });
   }
 
@@ -127,10 +140,16 @@ export class ReplicaMirror {
     return undefined;
   }
 
+  #openedDamaged(mirrored: MirroredShard, lastSequence: number): void {
+    mirrored.isDamaged = false;
+    mirrored.syncedSequence = Math.min(mirrored.syncedSequence, lastSequence);
+    for (const key of mirrored.keys.values()) key.isUncertain = true;
+  }
+
   #shard(name: string): MirroredShard {
     let shard = this.#shards.get(name);
     if (shard === undefined) {
-      shard = { keys: new Map(), syncedSequence: 0 };
+      shard = { keys: new Map(), syncedSequence: 0, isDamaged: false };
       this.#shards.set(name, shard);
     }
     return shard;
@@ -138,12 +157,7 @@ export class ReplicaMirror {
 }
 
 function copyKeys(keys: ReadonlyMap<string, Readonly<KeyVersions>>): Map<string, KeyVersions> {
-  return new Map(
-    [...keys].map(([name, { versions, isTrimmed }]) => [
-      name,
-      { versions: [...versions], isTrimmed },
-    ]),
-  );
+  return new Map([...keys].map(([name, key]) => [name, { ...key, versions: [...key.versions] }]));
 }
 
 const VERSIONS_KEPT = 500;

@@ -5,6 +5,7 @@
 import { LEVEL } from '@clockwise/protocol/frame';
 import { Simulation } from '@clockwise/simulator/simulation';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
+import type { HighestLoad } from '../checkers/bounded.ts';
 import { checkConvergence, isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
 import {
   contextDots,
@@ -46,6 +47,10 @@ export interface RunCounters {
   readonly boots: number;
   readonly frames: number;
   readonly chunksPoisoned: number;
+  /** Of records: those that made a dot; the others are joins. */
+  readonly writes: number;
+  /** Greetings and starts that named a ring. */
+  readonly ringClaims: number;
 }
 
 export interface RunResult {
@@ -57,6 +62,8 @@ export interface RunResult {
   readonly counters: RunCounters;
   /** Marks of the cores that were hit and sites that fired, and how often. */
   readonly hits: ReadonlyMap<string, number>;
+  /** [O9] The highest of each load, and its limit. */
+  readonly loads: Readonly<Record<string, HighestLoad>>;
   /** What the verdict rests on, for whoever reads a failure. */
   readonly evidence: RunEvidence;
 }
@@ -133,6 +140,7 @@ class SeedRun {
       schedule: this.#schedule,
       counters: this.#counters(),
       hits: this.#probes.hits,
+      loads: this.#cluster.witness.bounded.highest(),
       evidence: {
         history: this.#history,
         finals: this.#finals,
@@ -301,6 +309,8 @@ class SeedRun {
       dots: ledger.size,
       boots: nodes.reduce((sum, node) => sum + node.bootCount, 0),
       frames: network.counters.frames,
+      writes: witness.causal.writeCount,
+      ringClaims: witness.oneRing.claimCount,
       chunksPoisoned: nodes.reduce((sum, node) => sum + node.poisonedCount, 0),
     };
   }

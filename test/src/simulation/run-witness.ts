@@ -20,7 +20,7 @@ import { OneRing } from '../checkers/one-ring.ts';
 import { AppendWatch } from './append-watch.ts';
 import { SESSION_HIGH } from './client-identity.ts';
 import { ReplicaMirror } from './replica-mirror.ts';
-import type { ShardWatch } from './simulated-node.ts';
+import type { NodeWatch } from './node-process.ts';
 
 /** The body of an answer: context entries, then siblings, and how many there are of each. */
 export interface AnswerBody {
@@ -42,13 +42,14 @@ export class RunWitness {
 
   constructor(ring: Ring, limits: Limits) {
     const lww = ring.buckets.filter((bucket) => bucket.conflictPolicy === 'lww');
+    const copies = Math.max(...ring.assignments.map((table) => table.stride));
     const { ledger, mirror, causal, bounded } = this;
     this.#limits = limits;
     this.#lwwBucketIds = new Set(lww.map((bucket) => bucket.id));
     this.#appends = new AppendWatch({
       ledger,
       causal,
-      bounds: new RecordBounds(bounded, limits),
+      bounds: new RecordBounds(bounded, limits, copies),
       mirror,
       lwwBucketIds: this.#lwwBucketIds,
     });
@@ -63,8 +64,8 @@ export class RunWitness {
     return [ledger, mirror, causal, replies, bounded, oneRing].flatMap((judge) => judge.violations);
   }
 
-  shardWatch(nodeId: string): ShardWatch {
-    const { mirror } = this;
+  nodeWatch(nodeId: string): NodeWatch {
+    const { mirror, bounded } = this;
     const names: string[] = [];
     const nameOf = (shard: number): string => (names[shard] ??= `${nodeId}/${shard}`);
     return {
@@ -72,6 +73,9 @@ export class RunWitness {
       opened: (shard, lastSequence) => mirror.opened(nameOf(shard), lastSequence),
       append: (words, from, to, shard, opening) =>
         this.#appends.appended(words, from, to, nameOf(shard), opening),
+      started: (who, ring) => this.#started(who, ring),
+      sent: (who, frame) => this.#sent(who, frame),
+      load: (name, value, limit, where) => bounded.observe(name, value, limit, where),
     };
   }
 
@@ -104,13 +108,13 @@ export class RunWitness {
   }
 
   /** [O12] The ring that a node starts with. */
-  startedWith(who: string, ring: RingView): void {
+  #started(who: string, ring: RingView): void {
     const { clusterId, epoch, ringHash } = ring;
     this.oneRing.observe({ clusterId, epoch, ringHash, who, map: ownershipOf(ring) });
   }
 
   /** [O12] A frame that a node sends: greetings and welcomes say which ring it speaks of. */
-  sent(who: string, frame: Int32Array): void {
+  #sent(who: string, frame: Int32Array): void {
     if (frameTag(frame, 0) !== TAG.control) return;
     const read = readControlFrame(frame, 0, frame[FRAME.wordCount]!, this.#limits);
     if (!read.ok || (read.message.kind !== 'hello' && read.message.kind !== 'welcome')) return;

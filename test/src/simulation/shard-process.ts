@@ -7,11 +7,13 @@ import { LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
+import { FRAME_HEADER_WORDS, REPLICA_REPLY_HEADER_WORDS } from '@clockwise/protocol/frame';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
 import type { ReplicaEffect, ReplicaEvent, ReplicaOut } from '@clockwise/replica/replica-context';
 import { ActorHost } from '@clockwise/simulator/actor-host';
 import { type AppendedRange, DurableLane } from '@clockwise/simulator/durable-lane';
+import { Gate } from '@clockwise/simulator/gate';
 import type { DiskTempo } from '@clockwise/simulator/disk-tempo';
 import type { NodeClock } from '@clockwise/simulator/node-clock';
 import { type ChannelReader, ShardChannel } from '@clockwise/simulator/shard-channel';
@@ -20,6 +22,7 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import { StaleCount } from '@clockwise/simulator/stale-count';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import { type JobInput, runJob } from '@clockwise/storage/jobs';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { Memtable } from '@clockwise/storage/memtable';
 import type { NodePace } from './configuration.ts';
 import { checksum, ChunkPoison, type OpenedSimulatedShard } from './shard-store.ts';
@@ -29,6 +32,7 @@ export type AppendObserver = (words: Int32Array, from: number, to: number) => vo
 
 export interface ShardProcessOptions {
   readonly simulation: Simulation;
+  readonly processGate: Gate;
   /** 'n1/replica-0'. */
   readonly name: string;
   readonly shard: number;
@@ -44,13 +48,21 @@ export interface ShardProcessOptions {
   readonly observe: AppendObserver;
   /** Told of the highest sequence that was synced before it was released. */
   readonly onSynced: (sequence: number) => void;
+  /** [O9] Told after each step of what is queued and held. */
+  readonly load: (name: string, value: number, limit: number) => void;
 }
 
+/** The open segment of its log; whatever else is opened is closed in the same call. */
+const OPEN_FILES_MAX = 1;
+/** Of one operation on one lane: each reply in a frame of its own, a forward beside a refusal. */
+const REPLY_WORDS_MAX = 2 * (FRAME_HEADER_WORDS + REPLICA_REPLY_HEADER_WORDS);
 /** The one coordinator of a simulated node, as its shards number it. */
 const COORDINATOR = 0;
 
 export class ShardProcess {
   readonly host: ActorHost<ReplicaEvent>;
+  /** Of the replica's thread. */
+  readonly gate: Gate;
   /** Operations of the coordinator; it writes, this shard reads. */
   readonly requests: ShardChannel;
   readonly #options: ShardProcessOptions;
@@ -70,6 +82,7 @@ export class ShardProcess {
     this.#options = options;
     const { simulation, name, shard, clock, pace, prng, opened, limits } = options;
     const { memtable } = opened.options;
+    this.gate = new Gate(simulation, options.processGate);
     this.#memtable = memtable;
     this.#poison = new ChunkPoison(memtable);
     const makeLane = (isHeld: boolean): ShardChannel =>
@@ -85,6 +98,7 @@ export class ShardProcess {
       simulation,
       name,
       clock,
+      gate: this.gate,
       pace,
       prng: prng.stream('host'),
       timerEvent: (timer) => ({ kind: 'timer', timer }),
@@ -100,6 +114,7 @@ export class ShardProcess {
     this.#log = new DurableLane(
       {
         simulation,
+        gate: options.processGate,
         tempo: options.tempo,
         prng: prng.stream('log'),
         pace: pace.log,
@@ -130,6 +145,11 @@ export class ShardProcess {
 
   start(): void {
     this.host.start();
+  }
+
+  /** The coordinator has a successor. */
+  renewLanes(): void {
+    for (const lane of this.#lanes) lane.renew();
   }
 
   /** The process ends. A job or a write under way may have got half-way; `prng` says how far. */
@@ -180,6 +200,22 @@ export class ShardProcess {
     this.#submit();
     this.#poison.look();
     for (const effect of output.takeEffects()) this.#carryOut(effect);
+    this.#reportLoads();
+  }
+
+  #reportLoads(): void {
+    const { limits, load, disk } = this.#options;
+    const { pool } = this.#memtable;
+    const frozen = pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
+    load('frozen chunks', frozen, limits.memtableFrozenMax);
+    const chunkCount = pool.states.length - pool.freeCount();
+    load('chunks in use', chunkCount, limits.memtableChunksMax);
+    load('parked operations', this.#core.parkedCount, limits.parkedOperationsMax);
+    load('open files of a shard', disk.openFileCount, OPEN_FILES_MAX);
+    const wordsMax = limits.replicaOperationsInFlightMax * REPLY_WORDS_MAX;
+    for (const lane of this.#lanes) {
+      load('words of replies on a lane', lane.written - lane.consumed(), wordsMax);
+    }
   }
 
   #submit(): void {

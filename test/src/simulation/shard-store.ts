@@ -2,6 +2,7 @@
  * A shard's store as the simulator opens it: the real recovery on the simulated disk, memory that the
  * simulator can poison, and the log's sink.
  */
+import type { Word64 } from '@clockwise/protocol/control-messages';
 import { crc32 } from 'node:zlib';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
@@ -21,7 +22,7 @@ export interface ShardStoreOptions {
   readonly limits: Limits;
   readonly shard: number;
   readonly shardCount: number;
-  readonly storeId: number;
+  readonly storeId: Word64;
   readonly partitionBits: number;
   /** All shards of this disk's node have been open before: an empty folder is damage (F16). */
   readonly mustExist?: boolean;
@@ -44,7 +45,7 @@ export function openSimulatedShard(options: ShardStoreOptions): OpenedSimulatedS
     limits,
     disk,
     checksum,
-    storeId: { low: storeId, high: 0 },
+    storeId,
     mustExist: options.mustExist ?? false,
     incarnation: { low: prng.word(), high: prng.word() },
     secret: { low: prng.word(), high: prng.word() },

@@ -11,12 +11,14 @@ import { encodeRing, hashEncodedRing } from '@clockwise/placement/ring-codec';
 import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
 import { writeBytes } from '@clockwise/record/build';
 import { paddedWords } from '@clockwise/record/layout';
+import { addressesOf } from '@clockwise/server/node-plan';
 import { ringViewOf } from '@clockwise/server/ring-view-of';
 import { CALM_LINKS } from '@clockwise/simulator/link-faults';
 import { Network } from '@clockwise/simulator/network';
 import type { CrashModel } from '@clockwise/simulator/simulated-disk';
 import type { Simulation } from '@clockwise/simulator/simulation';
 import { BUCKET, type SimulationConfiguration } from './configuration.ts';
+import { FaultAtlas } from './fault-atlas.ts';
 import { type FaultEvent, injectFault } from './fault-schedule.ts';
 import { bytesOf } from './client-identity.ts';
 import { RunWitness } from './run-witness.ts';
@@ -31,6 +33,8 @@ export class SimulatedCluster {
   readonly ring: Ring;
   readonly nodes: readonly SimulatedNode[];
   readonly witness: RunWitness;
+  /** Whose data may be destroyed, and whose have been. */
+  readonly atlas: FaultAtlas;
   faultCount = 0;
   /** After `heal` no fault is carried out any more. */
   #isHealed = false;
@@ -41,24 +45,45 @@ export class SimulatedCluster {
     this.network = new Network(simulation, prng.stream('network'), configuration.links);
     this.ring = makeRing(configuration);
     this.witness = new RunWitness(this.ring, configuration.limits);
+    const { shardCount: shards } = configuration;
+    this.atlas = new FaultAtlas(
+      configuration,
+      () => simulation.now,
+      (node) => {
+        const nodeId = this.ring.nodes[node]!.id;
+        for (let shard = 0; shard < shards; shard += 1)
+          this.witness.mirror.damaged(`${nodeId}/${shard}`);
+      },
+    );
     const ringBytes = encodeRing(this.ring, (bytes) => checksum(bytes, 0));
+    const hash = hashEncodedRing(ringBytes);
     const clocks = prng.stream('clocks');
-    this.nodes = this.ring.nodes.map((node) => {
-      const { shardCount, limits, pace, clockOffsetMaxMs } = configuration;
-      const hash = hashEncodedRing(ringBytes);
-      return new SimulatedNode({
-        simulation,
-        network: this.network,
-        prng: prng.stream(node.id),
-        nodeId: node.id,
-        ring: ringViewOf({ ring: this.ring, hash, nodeId: node.id, shardCount }),
-        limits,
-        pace,
-        shardCount,
-        clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
-        watch: this.witness.shardWatch(node.id),
-      });
-    });
+    const { limits, pace, actorPace, shardCount, clockOffsetMaxMs, clockDriftMax } = configuration;
+    this.nodes = this.ring.nodes.map(
+      ({ id: nodeId }, index) =>
+        new SimulatedNode({
+          simulation,
+          network: this.network,
+          prng: prng.stream(nodeId),
+          nodeId,
+          data: {
+            ring: ringViewOf({ ring: this.ring, hash, nodeId, shardCount }),
+            ringBytes,
+            gossiperAddresses: addressesOf(this.ring, 'gossiper'),
+            controlAddresses: addressesOf(this.ring, 'control'),
+            storeId: { low: index + 1, high: 0 },
+            shardCount,
+            pace: actorPace,
+            record: null,
+            folder: '',
+          },
+          limits,
+          pace,
+          clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
+          clockDriftPerMillion: Math.round((clocks.unit() - 0.5) * 2 * clockDriftMax),
+          watch: this.witness.nodeWatch(nodeId),
+        }),
+    );
   }
 
   get addresses(): string[] {
@@ -82,7 +107,7 @@ export class SimulatedCluster {
     this.#isHealed = true;
     this.network.faults = { ...CALM_LINKS, mode: this.network.faults.mode };
     this.network.heal();
-    for (const node of this.nodes) node.start();
+    for (const node of this.nodes) node.heal();
   }
 
   /** A node that is down stays so. */
@@ -95,15 +120,25 @@ export class SimulatedCluster {
 
   /** The nodes that a key's copies live on, in the order of the list. */
   primariesOf(bucketId: number, key: string): readonly number[] {
+    const table = this.ring.assignments[0]!;
+    const first = replicasOf(table, this.#partitionOf(bucketId, key));
+    return [...table.table.subarray(first, first + table.stride)];
+  }
+
+  /** Of these, the nodes whose store of the key is open: others were given up as damaged. */
+  servingPrimariesOf(bucketId: number, key: string): readonly number[] {
+    const partition = this.#partitionOf(bucketId, key);
+    const primaries = this.primariesOf(bucketId, key);
+    return primaries.filter((node) => this.nodes[node]!.isServingPartition(partition));
+  }
+
+  #partitionOf(bucketId: number, key: string): number {
     const bytes = bytesOf(key);
     const words = new Int32Array(paddedWords(bytes.length));
     writeBytes(words, 0, bytes);
     const token: Token = { high: 0, low: 0 };
     computeToken(token, bucketId, words, 0, bytes.length);
-    const partition = partitionOf(token.high, Math.log2(this.ring.partitionCount));
-    const table = this.ring.assignments[0]!;
-    const first = replicasOf(table, partition);
-    return [...table.table.subarray(first, first + table.stride)];
+    return partitionOf(token.high, Math.log2(this.ring.partitionCount));
   }
 }
 

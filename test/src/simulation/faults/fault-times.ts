@@ -8,6 +8,8 @@ export interface FaultPlan {
   readonly nodeIds: readonly string[];
   readonly shardCount: number;
   readonly workMs: number;
+  /** Nodes whose data may be destroyed, by their places in `nodeIds`: see fault-atlas. */
+  readonly victims: readonly number[];
 }
 
 /** Virtual milliseconds from the beginning of the work on; none where the mean is Infinity. */

@@ -1,0 +1,319 @@
+/**
+ * One process of a simulated node, from its start to its end: the real cores of all its actors, each
+ * with a life of its own, the shards' stores on the node's disks, and what the supervisor does when
+ * one of them dies or hangs.
+ */
+import type { RingView } from '@clockwise/coordinator/ring-view';
+import type { Prng } from '@clockwise/kernel/prng';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import type { NodeData } from '@clockwise/server/node-data';
+import type { Limits } from '@clockwise/kernel/limits';
+import { DEFAULT_RUNTIME_LIMITS } from '@clockwise/runtime/runtime-limits';
+import { Gate } from '@clockwise/simulator/gate';
+import type { DiskTempo } from '@clockwise/simulator/disk-tempo';
+import type { Network } from '@clockwise/simulator/network';
+import type { NodeClock } from '@clockwise/simulator/node-clock';
+import type { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import type { Simulation } from '@clockwise/simulator/simulation';
+import type { FrameRoute } from '@clockwise/simulator/step-output';
+import { COORDINATOR, makeCore, SMALL_ACTORS, type SimulatedActorName } from './actor-cores.ts';
+import type { NodePace } from './configuration.ts';
+import { ShardProcess } from './shard-process.ts';
+import { openSimulatedShard } from './shard-store.ts';
+import { ShardSupervision, type ShardTrouble } from './shard-supervision.ts';
+import { SimulatedActor } from './simulated-actor.ts';
+
+/** Told of what a node's actors do, for those who judge it. */
+export interface NodeWatch {
+  append(words: Int32Array, from: number, to: number, shard: number, opening: string): void;
+  synced(shard: number, sequence: number): void;
+  opened(shard: number, lastSequence: number): void;
+  /** [O12] The ring that a process starts with, and each frame that leaves it. */
+  started(who: string, ring: RingView): void;
+  sent(who: string, frame: Int32Array): void;
+  /** [O9] What is queued or held, beside its limit. */
+  load(name: string, value: number, limit: number, where: string): void;
+}
+
+/** What outlives a process. */
+export interface NodeParts {
+  readonly clock: NodeClock;
+  readonly disks: readonly SimulatedDisk[];
+  readonly tempos: readonly DiskTempo[];
+  /** All shards have been open: from then on one without files is damage, not new. */
+  hasOpened: boolean;
+}
+
+export interface NodeProcessOptions {
+  readonly simulation: Simulation;
+  readonly network: Network;
+  readonly prng: Prng;
+  readonly name: string;
+  /** All of it but what each life of the process draws anew. */
+  readonly data: Omit<NodeData, 'bootId' | 'mustExist'>;
+  readonly limits: Limits;
+  readonly pace: NodePace;
+  readonly parts: NodeParts;
+  readonly watch: NodeWatch;
+  readonly onTrouble: (trouble: ShardTrouble) => void;
+}
+
+const { hungAfterMs: HUNG_MS } = DEFAULT_RUNTIME_LIMITS;
+export const LOG_HUNG_MS: number = DEFAULT_RUNTIME_LIMITS.logHungAfterMs;
+
+export class NodeProcess {
+  poisonedCount = 0;
+  readonly #options: NodeProcessOptions;
+  readonly #data: NodeData;
+  readonly #gate: Gate;
+  readonly #supervision: ShardSupervision;
+  readonly #shards: (ShardProcess | undefined)[] = [];
+  readonly #actors: Map<SimulatedActorName, SimulatedActor> = new Map();
+  #isRunning = true;
+  #lifeCount = 0;
+
+  constructor(options: NodeProcessOptions) {
+    this.#options = options;
+    const { simulation, prng, data, parts } = options;
+    this.#gate = new Gate(simulation);
+    const identity = prng.stream('boot-id');
+    const bootId = { low: identity.word(), high: identity.word() };
+    this.#data = { ...data, bootId, mustExist: parts.hasOpened };
+    this.#supervision = new ShardSupervision({
+      simulation,
+      prng: prng.stream('supervision'),
+      shardCount: data.shardCount,
+      open: (shard) => this.#openShard(shard),
+      onTrouble: (shard, trouble) => {
+        simulation.note(`${options.name} shard ${shard} is ${trouble.kind}: ${trouble.reason}`);
+        options.onTrouble(trouble);
+      },
+    });
+  }
+
+  start(): void {
+    const { simulation, prng, parts } = this.#options;
+    this.#options.watch.started(this.#options.name, this.#data.ring);
+    this.#startActor(COORDINATOR);
+    for (const actor of SMALL_ACTORS) this.#startActor(actor);
+    for (const shard of parts.disks.keys()) {
+      simulation.after(prng.exponential(10), () => this.#openShard(shard));
+    }
+  }
+
+  get hasTrouble(): boolean {
+    return this.#supervision.hasTrouble;
+  }
+
+  isServingPartition(partition: number): boolean {
+    return this.isServing(this.#data.ring.shardOfPartition[partition]!);
+  }
+
+  isServing(shard: number): boolean {
+    return this.#shards[shard] !== undefined && this.#supervision.trouble(shard) === undefined;
+  }
+
+  /** SIGSTOP and SIGCONT: nothing in the process goes on, and the machine does. */
+  pause(forMs: number): void {
+    this.#gate.shut(forMs);
+  }
+
+  resume(): void {
+    this.#gate.open();
+    for (const shard of this.#shards) shard?.gate.open();
+    for (const actor of this.#actors.values()) actor.gate.open();
+  }
+
+  /** A thread's event loop stands still; the supervisor ends it when it has been silent for too long. */
+  hang(actor: SimulatedActorName | number, forMs: number): void {
+    const victim = typeof actor === 'number' ? this.#shards[actor] : this.#actors.get(actor);
+    if (victim === undefined) return;
+    victim.gate.shut(forMs);
+    if (forMs <= HUNG_MS) return;
+    this.#options.simulation.after(HUNG_MS, () => {
+      if (!victim.gate.isShut) return;
+      if (typeof actor === 'number') {
+        if (this.#shards[actor] === victim) this.crashShard(actor, RESTART_MS);
+      } else if (this.#actors.get(actor) === victim) this.crashActor(actor, RESTART_MS);
+    });
+  }
+
+  lookForHungLogs(): void {
+    for (const [shard, process] of this.#shards.entries()) {
+      const stuckMs = this.#options.parts.tempos[shard]!.stuckMs('write');
+      if (process?.isLogBusy === true && stuckMs >= LOG_HUNG_MS) this.crashShard(shard, RESTART_MS);
+    }
+  }
+
+  stop(how: 'killed' | 'power-loss'): void {
+    this.#isRunning = false;
+    for (const actor of this.#actors.values()) actor.stop(how);
+    const prng = this.#options.prng.stream('end');
+    for (const shard of this.#shards) {
+      shard?.stop(prng);
+      this.poisonedCount += shard?.poisonedCount ?? 0;
+    }
+  }
+
+  /** [H4] What the shard had not answered is lost; the coordinator hears of it. */
+  crashShard(shard: number, downMs: number): void {
+    const process = this.#shards[shard];
+    if (process === undefined) return;
+    const { simulation, prng, parts } = this.#options;
+    this.#shards[shard] = undefined;
+    process.stop(prng.stream(`shard-end-${this.#lifeCount}`));
+    parts.disks[shard]!.crash('keep-all');
+    this.poisonedCount += process.poisonedCount;
+    const coordinator = this.#actors.get(COORDINATOR)?.host;
+    coordinator?.dropFramesOf(shard);
+    coordinator?.pushEvent({ kind: 'channel-down', target: shard });
+    simulation.after(downMs, () => this.#openShard(shard));
+  }
+
+  /** [H4] The actor's connections end, and what it knew is gone; another life begins. */
+  crashActor(name: SimulatedActorName, downMs: number): void {
+    const actor = this.#actors.get(name);
+    if (actor === undefined) return;
+    this.#actors.delete(name);
+    actor.stop('killed');
+    this.#options.simulation.after(downMs, () => {
+      if (this.#isRunning && !this.#actors.has(name)) this.#startActor(name);
+    });
+  }
+
+  #startActor(name: SimulatedActorName): void {
+    const { simulation, network, prng, limits, pace, parts, watch, name: process } = this.#options;
+    this.#lifeCount += 1;
+    const stream = prng.stream(`${name}-${this.#lifeCount}`);
+    const { ring } = this.#data;
+    const shards = this.#shards;
+    const memories = parts.disks.map((_, shard) => ({
+      get chunks(): readonly Int32Array[] {
+        return shards[shard]?.chunks ?? [];
+      },
+    }));
+    const context = { data: this.#data, limits, prng: stream.stream('core') };
+    const actor = new SimulatedActor({
+      simulation,
+      network,
+      prng: stream,
+      clock: parts.clock,
+      gate: new Gate(simulation, this.#gate),
+      pace,
+      connectionsMax: limits.connectionsMax,
+      actor: name,
+      name: `${process}/${name}`,
+      site: ring.nodes[ring.ownNode]!.nodeId,
+      address: this.#addressOf(name),
+      core: makeCore(name, context, memories),
+      route: (target): FrameRoute => shards[target]?.requests ?? nowhere,
+      tell: (from, to, message) => this.#tell(from, to, message),
+      sent: (frame) => watch.sent(process, frame),
+      stepped: () => {
+        if (name === COORDINATOR) this.#reportLoads();
+      },
+    });
+    this.#actors.set(name, actor);
+    actor.start();
+    if (name !== COORDINATOR) return;
+    for (const [target, shard] of shards.entries()) {
+      if (shard === undefined) continue;
+      shard.renewLanes();
+      actor.host.pushEvent({ kind: 'channel-up', target });
+    }
+  }
+
+  #addressOf(name: SimulatedActorName): string | undefined {
+    const { ring, gossiperAddresses, controlAddresses } = this.#data;
+    if (name === COORDINATOR) return ring.nodes[ring.ownNode]!.address;
+    if (name === 'gossiper') return gossiperAddresses[ring.ownNode]!;
+    return name === 'anti-entropy' ? controlAddresses[ring.ownNode]! : undefined;
+  }
+
+  /** Recovery as after any start, when the disk answers at all. */
+  #openShard(shard: number): void {
+    const tempo = this.#options.parts.tempos[shard]!;
+    tempo.after('write', 0, () => {
+      tempo.after('read', 0, () => this.#gate.pass(() => this.#openNow(shard)));
+    });
+  }
+
+  #openNow(shard: number): void {
+    if (!this.#isRunning || this.#shards[shard] !== undefined) return;
+    const { simulation, limits, pace, watch, parts, prng: lives } = this.#options;
+    const { ring, shardCount } = this.#data;
+    const disk = parts.disks[shard]!;
+    this.#lifeCount += 1;
+    const prng = lives.stream(`opening-${this.#lifeCount}`);
+    const name = `${this.#options.name}/replica-${shard}.${this.#lifeCount}`;
+    const opened = openSimulatedShard({
+      disk,
+      limits,
+      shard,
+      shardCount,
+      storeId: this.#data.storeId,
+      partitionBits: ring.partitionBits,
+      mustExist: parts.hasOpened,
+      prng: prng.stream('opening'),
+    });
+    if (!opened.ok) {
+      simulation.note(`${name} does not open: ${opened.reason}`);
+      disk.crash('keep-all');
+      this.#supervision.notOpened(shard, opened.reason);
+      return;
+    }
+    this.#supervision.opened(shard);
+    const lastSequence = opened.options.memtable.nextSequence - 1;
+    simulation.note(`${name} opened with all up to ${lastSequence}`);
+    watch.opened(shard, lastSequence);
+    const process = new ShardProcess({
+      simulation,
+      processGate: this.#gate,
+      name,
+      shard,
+      clock: parts.clock,
+      disk,
+      tempo: parts.tempos[shard]!,
+      limits,
+      pace,
+      prng,
+      opened,
+      coordinator: () => this.#actors.get(COORDINATOR)?.host,
+      tell: (to, message) => this.#tell(`replica-${shard}`, to, message),
+      observe: (words, from, to) => watch.append(words, from, to, shard, name),
+      onSynced: (sequence) => watch.synced(shard, sequence),
+      load: (what, value, limit) => watch.load(what, value, limit, name),
+    });
+    this.#shards[shard] = process;
+    process.start();
+    if (parts.disks.every((_, index) => this.#shards[index] !== undefined)) parts.hasOpened = true;
+    this.#actors.get(COORDINATOR)?.host.pushEvent({ kind: 'channel-up', target: shard });
+  }
+
+  /** [O9] */
+  #reportLoads(): void {
+    const { watch, pace, name } = this.#options;
+    for (const shard of this.#shards) {
+      if (shard === undefined) continue;
+      const { written } = shard.requests;
+      const wordCount = written - shard.requests.consumed();
+      watch.load('words on the way to a shard', wordCount, pace.channelWordsMax, name);
+    }
+  }
+
+  /** Control messages inside the node: in order between two actors, lost only with an actor. */
+  #tell(from: string, to: string, message: ActorMessage): void {
+    const event = { kind: 'told', from, message } as const;
+    if (to.startsWith('replica-')) {
+      this.#shards[Number(to.slice('replica-'.length))]?.host.pushEvent(event);
+    } else if (to === 'main') {
+      const isFenced = message.kind === 'shard-state' && message.state === 'fenced';
+      if (isFenced) this.#supervision.fenced(message.shard, message.reason);
+    } else this.#actors.get(to as SimulatedActorName)?.host.pushEvent(event);
+  }
+}
+
+/** Milliseconds from a thread's end to its successor: the first wait of the restart policy. */
+const RESTART_MS = 50;
+
+const nowhere: FrameRoute = { hasRoom: () => true, take: () => undefined };
