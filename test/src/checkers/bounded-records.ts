@@ -2,12 +2,12 @@
  * O9 for records, at each append: siblings, their bytes, context entries and remembered ids.
  *
  * A client's write may not bring a record beyond its limits, but where it was beyond them before and
- * grows no further (V10). A join is never refused: it holds at most what its limits let each
- * incarnation bring in. What is remembered is bounded in both, apart from what names the id of a
- * living sibling.
+ * grows no further (V10). A join is never refused; a chunk of memory has room for what the limits let
+ * in at each of the copies, so a join may hold so much and no more. What is remembered is bounded in
+ * both, apart from what names the id of a living sibling.
  *
  * Invariants:
- *   O9 siblings, their bytes, context entries and recents of a written record are within the limits
+ *   O9 siblings, their bytes, context entries and recents of a record are within the limits
  */
 import type { Limits } from '@clockwise/kernel/limits';
 import {
@@ -33,10 +33,12 @@ export interface BoundedAppend {
 export class RecordBounds {
   readonly #bounded: Bounded;
   readonly #limits: Limits;
+  readonly #copies: number;
 
-  constructor(bounded: Bounded, limits: Limits) {
+  constructor(bounded: Bounded, limits: Limits, copies: number) {
     this.#bounded = bounded;
     this.#limits = limits;
+    this.#copies = copies;
   }
 
   appended(append: BoundedAppend): void {
@@ -46,12 +48,19 @@ export class RecordBounds {
     const bounded = this.#bounded;
     const nameless = namelessRecents(words, record, siblings);
     bounded.observe('recents of a record', nameless, recentOperationsMax, where);
-    if (isWrite) {
-      if (before !== 'forgotten') this.#written(append, siblings);
-      return;
-    }
-    bounded.observe('siblings of a join', siblings.length, Infinity, where);
-    bounded.observe('context entries of a join', contextCount(words, record), Infinity, where);
+    if (!isWrite) this.#joined(append, siblings);
+    else if (before !== 'forgotten') this.#written(append, siblings);
+  }
+
+  #joined({ words, record, where }: BoundedAppend, siblings: readonly number[]): void {
+    const { siblingsMax, siblingBytesMax, valueBytesMax, contextEntriesMax } = this.#limits;
+    const copies = this.#copies;
+    const bounded = this.#bounded;
+    bounded.observe('siblings of a join', siblings.length, siblingsMax * copies, where);
+    const bytesMax = Math.max(siblingBytesMax, valueBytesMax) * copies;
+    bounded.observe('sibling bytes of a join', valueBytes(words, siblings), bytesMax, where);
+    const entries = contextCount(words, record);
+    bounded.observe('context entries of a join', entries, contextEntriesMax * copies, where);
   }
 
   /** [V10] */

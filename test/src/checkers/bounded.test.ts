@@ -90,7 +90,7 @@ const LIMITS = {
 function over(shape: Shape, isWrite: boolean, before: Shape | undefined = undefined): string[] {
   const bounded = new Bounded();
   const earlier: EarlierVersion = before === undefined ? 'none' : viewOfRecord(words(before), 0);
-  new RecordBounds(bounded, LIMITS).appended({
+  new RecordBounds(bounded, LIMITS, 2).appended({
     words: words(shape),
     record: 0,
     before: earlier,
@@ -121,6 +121,18 @@ test('[O9, V10] what joins made too large may be reconciled in steps, and grows 
   assert.equal(over({ siblings: three, entries: 5 }, true, { siblings: three, entries: 5 }), []);
   const four = [...three, sibling(4, 0)];
   assert.is(over({ siblings: four, entries: 6 }, true, { siblings: three, entries: 5 }).length, 2);
+});
+
+test('[O9] a join holds what the limits let in at each copy', () => {
+  const four = [1, 2, 3, 4].map((counter) => sibling(counter, 100));
+  const valueBytesMax = DEFAULT_LIMITS.valueBytesMax;
+  assert.equal(over({ siblings: four, entries: 6 }, false), []);
+  assert.equal(over({ siblings: [...four, sibling(5, 1)], entries: 7 }, false), [
+    'here: siblings of a join is 5, over 4',
+    'here: context entries of a join is 7, over 6',
+  ]);
+  const large = [sibling(1, valueBytesMax), sibling(2, valueBytesMax), sibling(3, 1)];
+  assert.is(over({ siblings: large }, false).length, 1);
 });
 
 test('[O9] a record remembers so many ids, and beside these what names a living sibling', () => {

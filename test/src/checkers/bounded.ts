@@ -23,8 +23,11 @@ export class Bounded {
   readonly violations: Violation[] = [];
   readonly #loads: Map<string, Load> = new Map();
 
-  /** Each load is reported once: what is beyond its limit stays so for a while. */
-  observe(name: string, value: number, limit: number, where: () => string): void {
+  /**
+   * Each load is reported once: what is beyond its limit stays so for a while. `where` may be a function,
+   * which is asked only then.
+   */
+  observe(name: string, value: number, limit: number, where: string | (() => string)): void {
     let load = this.#loads.get(name);
     if (load === undefined) {
       load = { value, limit, isReported: false };
@@ -35,7 +38,8 @@ export class Bounded {
     }
     if (value <= limit || load.isReported) return;
     load.isReported = true;
-    this.violations.push({ oracle: 'O9', text: `${where()}: ${name} is ${value}, over ${limit}` });
+    const place = typeof where === 'string' ? where : where();
+    this.violations.push({ oracle: 'O9', text: `${place}: ${name} is ${value}, over ${limit}` });
   }
 
   /** By name, in the order of first sight. */

@@ -115,6 +115,16 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     context.endStep();
   }
 
+  /** Requests of clients, proxied ones and scans that have no end yet. */
+  get requestsInFlight(): number {
+    return this.#context.slots.inUse;
+  }
+
+  /** Operations that a shard has not answered, own and peers'. */
+  operationsInFlight(shard: number): number {
+    return this.#context.shardInFlight[shard]!;
+  }
+
   hash(): number {
     const { counters, slots } = this.#context;
     let hash = slots.inUse | 0;

@@ -82,6 +82,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     context.endStep();
   }
 
+  /** Operations that wait for a read from disk. */
+  get parkedCount(): number {
+    return this.#parked.count;
+  }
+
   hash(): number {
     const { memtable, counters } = this.#context;
     let hash = (memtable.nextSequence ^ this.#parked.count) | 0;
