@@ -277,6 +277,7 @@ class LogRecoveryRun {
   }
 
   #damaged(reason: string): LogRecovery {
+    reachable('recovery: the log is damaged and said to be');
     return { kind: 'damaged', reason, fromSequence: this.#next };
   }
 }

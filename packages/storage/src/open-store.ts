@@ -13,7 +13,7 @@
  *   OS5 openings and file numbers are never given twice, also where an older edition counts
  */
 import { unreachable } from '@clockwise/kernel/assert';
-import { sometimes } from '@clockwise/kernel/probe';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
 import { leavesName, logName, parseFileName, tableName } from './file-names.ts';
@@ -102,6 +102,10 @@ export function openStore(options: OpenStoreOptions): OpenOutcome {
       ? { ok: true as const, value: undefined }
       : readLeaves(disk, manifest.leavesFileNumber, checksum);
   if (!leaves.ok) return failed(leaves);
+  sometimes(
+    manifest.leavesFileNumber !== 0 && leaves.value === undefined,
+    'recovery: the snapshot of leaves is damaged or missing',
+  );
   const store: OpenedStore = {
     manifest,
     tables,
@@ -193,6 +197,7 @@ function openTables(options: OpenStoreOptions, manifest: Manifest): TableReader[
         tables.push(opening.reader);
         break;
       case 'damaged':
+        reachable('recovery: a table is damaged or missing');
         reasons.push(opening.reason);
         break;
       case 'foreign':

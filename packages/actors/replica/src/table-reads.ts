@@ -111,6 +111,7 @@ export class TableReads {
     if (this.#context.fenced) return this.#end(search, 'failed');
     const reader = search.readers[search.table]!;
     if (words === undefined || !reader.verifyBlock(words, 0, search.block)) {
+      sometimes(words !== undefined, 'tables: a damaged block fails its read');
       return this.#end(search, 'failed');
     }
     if (this.#isOld(search)) {
