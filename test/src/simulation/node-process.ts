@@ -3,6 +3,7 @@
  * with a life of its own, the shards' stores on the node's disks, and what the supervisor does when
  * one of them dies or hangs.
  */
+import { CoordinatorCore } from '@clockwise/coordinator/coordinator-core';
 import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
@@ -193,6 +194,7 @@ export class NodeProcess {
       },
     }));
     const context = { data: this.#data, limits, prng: stream.stream('core') };
+    const core = makeCore(name, context, memories);
     const actor = new SimulatedActor({
       simulation,
       network,
@@ -205,12 +207,13 @@ export class NodeProcess {
       name: `${process}/${name}`,
       site: ring.nodes[ring.ownNode]!.nodeId,
       address: this.#addressOf(name),
-      core: makeCore(name, context, memories),
+      core,
       route: (target): FrameRoute => shards[target]?.requests ?? nowhere,
       tell: (from, to, message) => this.#tell(from, to, message),
       sent: (frame) => watch.sent(process, frame),
+      load: (what, value, limit) => watch.load(what, value, limit, process),
       stepped: () => {
-        if (name === COORDINATOR) this.#reportLoads();
+        if (core instanceof CoordinatorCore) this.#reportLoads(core);
       },
     });
     this.#actors.set(name, actor);
@@ -291,10 +294,14 @@ export class NodeProcess {
   }
 
   /** [O9] */
-  #reportLoads(): void {
-    const { watch, pace, name } = this.#options;
-    for (const shard of this.#shards) {
+  #reportLoads(core: CoordinatorCore): void {
+    const { watch, pace, name, limits } = this.#options;
+    const { requestsInFlightMax, replicaOperationsInFlightMax } = limits;
+    watch.load('requests in flight', core.requestsInFlight, requestsInFlightMax, name);
+    for (const [index, shard] of this.#shards.entries()) {
       if (shard === undefined) continue;
+      const inFlight = core.operationsInFlight(index);
+      watch.load('operations in flight', inFlight, replicaOperationsInFlightMax, name);
       const { written } = shard.requests;
       const wordCount = written - shard.requests.consumed();
       watch.load('words on the way to a shard', wordCount, pace.channelWordsMax, name);

@@ -37,6 +37,8 @@ export interface SimulatedActorOptions {
   readonly tell: (from: string, to: string, message: ActorMessage) => void;
   /** [O12] Told of each frame that leaves on a connection. */
   readonly sent: (frame: Int32Array) => void;
+  /** [O9] Told of what is under way with it. */
+  readonly load: (name: string, value: number, limit: number) => void;
   /** Called after each step. */
   readonly stepped: () => void;
 }
@@ -101,12 +103,14 @@ export class SimulatedActor implements NetworkEndpoint {
 
   #route(target: number): FrameRoute {
     if (target < CONNECTION_TARGET) return this.#options.route(target);
-    const { network, sent } = this.#options;
+    const { network, sent, load } = this.#options;
     const connection = target - CONNECTION_TARGET;
     return {
       hasRoom: (wordCount) => network.hasRoom(this, connection, wordCount),
       take: (frame) => {
         sent(frame);
+        const wordCount = network.wordsUnderWay(this, connection) + frame.length;
+        load('words under way on a connection', wordCount, network.faults.connectionWordsMax);
         network.send(this, connection, frame);
       },
     };
