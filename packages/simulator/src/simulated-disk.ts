@@ -126,6 +126,12 @@ export class SimulatedDisk implements Disk {
     this.#directory.crash(model, this.#prng);
   }
 
+  /** An orderly shutdown of the machine: all that readers see becomes durable, whatever the disk's faults. */
+  syncAll(): void {
+    for (const file of this.#directory.filesEver()) file.sync();
+    this.#directory.sync();
+  }
+
   /** Names of files, in the order of their names. */
   names(prefix = ''): string[] {
     const names = this.#directory.names().filter((name) => name.startsWith(prefix));

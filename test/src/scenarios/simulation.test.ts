@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { LEVEL } from '@clockwise/protocol/frame';
 import { CALM_LINKS, type LinkFaults } from '@clockwise/simulator/link-faults';
 import { drawConfiguration, type SimulationConfiguration } from '../simulation/configuration.ts';
-import { NO_NETWORK_FAULTS } from '../simulation/faults/network-faults.ts';
+import { NO_FAULTS } from '../simulation/fault-schedule.ts';
 import { readCatalogue } from '../simulation/probe-catalogue.ts';
 import { judgeProbes, readProbeLists } from '../simulation/probe-lists.ts';
 import { ProbeTally } from '../simulation/probe-tally.ts';
@@ -95,14 +95,13 @@ test('A3 overwrites of one key by many clients, with doubled requests', () => {
 });
 
 test('H4 workers of shards die under load, and nothing that was acknowledged is lost', () => {
-  const never = { crashMs: Infinity, powerLossMs: Infinity, clockMs: Infinity };
-  const faults = { ...NO_NETWORK_FAULTS, ...never, shardCrashMs: 150 };
+  const faults = { ...NO_FAULTS, shardCrashMs: 150 };
   for (const seed of ['3', '4', '5', '6']) passesWith(seed, { faults, workMs: 4000, nodeCount: 3 });
 });
 
 test('A6, O8 all machines lose power again and again', () => {
   const faults = {
-    ...NO_NETWORK_FAULTS,
+    ...NO_FAULTS,
     crashMs: 500,
     shardCrashMs: 800,
     powerLossMs: 700,
@@ -111,6 +110,29 @@ test('A6, O8 all machines lose power again and again', () => {
     clockMs: 900,
   };
   for (const seed of ['57', '97', '138']) passesWith(seed, { faults, workMs: 6000 });
+});
+
+test('H4 coordinators die under load, and nothing that was acknowledged is lost', () => {
+  const faults = { ...NO_FAULTS, actorCrashMs: 100 };
+  for (const seed of ['3', '4', '5', '6']) passesWith(seed, { faults, workMs: 4000, nodeCount: 3 });
+});
+
+test('E4, H8 processes pause and threads hang, some until the supervisor ends them', () => {
+  const faults = { ...NO_FAULTS, pauseMs: 500, hangMs: 300 };
+  for (const seed of ['3', '4', '5']) passesWith(seed, { faults, workMs: 8000, nodeCount: 3 });
+});
+
+test('A8 disks are wiped and old ones come back, as many as W allows', () => {
+  const faults = { ...NO_FAULTS, wipeMs: 1500, restoreMs: 1500 };
+  const levels = { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
+  for (const seed of ['3', '4', '5']) {
+    passesWith(seed, { faults, ...levels, workMs: 8000, nodeCount: 5, copies: 3 });
+  }
+});
+
+test('E1, E3 clocks drift, jump by an hour, and strobe', () => {
+  const faults = { ...NO_FAULTS, clockMs: 300, clockStrobeMs: 500 };
+  for (const seed of ['3', '4', '5']) passesWith(seed, { faults, clockDriftMax: 20_000 });
 });
 
 test.run();

@@ -11,12 +11,14 @@ import {
   drawClockFaultRates,
   drawClockFaults,
   injectClockFault,
+  NO_CLOCK_FAULTS,
 } from './faults/clock-faults.ts';
 import { victimsOf } from './fault-atlas.ts';
 import {
   type DiskFaultRates,
   drawDiskFaultRates,
   drawDiskFaults,
+  NO_DISK_FAULTS,
 } from './faults/disk-fault-draw.ts';
 import { type DiskFault, injectDiskFault } from './faults/disk-faults.ts';
 import type { FaultPlan } from './faults/fault-times.ts';
@@ -24,6 +26,7 @@ import {
   drawNetworkFaultRates,
   drawNetworkFaults,
   injectNetworkFault,
+  NO_NETWORK_FAULTS,
   type NetworkFault,
   type NetworkFaultRates,
 } from './faults/network-faults.ts';
@@ -31,6 +34,7 @@ import {
   drawProcessFaultRates,
   drawProcessFaults,
   injectProcessFault,
+  NO_PROCESS_FAULTS,
   isPowerLoss,
   type ProcessFault,
   type ProcessFaultRates,
@@ -41,6 +45,13 @@ export type FaultEvent = NetworkFault | DiskFault | ProcessFault | ClockFault;
 
 export interface FaultRates
   extends NetworkFaultRates, DiskFaultRates, ProcessFaultRates, ClockFaultRates {}
+
+export const NO_FAULTS: FaultRates = {
+  ...NO_NETWORK_FAULTS,
+  ...NO_DISK_FAULTS,
+  ...NO_PROCESS_FAULTS,
+  ...NO_CLOCK_FAULTS,
+};
 
 export function drawFaultRates(prng: Prng): FaultRates {
   return {
@@ -93,9 +104,16 @@ export function injectFault(fault: FaultEvent, cluster: SimulatedCluster): void 
     case 'crash':
     case 'shard-crash':
     case 'power-loss':
+    case 'actor-crash':
+    case 'hang':
+    case 'pause':
+    case 'reboot':
+    case 'wipe':
+    case 'restore':
       injectProcessFault(fault, cluster);
       return;
     case 'clock':
+    case 'clock-strobe':
       injectClockFault(fault, cluster);
       return;
     default:

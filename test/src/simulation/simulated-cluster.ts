@@ -37,7 +37,7 @@ export class SimulatedCluster {
   readonly atlas: FaultAtlas;
   faultCount = 0;
   /** After `heal` no fault is carried out any more. */
-  #isHealed = false;
+  isHealed = false;
 
   constructor(simulation: Simulation, configuration: SimulationConfiguration) {
     this.simulation = simulation;
@@ -95,7 +95,7 @@ export class SimulatedCluster {
   }
 
   inject(fault: FaultEvent): void {
-    if (this.#isHealed) return;
+    if (this.isHealed) return;
     this.faultCount += 1;
     this.simulation.note(`fault ${JSON.stringify(fault)}`);
     this.simulation.trace.value(fault);
@@ -104,7 +104,7 @@ export class SimulatedCluster {
 
   /** Everything runs, is connected and quick from here on. */
   heal(): void {
-    this.#isHealed = true;
+    this.isHealed = true;
     this.network.faults = { ...CALM_LINKS, mode: this.network.faults.mode };
     this.network.heal();
     for (const node of this.nodes) node.heal();

@@ -132,6 +132,11 @@ export class SimulatedNode implements NodeParts {
     for (const disk of this.disks) disk.crash(model);
   }
 
+  /** Everything that readers see becomes durable. */
+  syncDisks(): void {
+    for (const disk of this.disks) disk.syncAll();
+  }
+
   /** REQUIRES: the node is down. New disks: the node knows nothing any more, not even that it did. */
   wipe(): void {
     for (const disk of this.disks) disk.replace(newDisk(this.#operator).image());

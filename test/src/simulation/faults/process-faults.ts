@@ -2,6 +2,7 @@
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
 import { CRASH_MODELS, type CrashModel } from '@clockwise/simulator/simulated-disk';
+import { COORDINATOR, SMALL_ACTORS, type SimulatedActorName } from '../actor-cores.ts';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
 import { drawFaultTimes, drawMeanMs, type FaultPlan } from './fault-times.ts';
 
@@ -28,6 +29,42 @@ export type ProcessFault =
       readonly atMs: number;
       readonly model: CrashModel;
       readonly downMs: number;
+    }
+  /** A worker that is no replica's: its connections end, and what it knew is gone (H4). */
+  | {
+      readonly kind: 'actor-crash';
+      readonly atMs: number;
+      readonly node: number;
+      readonly actor: SimulatedActorName;
+      readonly downMs: number;
+    }
+  /** A worker's event loop stands still (H8); past the supervisor's patience the worker is ended. */
+  | {
+      readonly kind: 'hang';
+      readonly atMs: number;
+      readonly node: number;
+      /** A number: the replica of that shard. */
+      readonly actor: SimulatedActorName | number;
+      readonly forMs: number;
+    }
+  /** The whole process stands still (E4); its connections stay, and its disks finish what they began. */
+  | { readonly kind: 'pause'; readonly atMs: number; readonly node: number; readonly forMs: number }
+  /** The machine goes down in order, with all files synced, and comes up again. */
+  | {
+      readonly kind: 'reboot';
+      readonly atMs: number;
+      readonly node: number;
+      readonly downMs: number;
+    }
+  /** The machine comes back with empty disks. */
+  | { readonly kind: 'wipe'; readonly atMs: number; readonly node: number; readonly downMs: number }
+  /** The machine comes back with what was durable on its disks `ageMs` before (A8). */
+  | {
+      readonly kind: 'restore';
+      readonly atMs: number;
+      readonly node: number;
+      readonly ageMs: number;
+      readonly downMs: number;
     };
 
 /** Mean virtual milliseconds between two faults of a kind; Infinity: there are none. */
@@ -35,7 +72,25 @@ export interface ProcessFaultRates {
   readonly crashMs: number;
   readonly shardCrashMs: number;
   readonly powerLossMs: number;
+  readonly actorCrashMs: number;
+  readonly hangMs: number;
+  readonly pauseMs: number;
+  readonly rebootMs: number;
+  readonly wipeMs: number;
+  readonly restoreMs: number;
 }
+
+export const NO_PROCESS_FAULTS: ProcessFaultRates = {
+  crashMs: Infinity,
+  shardCrashMs: Infinity,
+  powerLossMs: Infinity,
+  actorCrashMs: Infinity,
+  hangMs: Infinity,
+  pauseMs: Infinity,
+  rebootMs: Infinity,
+  wipeMs: Infinity,
+  restoreMs: Infinity,
+};
 
 const POWER_MODELS = CRASH_MODELS.filter((model) => model !== 'keep-all');
 
@@ -44,55 +99,150 @@ export function drawProcessFaultRates(prng: Prng): ProcessFaultRates {
     crashMs: drawMeanMs(prng, [600, 1500, 4000]),
     powerLossMs: drawMeanMs(prng, [1200, 3000, 6000]),
     shardCrashMs: drawMeanMs(prng, [700, 3000]),
+    actorCrashMs: drawMeanMs(prng, [900, 4000]),
+    hangMs: drawMeanMs(prng, [900, 4000]),
+    pauseMs: drawMeanMs(prng, [900, 4000]),
+    rebootMs: drawMeanMs(prng, [3000, 8000]),
+    wipeMs: drawMeanMs(prng, [4000, 10_000]),
+    restoreMs: drawMeanMs(prng, [4000, 10_000]),
   };
 }
 
 export function drawProcessFaults(
   prng: Prng,
   rates: ProcessFaultRates,
-  { nodeIds, shardCount, workMs }: FaultPlan,
+  plan: FaultPlan,
 ): ProcessFault[] {
-  const crashes = prng.stream('crash');
-  const shards = prng.stream('shard-crash');
-  const powers = prng.stream('power-loss');
+  const { nodeIds, shardCount, workMs, victims } = plan;
+  const node = (stream: Prng): number => stream.below(nodeIds.length);
+  const kind = (
+    label: string,
+    meanMs: number,
+    draw: (stream: Prng, atMs: number) => ProcessFault,
+  ): ProcessFault[] => {
+    const stream = prng.stream(label);
+    return drawFaultTimes(stream, meanMs, workMs).map((atMs) => draw(stream, atMs));
+  };
+  /** Of these only where there is anybody whose data may be destroyed. */
+  const onVictims = (meanMs: number): number => (victims.length === 0 ? Infinity : meanMs);
   return [
-    ...drawFaultTimes(crashes, rates.crashMs, workMs).map((atMs): ProcessFault => ({
+    ...kind('crash', rates.crashMs, (stream, atMs) => ({
       kind: 'crash',
       atMs,
-      node: crashes.below(nodeIds.length),
-      model: crashes.pick(CRASH_MODELS),
-      downMs: crashes.pick([5, 100, 1500]),
+      node: node(stream),
+      model: stream.pick(CRASH_MODELS),
+      downMs: stream.pick([5, 100, 1500]),
     })),
-    ...drawFaultTimes(shards, rates.shardCrashMs, workMs).map((atMs): ProcessFault => ({
+    ...kind('shard-crash', rates.shardCrashMs, (stream, atMs) => ({
       kind: 'shard-crash',
       atMs,
-      node: shards.below(nodeIds.length),
-      shard: shards.below(shardCount),
-      downMs: shards.pick([1, 100, 1000]),
+      node: node(stream),
+      shard: stream.below(shardCount),
+      downMs: stream.pick([1, 100, 1000]),
     })),
-    ...drawFaultTimes(powers, rates.powerLossMs, workMs).map((atMs): ProcessFault => ({
+    ...kind('power-loss', rates.powerLossMs, (stream, atMs) => ({
       kind: 'power-loss',
       atMs,
-      model: powers.pick(POWER_MODELS),
-      downMs: powers.pick([5, 300]),
+      model: stream.pick(POWER_MODELS),
+      downMs: stream.pick([5, 300]),
+    })),
+    ...kind('actor-crash', rates.actorCrashMs, (stream, atMs) => ({
+      kind: 'actor-crash',
+      atMs,
+      node: node(stream),
+      actor: stream.chance(0.5) ? COORDINATOR : stream.pick(SMALL_ACTORS),
+      downMs: stream.pick([1, 100, 1000]),
+    })),
+    ...kind('hang', rates.hangMs, (stream, atMs) => ({
+      kind: 'hang',
+      atMs,
+      node: node(stream),
+      actor: stream.pick<SimulatedActorName | number>([
+        COORDINATOR,
+        stream.below(shardCount),
+        stream.pick(SMALL_ACTORS),
+      ]),
+      forMs: stream.pick([50, 1000, 6000]),
+    })),
+    ...kind('pause', rates.pauseMs, (stream, atMs) => ({
+      kind: 'pause',
+      atMs,
+      node: node(stream),
+      forMs: stream.pick([50, 700, 5000]),
+    })),
+    ...kind('reboot', rates.rebootMs, (stream, atMs) => ({
+      kind: 'reboot',
+      atMs,
+      node: node(stream),
+      downMs: stream.pick([300, 3000]),
+    })),
+    ...kind('wipe', onVictims(rates.wipeMs), (stream, atMs) => ({
+      kind: 'wipe',
+      atMs,
+      node: stream.pick(victims),
+      downMs: stream.pick([100, 1500]),
+    })),
+    ...kind('restore', onVictims(rates.restoreMs), (stream, atMs) => ({
+      kind: 'restore',
+      atMs,
+      node: stream.pick(victims),
+      ageMs: stream.pick([100, 1000, 4000]),
+      downMs: stream.pick([100, 1500]),
     })),
   ];
 }
 
 export function injectProcessFault(fault: ProcessFault, cluster: SimulatedCluster): void {
+  if (fault.kind === 'power-loss') {
+    for (const index of cluster.nodes.keys()) cluster.crash(index, fault.model, fault.downMs);
+    return;
+  }
+  const node = cluster.nodes[fault.node]!;
   switch (fault.kind) {
     case 'crash':
       cluster.crash(fault.node, fault.model, fault.downMs);
       return;
     case 'shard-crash':
-      cluster.nodes[fault.node]!.crashShard(fault.shard, fault.downMs);
+      node.crashShard(fault.shard, fault.downMs);
       return;
-    case 'power-loss':
-      for (const node of cluster.nodes.keys()) cluster.crash(node, fault.model, fault.downMs);
+    case 'actor-crash':
+      node.crashActor(fault.actor, fault.downMs);
+      return;
+    case 'hang':
+      node.hang(fault.actor, fault.forMs);
+      return;
+    case 'pause':
+      node.pause(fault.forMs);
+      return;
+    case 'reboot':
+      cluster.crash(fault.node, 'keep-all', fault.downMs);
+      node.syncDisks();
+      return;
+    case 'wipe':
+      if (!cluster.atlas.claim(fault.node)) return;
+      cluster.crash(fault.node, 'drop-all', fault.downMs);
+      node.wipe();
+      return;
+    case 'restore':
+      restoreLater(fault, cluster);
       return;
     default:
       unreachable(fault);
   }
+}
+
+/** The disks as they are now come back later, over whatever is written in between. */
+function restoreLater(
+  fault: Extract<ProcessFault, { readonly kind: 'restore' }>,
+  cluster: SimulatedCluster,
+): void {
+  const node = cluster.nodes[fault.node]!;
+  const images = node.images();
+  cluster.simulation.after(fault.ageMs, () => {
+    if (cluster.isHealed || !cluster.atlas.claim(fault.node)) return;
+    cluster.crash(fault.node, 'drop-all', fault.downMs);
+    node.restore(images);
+  });
 }
 
 /** Whether any machine lost its power in the run: then `interval` buckets promise nothing. */
