@@ -55,23 +55,36 @@ export class TestNode {
   readonly member: TestMember;
   readonly folder: string;
   readonly #settings: Settings;
+  /** What the process is started by, where not by itself: a command and its arguments. */
+  readonly #launcher: readonly string[];
   #child: ChildProcess | undefined;
   #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
   #log = '';
 
-  constructor(member: TestMember, folder: string, settings: Settings) {
+  constructor(
+    member: TestMember,
+    folder: string,
+    settings: Settings,
+    launcher: readonly string[] = [],
+  ) {
     this.member = member;
     this.folder = folder;
     this.#settings = settings;
+    this.#launcher = launcher;
   }
 
   /** The same node, as another process would start it. */
   twin(): TestNode {
-    return new TestNode(this.member, this.folder, this.#settings);
+    return new TestNode(this.member, this.folder, this.#settings, this.#launcher);
   }
 
   get address(): string {
-    return `${HOST}:${this.member.ports.coordinator}`;
+    return `${this.member.host}:${this.member.ports.coordinator}`;
+  }
+
+  /** Of the process that was launched last; undefined: none was. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   get log(): string {
@@ -82,9 +95,8 @@ export class TestNode {
   async launch(overrides: Settings = {}): Promise<Announcement> {
     const given = { ...this.#settings, ...overrides, nodeId: this.member.id };
     const flags = Object.entries({ ...given, dataFolder: this.folder }).flatMap(flagsOf);
-    const child = spawn(process.execPath, [NODE_SCRIPT, ...flags], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const [command, ...words] = [...this.#launcher, process.execPath, NODE_SCRIPT, ...flags];
+    const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     this.#exit = new Promise((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }));
@@ -117,12 +129,17 @@ export class TestNode {
     return this.#exit;
   }
 
+  /** Without waiting for its end: for signals that end nothing. */
+  send(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   exited(): Promise<Exit> {
     return this.#exit;
   }
 
   async status(): Promise<StatusReport> {
-    const response = await fetch(`http://${HOST}:${this.member.ports.admin}/status`);
+    const response = await fetch(`http://${this.member.host}:${this.member.ports.admin}/status`);
     return (await response.json()) as StatusReport;
   }
 
@@ -193,6 +210,7 @@ const FLAGS: Readonly<Record<string, string>> = {
 /** Tests speak flags, so that flags are tested. */
 function flagsOf([name, value]: [string, unknown]): string[] {
   if (name === 'members') return (value as readonly TestMember[]).flatMap(memberFlag);
+  if (value === true) return [`--${kebab(name)}`];
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return [`--${FLAGS[name] ?? kebab(name)}`, text];
 }

@@ -1,0 +1,81 @@
+/**
+ * `npm run chaos`: real node processes under faults, judged as the simulator's are.
+ *
+ *   npm run chaos -- --kills 60 [--seed S] [--nodes 3] [--faults kill,stop,net,disk] [--seconds S]
+ *
+ * Ends in `N rounds passed, N failed`, and with exit code 1 if one failed; a round that fails ends the
+ * run, and its data, logs and history are kept. The seed draws workloads and faults; when these meet is
+ * the machine's doing.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { type ChaosResult, runChaos } from './cluster/chaos/run-chaos.ts';
+import type { FaultFamily } from './cluster/chaos/fault-plan.ts';
+
+const FAMILIES: readonly FaultFamily[] = ['kill', 'stop', 'net', 'disk'];
+const VIOLATIONS_PRINTED = 20;
+const TEXT_PRINTED = 400;
+const NODES_MAX = 9;
+
+const { values: options } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '20' },
+    seed: { type: 'string' },
+    nodes: { type: 'string', default: '3' },
+    faults: { type: 'string', default: FAMILIES.join(',') },
+    seconds: { type: 'string' },
+  },
+});
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function integer(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new Error(`--${name} ${text}: an integer from 1 to ${max}`);
+}
+
+function familiesOf(text: string): FaultFamily[] {
+  return text.split(',').map((name) => {
+    const family = FAMILIES.find((one) => one === name);
+    if (family === undefined) throw new Error(`--faults: ${name} is none of ${FAMILIES.join(',')}`);
+    return family;
+  });
+}
+
+function report({ violations, rounds, counters, faults, skipped, folder }: ChaosResult): void {
+  for (const { oracle, text } of violations.slice(0, VIOLATIONS_PRINTED)) {
+    print(`  ${oracle} ${text.slice(0, TEXT_PRINTED)}`);
+  }
+  const more = violations.length - VIOLATIONS_PRINTED;
+  if (more > 0) print(`  and ${more} more`);
+  if (folder !== undefined) print(`data, logs and history are kept in ${folder}`);
+  const { operations, succeeded, acknowledgedWrites, repeatedWrites } = counters;
+  print(
+    `${operations} operations, ${succeeded} succeeded, ${acknowledgedWrites} writes acknowledged ` +
+      `(${repeatedWrites} sent more than once); puts judged in full ${counters.judgedInFull}, ` +
+      `by the answer's context only ${counters.judgedInPart}`,
+  );
+  const kinds = [...faults].toSorted(([left], [right]) => (left < right ? -1 : 1));
+  print(`faults: ${kinds.map(([kind, count]) => `${count} ${kind}`).join(', ')}`);
+  for (const what of skipped) print(`SKIPPED ${what}`);
+  const failed = violations.length > 0 ? 1 : 0;
+  print(`${rounds - failed} rounds passed, ${failed} failed`);
+}
+
+const seed = options.seed ?? String(randomInt(1, 2 ** 31));
+const begunAt = performance.now();
+print(`seed ${seed}, node ${process.version}`);
+const result = await runChaos({
+  seed,
+  nodeCount: integer('nodes', options.nodes, NODES_MAX),
+  kills: integer('kills', options.kills, 1_000_000),
+  families: familiesOf(options.faults),
+  seconds: options.seconds === undefined ? undefined : integer('seconds', options.seconds, 86_400),
+  log: (line) =>
+    print(`${((performance.now() - begunAt) / 1000).toFixed(1).padStart(7)} s  ${line}`),
+});
+report(result);
+process.exitCode = result.violations.length > 0 ? 1 : 0;
