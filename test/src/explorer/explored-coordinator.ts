@@ -1,0 +1,193 @@
+/**
+ * The real coordinator's core as a function of its inputs. One input is one step. Its clock stands
+ * still but for its timer: that fires when the explorer says, and then it is that late.
+ *
+ * Dials and redials belong to the world (world-steps.ts links nodes), so `dial` effects and the
+ * keeper's timer are passed over.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { FrameList } from '@clockwise/kernel/core';
+import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
+import { CoordinatorCore, type CoordinatorEvent } from '@clockwise/coordinator/coordinator-core';
+import type { CoordinatorEffect } from '@clockwise/coordinator/coordinator-context';
+import { StepOutput } from '@clockwise/simulator/step-output';
+import {
+  EXPLORED_LIMITS,
+  type ExploredSetting,
+  nodeName,
+  SHARD,
+  WALL_TIME_MS,
+} from './explored-setting.ts';
+import type { Frame, InternedFrames } from './interned-frames.ts';
+import { type LiveActor, LocalHistories, type LocalState } from './local-histories.ts';
+
+export interface CoordinatorOpening {
+  readonly node: number;
+  readonly boot: number;
+}
+
+export type CoordinatorInput =
+  | { readonly kind: 'event'; readonly event: CoordinatorEvent }
+  | { readonly kind: 'timer' }
+  /** `source` as cores number it: a shard, or a connection from CONNECTION_TARGET on. */
+  | { readonly kind: 'frame'; readonly source: number; readonly frame: Frame };
+
+export interface CoordinatorOutput {
+  readonly now: number;
+  /** When its sweep is due; Infinity: it is not armed. */
+  readonly sweepAt: number;
+  /** All frames so far, by connection. */
+  readonly sent: ReadonlyMap<number, readonly Frame[]>;
+  /** Of the last step: operations for the shard. */
+  readonly toShard: readonly Frame[];
+  /** Connections that it closed of itself, and why: none in a world where nobody errs. */
+  readonly hungUp: readonly string[];
+}
+
+export type CoordinatorState = LocalState<CoordinatorOutput>;
+export type CoordinatorHistories = LocalHistories<
+  CoordinatorOpening,
+  CoordinatorInput,
+  CoordinatorOutput
+>;
+
+/** As the core numbers its timers: append-only there. */
+const TIMER = { sweep: 1, connections: 2 } as const;
+const POISON = 0x5a5a5a5a;
+const CHUNK_WORDS = EXPLORED_LIMITS.memtableChunkBytes / 4;
+const NOTHING: CoordinatorOutput = {
+  now: 0,
+  sweepAt: Infinity,
+  sent: new Map(),
+  toShard: [],
+  hungUp: [],
+};
+
+export function coordinatorHistories(
+  setting: ExploredSetting,
+  frames: InternedFrames,
+): CoordinatorHistories {
+  return new LocalHistories({
+    open: (opening) => {
+      const actor = new ExploredCoordinator(setting, frames, opening);
+      return { actor, output: actor.begin() };
+    },
+    nameOfOpening: ({ node, boot }) => `${nodeName(node)}/${boot}`,
+    nameOfInput: (input) => {
+      if (input.kind === 'frame') return `${input.source}:${input.frame.id}`;
+      return input.kind === 'timer' ? 'timer' : JSON.stringify(input.event);
+    },
+    fingerprint: ({ sweepAt, sent, toShard }) =>
+      `${sweepAt} ${[...sent].map(([to, list]) => `${to}:${names(list)}`).join()} ${names(toShard)}`,
+    liveMax: 128,
+  });
+}
+
+class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutput> {
+  readonly #core: CoordinatorCore;
+  readonly #frames: InternedFrames;
+  /** The shard's memory as this coordinator sees it: only what frames name, while it is stepped. */
+  readonly #chunks: Int32Array[];
+  readonly #output: StepOutput<CoordinatorEffect>;
+  #sent: Map<number, readonly Frame[]> = new Map();
+  #toShard: Frame[] = [];
+
+  constructor(setting: ExploredSetting, frames: InternedFrames, opening: CoordinatorOpening) {
+    const prng = setting.prng(opening.node, opening.boot);
+    const identity = prng.stream('boot-id');
+    this.#frames = frames;
+    this.#chunks = Array.from(
+      { length: EXPLORED_LIMITS.memtableChunksMax },
+      () => new Int32Array(CHUNK_WORDS),
+    );
+    this.#core = new CoordinatorCore({
+      ring: setting.views[opening.node]!,
+      limits: EXPLORED_LIMITS,
+      prng: prng.stream('coordinator'),
+      bootId: { low: identity.word(), high: identity.word() },
+      shards: [{ chunks: this.#chunks }],
+    });
+    this.#output = new StepOutput(
+      (target) => ({
+        hasRoom: () => true,
+        take: (words) => this.#take(target, words),
+      }),
+      256,
+    );
+  }
+
+  begin(): CoordinatorOutput {
+    const begun = this.#step([], new FrameList(), NOTHING, NOTHING.now);
+    const up: CoordinatorEvent = { kind: 'channel-up', target: SHARD };
+    return this.#step([up], new FrameList(), begun, begun.now);
+  }
+
+  step(input: CoordinatorInput, before: CoordinatorOutput): CoordinatorOutput {
+    const list = new FrameList();
+    switch (input.kind) {
+      case 'event':
+        return this.#step([input.event], list, before, before.now);
+      case 'timer': {
+        const fired = { ...before, sweepAt: Infinity };
+        const now = Math.max(before.now, before.sweepAt);
+        return this.#step([{ kind: 'timer', timer: TIMER.sweep }], list, fired, now);
+      }
+      case 'frame':
+        return this.#stepFrame(input.source, input.frame, before);
+    }
+  }
+
+  /** What a frame carries and names is borrowed for the step: afterwards it is spoilt. */
+  #stepFrame(source: number, frame: Frame, before: CoordinatorOutput): CoordinatorOutput {
+    const list = new FrameList();
+    const words = frame.words.slice();
+    list.push(words, 0, words.length, source);
+    for (const { chunk, offset, words: record } of frame.records) {
+      this.#chunks[chunk]!.set(record, offset);
+    }
+    const after = this.#step([], list, before, before.now);
+    words.fill(POISON);
+    for (const { chunk, offset, words: record } of frame.records) {
+      this.#chunks[chunk]!.fill(POISON, offset, offset + record.length);
+    }
+    return after;
+  }
+
+  #step(
+    events: CoordinatorEvent[],
+    frames: FrameList,
+    before: CoordinatorOutput,
+    now: number,
+  ): CoordinatorOutput {
+    this.#sent = new Map(before.sent);
+    this.#toShard = [];
+    this.#core.step({ now, wallTimeMs: WALL_TIME_MS + now, frames, events }, this.#output);
+    this.#output.flush();
+    let { sweepAt } = before;
+    const hungUp = [...before.hungUp];
+    for (const effect of this.#output.takeEffects()) {
+      if (effect.kind === 'hang-up') hungUp.push(effect.reason);
+      if (effect.kind !== 'timer') continue;
+      assert(
+        effect.timer === TIMER.sweep || effect.timer === TIMER.connections,
+        'a coordinator has two timers',
+      );
+      if (effect.timer === TIMER.sweep) sweepAt = effect.at;
+    }
+    return { now, sweepAt, sent: this.#sent, toShard: this.#toShard, hungUp };
+  }
+
+  #take(target: number, words: Int32Array): void {
+    const frame = this.#frames.intern(words);
+    if (target < CONNECTION_TARGET) {
+      this.#toShard.push(frame);
+      return;
+    }
+    const connection = target - CONNECTION_TARGET;
+    this.#sent.set(connection, [...(this.#sent.get(connection) ?? []), frame]);
+  }
+}
+
+function names(frames: readonly Frame[]): string {
+  return frames.map(({ id }) => id).join(',');
+}

@@ -1,0 +1,346 @@
+/**
+ * The real replica's core on its real store as a function of its inputs: what its disk held when it was
+ * opened, and the operations that came since. The log writer is the world's: here each step leaves what
+ * it appended and what waits for that.
+ *
+ * A disk is what earlier openings left on it: for each, the steps of its log that survived. It is made
+ * by opening, writing and crashing a simulated disk just so, and read by the real recovery.
+ *
+ * Invariants:
+ *   O8 a store opens with everything that survived, and nothing else
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { FrameList } from '@clockwise/kernel/core';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  OPERATION,
+  REPLICA_OPCODE,
+  REPLICA_REPLY,
+  REPLICA_STORE_HEADER_WORDS,
+  REPLY_FLAG,
+} from '@clockwise/protocol/frame';
+import { decodeRecord, type RecordObject } from '@clockwise/record/build';
+import {
+  contextOffset,
+  ENTRY_WORDS,
+  contextCount,
+  HEADER,
+  PREFIX_WORDS,
+  recentsOffset,
+} from '@clockwise/record/layout';
+import { ReplicaCore } from '@clockwise/replica/replica-core';
+import type { ReplicaEffect, ReplicaOut } from '@clockwise/replica/replica-context';
+import type { OpenedShard } from '@clockwise/server/open-shard';
+import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { StepOutput } from '@clockwise/simulator/step-output';
+import { CommitLogWriter } from '@clockwise/storage/log-writer';
+import type { Memtable } from '@clockwise/storage/memtable';
+import { checksum, openSimulatedShard } from '../simulation/shard-store.ts';
+import { textOf } from '../simulation/client-identity.ts';
+import {
+  COORDINATOR,
+  EXPLORED_LIMITS,
+  type ExploredSetting,
+  nodeName,
+  SHARD,
+  WALL_TIME_MS,
+} from './explored-setting.ts';
+import type { Frame, InternedFrames, NamedRecord } from './interned-frames.ts';
+import { type LiveActor, LocalHistories, type LocalState } from './local-histories.ts';
+
+/** An earlier opening, and how many steps of its log survived it. */
+export interface PastOpening {
+  readonly replica: ReplicaState;
+  readonly keptSteps: number;
+}
+
+export interface ReplicaOpening {
+  readonly node: number;
+  readonly boot: number;
+  readonly past: readonly PastOpening[];
+}
+
+export interface ReplicaInput {
+  readonly frame: Frame;
+  /** What the log writer has released, as the replica reads it in this step. */
+  readonly releasedSequence: number;
+}
+
+/** A version of a key as a replica appended it. */
+export interface Version {
+  readonly key: string;
+  readonly record: RecordObject;
+  /** Context and siblings, without what is remembered: what O4 compares. */
+  readonly canonical: Int32Array;
+  readonly context: Int32Array;
+}
+
+export interface Append {
+  readonly version: Version;
+  /** The dot of this record was made in this step. */
+  readonly isMade: boolean;
+  /** What was joined: the version before, and what came from elsewhere. */
+  readonly before: Version | undefined;
+  readonly incoming: RecordObject | undefined;
+}
+
+/** What one step leaves to the log writer. */
+export interface LoggedStep {
+  readonly ranges: readonly Int32Array[];
+  /** 0: it appended nothing, and only waits for what was appended before. */
+  readonly lastSequence: number;
+  readonly versions: readonly Version[];
+  /** Released when all up to here is synced. */
+  readonly frames: readonly Frame[];
+}
+
+export interface ReplicaOutput {
+  /** The highest sequence that recovery found. */
+  readonly openedSequence: number;
+  /** All frames on lane `now`, and all steps of the log, so far. */
+  readonly now: readonly Frame[];
+  readonly logged: readonly LoggedStep[];
+  readonly appends: readonly Append[];
+  /** By key: the newest version. */
+  readonly held: ReadonlyMap<string, Version>;
+}
+
+export type ReplicaState = LocalState<ReplicaOutput>;
+export type ReplicaHistories = LocalHistories<ReplicaOpening, ReplicaInput, ReplicaOutput>;
+
+export function replicaHistories(
+  setting: ExploredSetting,
+  frames: InternedFrames,
+): ReplicaHistories {
+  return new LocalHistories({
+    open: (opening) => {
+      const actor = new ExploredReplica(setting, frames, opening);
+      return { actor, output: actor.begin() };
+    },
+    nameOfOpening: ({ node, boot, past }) => `${nodeName(node)}/${boot} ${namePast(past)}`,
+    nameOfInput: ({ frame, releasedSequence }) => `${frame.id}/${releasedSequence}`,
+    fingerprint: ({ now, logged }) =>
+      `${names(now)} ${logged.map((step) => `${step.lastSequence}:${names(step.frames)}`).join()}`,
+    liveMax: 24,
+  });
+}
+
+export function namePast(past: readonly PastOpening[]): string {
+  return past.map(({ replica, keptSteps }) => `${replica.id}-${keptSteps}`).join();
+}
+
+class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
+  readonly #core: ReplicaCore;
+  readonly #memtable: Memtable;
+  readonly #output: StepOutput<ReplicaEffect>;
+  readonly #survived: ReplicaOutput;
+  readonly #lanes: [Frame[], Frame[]] = [[], []];
+  readonly #written: [number, number] = [0, 0];
+
+  constructor(setting: ExploredSetting, frames: InternedFrames, opening: ReplicaOpening) {
+    const { node, boot } = opening;
+    const opened = openOn(makeDisk(setting, opening), setting, node, boot);
+    const { low, high } = opened.options.incarnation;
+    const incarnation = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    setting.nameIncarnation(incarnation, node, boot);
+    this.#memtable = opened.options.memtable;
+    this.#core = new ReplicaCore(opened.options);
+    this.#output = new StepOutput(
+      (_, lane) => ({
+        hasRoom: () => true,
+        take: (words) => {
+          this.#written[lane] += words.length;
+          this.#lanes[lane].push(frames.intern(words, this.#namedBy(words)));
+        },
+      }),
+      256,
+    );
+    this.#survived = survivedFrom(opening.past, this.#memtable.nextSequence - 1);
+  }
+
+  begin(): ReplicaOutput {
+    return this.#step(new FrameList(), this.#survived, 0, undefined);
+  }
+
+  step({ frame, releasedSequence }: ReplicaInput, before: ReplicaOutput): ReplicaOutput {
+    const list = new FrameList();
+    const words = frame.words.slice();
+    list.push(words, 0, words.length, COORDINATOR);
+    return this.#step(list, before, releasedSequence, frame.words);
+  }
+
+  #step(
+    frames: FrameList,
+    before: ReplicaOutput,
+    releasedSequence: number,
+    request: Int32Array | undefined,
+  ): ReplicaOutput {
+    const ranges: Int32Array[] = [];
+    let lastSequence = 0;
+    const out: ReplicaOut = {
+      send: (target, lane) => this.#output.send(target, lane),
+      effect: (effect) => this.#output.effect(effect),
+      append: (chunk, fromWord, toWord, last) => {
+        ranges.push(this.#memtable.pool.words[chunk]!.slice(fromWord, toWord));
+        lastSequence = last;
+      },
+    };
+    const published = {
+      releasedSequence: () => releasedSequence,
+      written: (_: number, lane: number) => this.#written[lane]!,
+      // Coordinators never let go: no chunk is given back in a case this small.
+      consumed: () => 0,
+    };
+    const batch = { now: 0, wallTimeMs: WALL_TIME_MS, frames, events: [], published };
+    this.#core.step(batch, out);
+    this.#output.flush();
+    for (const effect of this.#output.takeEffects()) {
+      assert(effect.kind === 'tell', 'a small store in memory asks the world for nothing');
+    }
+    return this.#after(before, ranges, lastSequence, request);
+  }
+
+  #after(
+    before: ReplicaOutput,
+    ranges: readonly Int32Array[],
+    lastSequence: number,
+    request: Int32Array | undefined,
+  ): ReplicaOutput {
+    const versions = ranges.flatMap(versionsIn);
+    const held = new Map(before.held);
+    const appends = versions.map((version): Append => {
+      const previous = held.get(version.key);
+      held.set(version.key, version);
+      return { version, before: previous, ...causeOf(request) };
+    });
+    const [now, durable] = this.#lanes.map((lane) => lane.splice(0)) as [Frame[], Frame[]];
+    const isLogged = ranges.length > 0 || durable.length > 0;
+    const step = { ranges, lastSequence, versions, frames: durable };
+    return {
+      openedSequence: before.openedSequence,
+      now: [...before.now, ...now],
+      logged: isLogged ? [...before.logged, step] : before.logged,
+      appends: [...before.appends, ...appends],
+      held,
+    };
+  }
+
+  /** Copies of the records that the answers of a frame name in this shard's memory. */
+  #namedBy(frame: Int32Array): NamedRecord[] {
+    const records: NamedRecord[] = [];
+    for (let at = FRAME_HEADER_WORDS; at < frame.length; at += frame[at + OPERATION.wordCount]!) {
+      const isInline = (frame[at + REPLICA_REPLY.kind]! >>> 24) & REPLY_FLAG.inline;
+      const wordCount = frame[at + REPLICA_REPLY.recordWords]!;
+      if (isInline !== 0 || wordCount === 0) continue;
+      const chunk = frame[at + REPLICA_REPLY.chunk]! & 0xffff;
+      const offset = frame[at + REPLICA_REPLY.offset]!;
+      const words = this.#memtable.pool.words[chunk]!.slice(offset, offset + wordCount);
+      records.push({ chunk, offset, words });
+    }
+    return records;
+  }
+}
+
+/** What a step's request has to do with the record that it appended. */
+function causeOf(request: Int32Array | undefined): Pick<Append, 'isMade' | 'incoming'> {
+  assert(request !== undefined, 'nothing is appended before the first operation');
+  assert(request[FRAME.operationCount] === 1, 'operations of an explored case come one by one');
+  const opcode = request[FRAME_HEADER_WORDS + OPERATION.opcode]! & 0xff;
+  if (opcode === REPLICA_OPCODE.write) return { isMade: true, incoming: undefined };
+  assert(opcode === REPLICA_OPCODE.store, 'only writes and stores append');
+  const record = FRAME_HEADER_WORDS + REPLICA_STORE_HEADER_WORDS;
+  return { isMade: false, incoming: decodeRecord(request, record) };
+}
+
+function versionsIn(range: Int32Array): Version[] {
+  const versions: Version[] = [];
+  for (let prefix = 0; prefix < range.length;) {
+    const at = prefix + PREFIX_WORDS;
+    const record = decodeRecord(range, at);
+    const context = contextOffset(range, at);
+    versions.push({
+      key: textOf(record.key),
+      record,
+      canonical: range.slice(context, recentsOffset(range, at)),
+      context: range.slice(context, context + contextCount(range, at) * ENTRY_WORDS),
+    });
+    prefix = at + range[at + HEADER.wordCount]!;
+  }
+  return versions;
+}
+
+function survivedFrom(past: readonly PastOpening[], openedSequence: number): ReplicaOutput {
+  const held = new Map<string, Version>();
+  let lastSequence = 0;
+  for (const { replica, keptSteps } of past) {
+    for (const step of replica.output.logged.slice(0, keptSteps)) {
+      if (step.lastSequence > 0) lastSequence = step.lastSequence;
+      for (const version of step.versions) held.set(version.key, version);
+    }
+  }
+  assert(
+    openedSequence === lastSequence,
+    `[O8] the log held everything up to ${lastSequence}, and the store opened with ${openedSequence}`,
+  );
+  return { openedSequence, now: [], logged: [], appends: [], held };
+}
+
+/** The disk as its openings and their ends left it. */
+function makeDisk(setting: ExploredSetting, { node, past }: ReplicaOpening): SimulatedDisk {
+  const disk = new SimulatedDisk({ prng: setting.prng(node, 0).stream('disk') });
+  past.forEach(({ replica, keptSteps }, index) => {
+    const { logStart } = openOn(disk, setting, node, index + 1);
+    const log = new CommitLogWriter({
+      disk,
+      checksum,
+      start: logStart,
+      segmentBytes: EXPLORED_LIMITS.logSegmentBytes,
+      groupBytesMax: EXPLORED_LIMITS.logGroupBytesMax,
+      sparesMax: 2,
+    });
+    assert(log.open().ok, 'the first segment of the log was made by the opening');
+    const { logged } = replica.output;
+    for (const step of logged.slice(0, keptSteps)) writeStep(log, step);
+    assert(log.sync().ok, 'an explored disk takes every sync');
+    for (const step of logged.slice(keptSteps)) writeStep(log, step);
+    disk.crash('drop-all');
+  });
+  return disk;
+}
+
+function writeStep(log: CommitLogWriter, { ranges, lastSequence }: LoggedStep): void {
+  if (ranges.length === 0) return;
+  const parts = ranges.map((words) => ({
+    buffer: words.buffer as ArrayBuffer,
+    fromWord: 0,
+    toWord: words.length,
+  }));
+  assert(
+    log.write(parts, log.writtenSequence + 1, lastSequence).ok,
+    'an explored disk takes every write',
+  );
+}
+
+function openOn(
+  disk: SimulatedDisk,
+  setting: ExploredSetting,
+  node: number,
+  boot: number,
+): Extract<OpenedShard, { readonly ok: true }> {
+  const opened = openSimulatedShard({
+    disk,
+    limits: EXPLORED_LIMITS,
+    shard: SHARD,
+    shardCount: 1,
+    storeId: node + 1,
+    partitionBits: setting.partitionBits,
+    prng: setting.prng(node, boot).stream('opening'),
+  });
+  assert(opened.ok, `the store of ${nodeName(node)} opens: ${opened.ok ? '' : opened.reason}`);
+  return opened;
+}
+
+function names(frames: readonly Frame[]): string {
+  return frames.map(({ id }) => id).join(',');
+}

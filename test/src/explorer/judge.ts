@@ -1,0 +1,299 @@
+/**
+ * The verdict on states of an explored world: on every state what must hold always, on every end also
+ * what must hold at rest, after all replicas have been read and thereby mended.
+ *
+ * Instants of the history: a schedule has none, only what had ended when something began. The history
+ * is given instants that say just this.
+ *
+ * Invariants:
+ *   O1, O2, O3, O4, O6, O7, O10, O11, P3 and RP1, as test/src/checkers and supersession.ts define them
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { FRAME_HEADER_WORDS, LEVEL } from '@clockwise/protocol/frame';
+import { readContext } from '@clockwise/protocol/response-reader';
+import type { Dot } from '@clockwise/record/build';
+import { checkAckedLoss } from '../checkers/acked-loss.ts';
+import { checkConvergence, isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
+import { DotLedger } from '../checkers/dot-ledger.ts';
+import {
+  contextDots,
+  type FinalState,
+  type HistoryEntry,
+  nameOfDot,
+  type Violation,
+} from '../checkers/history.ts';
+import { checkHonestReads } from '../checkers/honest-reads.ts';
+import { checkQuorumReads } from '../checkers/quorum-reads.ts';
+import { checkSeenStays } from '../checkers/seen-stays.ts';
+import { sessionOfClient } from '../simulation/client-identity.ts';
+import type { Actions } from './actions.ts';
+import { answerValues, contextGiven, waitingOperation } from './client-operations.ts';
+import type { Append } from './explored-replica.ts';
+import { BUCKET_ID, type ExploredSetting, nodeName } from './explored-setting.ts';
+import type { OperationPlan } from './explorer-case.ts';
+import { checkSupersession } from './supersession.ts';
+import { nameReplicas, type OperationState, type WorldState } from './world-state.ts';
+
+const BUCKETS: ReadonlySet<number> = new Set([BUCKET_ID]);
+const NO_WORDS = new Int32Array(0);
+
+interface PlacedAppend {
+  readonly where: string;
+  readonly append: Append;
+}
+
+export class Judge {
+  readonly #setting: ExploredSetting;
+  readonly #actions: Actions;
+  /** A client that the case does not use. */
+  readonly #client: string;
+  /** What was judged already, of states that differ in what no oracle looks at. */
+  readonly #judged: Set<string> = new Set();
+  /** Where requests may come twice, one copy may be refused and the other done. */
+  readonly #trustsRefusals: boolean;
+
+  constructor(
+    setting: ExploredSetting,
+    actions: Actions,
+    options: { readonly client: string; readonly trustsRefusals: boolean },
+  ) {
+    this.#setting = setting;
+    this.#actions = actions;
+    this.#client = options.client;
+    this.#trustsRefusals = options.trustsRefusals;
+  }
+
+  /** What must hold in every state. */
+  always(state: WorldState): Violation[] {
+    const ended = state.operations.map(({ phase, endedBefore, answer }) =>
+      phase === 'ended' ? `${endedBefore}/${answer?.id}` : phase,
+    );
+    const name = `${nameReplicas(state)}|${ended.join()}`;
+    if (this.#judged.has(name)) return [];
+    this.#judged.add(name);
+    const ledger = ledgerOf(state);
+    const history = historyOf(state, this.#trustsRefusals);
+    return [
+      ...ledger.violations,
+      ...this.#supersessions(state, ledger),
+      ...checkHonestReads(history),
+      ...checkQuorumReads({ history, ledger, ...this.#common(state) }),
+      ...state.nodes.flatMap(({ coordinator }, node) =>
+        coordinator.output.hungUp.map((reason) => ({
+          oracle: 'C1',
+          text: `${nodeName(node)} closed a connection: ${reason}`,
+        })),
+      ),
+    ];
+  }
+
+  /** What must hold at an end of the case. */
+  atEnd(state: WorldState): Violation[] {
+    const unfinished = state.operations.filter(({ phase }) => phase !== 'ended');
+    if (unfinished.length > 0) {
+      const names = unfinished.map(({ plan }) => plan.name).join(' ');
+      return [{ oracle: 'O11', text: `nothing can happen any more, and ${names} never ended` }];
+    }
+    const keys = [...new Set(state.operations.map(({ plan }) => plan.key))];
+    return keys.flatMap((key) => this.#atRest(state, key));
+  }
+
+  /** Reads of all replicas, one after the other, then one of each by itself. */
+  #atRest(end: WorldState, key: string): Violation[] {
+    const own = end.operations.length;
+    let state = end;
+    const last = this.#setting.nodeCount - 1;
+    for (const via of [0, last]) state = this.#read(state, key, via, LEVEL.all);
+    const all = state.operations[own + 1]!;
+    for (let node = 0; node <= last; node += 1) {
+      state = this.#read(state, key, node, LEVEL.one);
+    }
+    const reads = state.operations.slice(own);
+    const failed = reads.find(({ outcome }) => outcome !== 'ok');
+    if (failed !== undefined || all.answer === undefined) {
+      return [{ oracle: 'O11', text: `at rest, ${key} cannot be read at all replicas` }];
+    }
+    const final: FinalState = {
+      bucketId: BUCKET_ID,
+      key,
+      values: answerValues(all.answer),
+      context: contextOf(all),
+    };
+    const atRest = { ...state, operations: state.operations.slice(0, own) };
+    return [
+      ...this.always(atRest),
+      ...this.#convergence(state, key, reads.slice(2)),
+      ...this.#losses(atRest, final),
+    ];
+  }
+
+  #losses(state: WorldState, final: FinalState): Violation[] {
+    const isOfKey = ({ key }: HistoryEntry): boolean => key === final.key;
+    const history = historyOf(state, this.#trustsRefusals).filter(isOfKey);
+    const ledger = ledgerOf(state);
+    const finals = [final];
+    return [
+      ...checkAckedLoss({ history, finals, ledger, oracle: 'O1', ...this.#common(state) }),
+      ...checkSeenStays(history, finals, BUCKETS),
+      ...checkHonestReads([...history, ...finalRead(final)]),
+    ];
+  }
+
+  #convergence(state: WorldState, key: string, reads: readonly OperationState[]): Violation[] {
+    const violations: Violation[] = [];
+    const states = state.nodes.map(({ replica }, node): ReplicaState => {
+      const held = replica.output.held.get(key);
+      const answer = reads[node]!.answer!;
+      const answered = readContext(answer.words, FRAME_HEADER_WORDS);
+      if (!isEqualWords(answered, held?.context ?? NO_WORDS)) {
+        const text = `${nodeName(node)} answers ${key} with another version than it appended last`;
+        violations.push({ oracle: 'O10', text });
+      }
+      const words = held?.canonical ?? NO_WORDS;
+      return { bucketId: BUCKET_ID, key, node: nodeName(node), words };
+    });
+    return [...violations, ...checkConvergence(states)];
+  }
+
+  #read(state: WorldState, key: string, via: number, level: number): WorldState {
+    const plan: OperationPlan = {
+      name: this.#client,
+      kind: 'get',
+      key,
+      value: '',
+      via,
+      level,
+      context: { kind: 'overwrite' },
+      after: [],
+      retryVia: undefined,
+    };
+    const operations = [...state.operations, waitingOperation(plan)];
+    return settle(this.#actions, { ...state, operations });
+  }
+
+  #supersessions(state: WorldState, ledger: DotLedger): Violation[] {
+    const writes = state.operations.map(({ client }, index) => ({
+      index,
+      session: sessionOfClient(client),
+    }));
+    const contextGivenBy = (operation: number): readonly Dot[] | undefined => {
+      const given = contextGiven(state, state.operations[operation]!);
+      assert(given !== 'left-out', 'what was written had its context');
+      return given === 'overwrite' ? undefined : contextDots(given);
+    };
+    const dotName = (dot: Dot): string => this.#setting.dotName(dot);
+    return appendsOf(state).flatMap(({ where, append }) =>
+      checkSupersession({ where, append, ledger, writes, contextGivenBy, dotName }),
+    );
+  }
+
+  #common(state: WorldState): {
+    readonly sessionOf: typeof sessionOfClient;
+    readonly bucketIds: ReadonlySet<number>;
+    readonly copies: number;
+  } {
+    return { sessionOf: sessionOfClient, bucketIds: BUCKETS, copies: state.nodes.length };
+  }
+}
+
+/** Lets everything happen that can, faults excepted, one after the other. */
+export function settle(actions: Actions, state: WorldState): WorldState {
+  let next = state;
+  for (let count = 0; count < STEPS_TO_REST_MAX; count += 1) {
+    const [first] = actions.of(next, 'none');
+    if (first === undefined) return next;
+    next = actions.apply(next, first);
+  }
+  return assert(false, 'a world without faults comes to rest') as never;
+}
+
+const STEPS_TO_REST_MAX = 2000;
+
+/** What all replicas appended, past openings included, each in its order. */
+function appendsOf(state: WorldState): PlacedAppend[] {
+  return state.nodes.flatMap(({ replica, past, isUp }, node) => {
+    const openings = [...past.map((opening) => opening.replica), ...(isUp ? [replica] : [])];
+    return openings.flatMap(({ output }, boot) =>
+      output.appends.map((append) => ({
+        where: `${nodeName(node)}${"'".repeat(boot)}`,
+        append,
+      })),
+    );
+  });
+}
+
+/** Each dot is first observed in the record that its maker made: makers before those they sent it to. */
+function ledgerOf(state: WorldState): DotLedger {
+  const ledger = new DotLedger();
+  const known = new Set<string>();
+  const observe = ({ where, append }: PlacedAppend): void => {
+    const { record, key } = append.version;
+    ledger.observe(record, key, where);
+    for (const { dot } of record.siblings) known.add(nameOfDot(dot));
+  };
+  const appends = appendsOf(state);
+  let made = appends.filter(({ append }) => append.isMade);
+  while (made.length > 0) {
+    const ready = made.filter(
+      ({ append }) =>
+        append.version.record.siblings.filter(({ dot }) => !known.has(nameOfDot(dot))).length <= 1,
+    );
+    // Where dots are made twice nothing is ready some time: any order shows that.
+    const next = ready[0] ?? made[0]!;
+    observe(next);
+    made = made.filter((other) => other !== next);
+  }
+  for (const placed of appends) if (!placed.append.isMade) observe(placed);
+  return ledger;
+}
+
+function historyOf(state: WorldState, trustsRefusals: boolean): HistoryEntry[] {
+  const begun = state.operations.filter(({ phase }) => phase !== 'waiting');
+  const ranks = [...new Set(begun.map(({ endedBefore }) => endedBefore))].toSorted(
+    (left, right) => bits(left) - bits(right),
+  );
+  return state.operations.flatMap((operation, index): HistoryEntry[] => {
+    const { plan, client, phase, outcome, endedBefore, answer } = operation;
+    if (phase === 'waiting' || outcome === 'left-out') return [];
+    const seenBy = ranks.findIndex((mask) => (mask & (1 << index)) !== 0);
+    const endedAt = (seenBy < 0 ? ranks.length : seenBy) * 2 - 1;
+    const { key, level } = plan;
+    const base = { client, operation: index, bucketId: BUCKET_ID, key, level };
+    const invokedAt = ranks.indexOf(endedBefore) * 2;
+    if (plan.kind === 'get') {
+      const values = answer === undefined ? undefined : answerValues(answer);
+      const context = answer === undefined ? [] : contextOf(operation);
+      const completedAt = phase === 'ended' ? endedAt : Infinity;
+      return [{ ...base, kind: 'get', invokedAt, completedAt, values, context }];
+    }
+    const given = contextGiven(state, operation);
+    const known = outcome === 'not-applied' && !trustsRefusals ? 'unknown' : outcome;
+    return [
+      {
+        ...base,
+        kind: plan.kind,
+        context: typeof given === 'string' ? undefined : contextDots(given),
+        value: plan.kind === 'put' ? plan.value : undefined,
+        invokedAt,
+        completedAt: known === 'unknown' ? Infinity : endedAt,
+        outcome: known,
+      },
+    ];
+  });
+}
+
+function contextOf({ answer }: OperationState): Dot[] {
+  return contextDots(readContext(answer!.words, FRAME_HEADER_WORDS));
+}
+
+/** The read at rest, as an entry of the history: what it returned must have been put. */
+function finalRead({ bucketId, key, values, context }: FinalState): HistoryEntry[] {
+  const base = { client: -1, operation: 0, bucketId, key, level: LEVEL.all };
+  return [{ ...base, kind: 'get', invokedAt: Infinity, completedAt: Infinity, values, context }];
+}
+
+function bits(mask: number): number {
+  let count = 0;
+  for (let left = mask; left !== 0; left &= left - 1) count += 1;
+  return count;
+}
