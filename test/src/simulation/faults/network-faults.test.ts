@@ -23,7 +23,7 @@ const SEED_COUNT = 200;
 function drawMany(): NetworkFault[] {
   return Array.from({ length: SEED_COUNT }, (_, seed) => {
     const prng = new Prng(`faults ${seed}`);
-    const plan = { nodeIds: NODES, shardCount: 1, workMs: 8000 } as FaultPlan;
+    const plan: FaultPlan = { nodeIds: NODES, shardCount: 1, workMs: 8000, victims: [] };
     return drawNetworkFaults(prng, drawNetworkFaultRates(prng.stream('rates')), plan);
   }).flat();
 }
