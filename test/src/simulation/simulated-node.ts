@@ -31,6 +31,11 @@ export interface SimulatedNodeOptions {
   readonly watch: NodeWatch;
 }
 
+export interface NodeImage {
+  readonly disks: readonly DiskImage[];
+  readonly hasOpened: boolean;
+}
+
 /** Milliseconds until the operator has come. */
 const OPERATOR_MS = [300, 1500, 5000];
 
@@ -144,13 +149,14 @@ export class SimulatedNode implements NodeParts {
   }
 
   /** What is durable now, to be restored later. */
-  images(): readonly DiskImage[] {
-    return this.disks.map((disk) => disk.image());
+  images(): NodeImage {
+    return { disks: this.disks.map((disk) => disk.image()), hasOpened: this.hasOpened };
   }
 
   /** REQUIRES: the node is down. */
-  restore(images: readonly DiskImage[]): void {
-    for (const [shard, disk] of this.disks.entries()) disk.replace(images[shard]!);
+  restore({ disks, hasOpened }: NodeImage): void {
+    for (const [shard, disk] of this.disks.entries()) disk.replace(disks[shard]!);
+    this.hasOpened = hasOpened;
   }
 
   /** After a while the operator mends what can be mended, and starts the process anew. */

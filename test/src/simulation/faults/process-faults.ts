@@ -4,6 +4,7 @@ import type { Prng } from '@clockwise/kernel/prng';
 import { CRASH_MODELS, type CrashModel } from '@clockwise/simulator/simulated-disk';
 import { COORDINATOR, SMALL_ACTORS, type SimulatedActorName } from '../actor-cores.ts';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
+import type { SimulatedNode } from '../simulated-node.ts';
 import { drawFaultTimes, drawMeanMs, type FaultPlan } from './fault-times.ts';
 
 export type ProcessFault =
@@ -222,6 +223,7 @@ export function injectProcessFault(fault: ProcessFault, cluster: SimulatedCluste
       if (!cluster.atlas.claim(fault.node)) return;
       cluster.crash(fault.node, 'drop-all', fault.downMs);
       node.wipe();
+      for (const shard of shardsOf(node)) cluster.witness.mirror.restored(shard, undefined);
       return;
     case 'restore':
       restoreLater(fault, cluster);
@@ -237,12 +239,20 @@ function restoreLater(
   cluster: SimulatedCluster,
 ): void {
   const node = cluster.nodes[fault.node]!;
+  const { mirror } = cluster.witness;
   const images = node.images();
+  const held = shardsOf(node).map((shard) => mirror.image(shard));
   cluster.simulation.after(fault.ageMs, () => {
     if (cluster.isHealed || !cluster.atlas.claim(fault.node)) return;
     cluster.crash(fault.node, 'drop-all', fault.downMs);
     node.restore(images);
+    for (const [index, shard] of shardsOf(node).entries()) mirror.restored(shard, held[index]);
   });
+}
+
+/** Names of a node's shards, as the mirror knows them. */
+function shardsOf({ nodeId, disks }: SimulatedNode): string[] {
+  return disks.map((_, shard) => `${nodeId}/${shard}`);
 }
 
 /** Whether any machine lost its power in the run: then `interval` buckets promise nothing. */
