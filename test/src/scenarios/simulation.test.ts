@@ -126,7 +126,8 @@ test('A8 disks are wiped and old ones come back, as many as W allows', () => {
   const faults = { ...NO_FAULTS, wipeMs: 1500, restoreMs: 1500 };
   const levels = { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
   for (const seed of ['3', '4', '5']) {
-    passesWith(seed, { faults, ...levels, workMs: 8000, nodeCount: 5, copies: 3 });
+    const sizes = { workMs: 8000, nodeCount: 5, copies: 3, isBeyondBudget: false };
+    passesWith(seed, { faults, ...levels, ...sizes });
   }
 });
 
