@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DotLedger } from './dot-ledger.ts';
-import { A, dot, final, ledgerOf, read, record, remove, sessionOf, write } from './hand-made.ts';
+import { A, B, dot, final, ledgerOf, read, record, remove, sessionOf, write } from './hand-made.ts';
 import type { FinalState, HistoryEntry, WriteEntry } from './history.ts';
 import { checkRegisterHistory } from './linearizability-history.ts';
 
@@ -10,9 +10,11 @@ function count(
   history: readonly HistoryEntry[],
   ledger: DotLedger = ledgerOf(),
   finals: readonly FinalState[] = [],
+  rememberedIds = 0,
 ): number {
   const bucketIds = new Set([1]);
-  return checkRegisterHistory({ history, finals, ledger, sessionOf, bucketIds }).length;
+  return checkRegisterHistory({ history, finals, ledger, sessionOf, bucketIds, rememberedIds })
+    .length;
 }
 
 function overwrite(operation: number, fields: Partial<WriteEntry> = {}): WriteEntry {
@@ -52,6 +54,20 @@ test('[O5] a put with two dots was applied twice, the second time whenever it li
   assert.is(count(history, ledgerOf(once, again)), 0);
   const back = [...history, overwrite(5), read(60, ['v5'], []), read(70, ['v1'], [])];
   assert.is(count(back, ledgerOf(once, again)), 1, 'but not a third time');
+});
+
+test('[O5] a put is applied again only where its object may have forgotten its id', () => {
+  const writes = [overwrite(1), overwrite(2), overwrite(3), overwrite(4)];
+  const history = [...writes, read(50, ['v4'], []), read(60, ['v1'], [])];
+  const records = [1, 2, 3, 4].map((counter) =>
+    record([[dot(A, counter), counter]], [dot(A, counter)]),
+  );
+  const again = record([[dot(A, 5), 1]], [dot(A, 5)]);
+  const ledger = ledgerOf(...records, again);
+  assert.is(count(history, ledger, [], 2), 0, 'three came in between, and it remembers two');
+  assert.is(count(history, ledger, [], 3), 1, 'it remembers three');
+  const lost = ledgerOf(...records, record([[dot(B, 1), 1]], [dot(B, 1)]));
+  assert.is(count(history, lost, [], 3), 0, 'whoever made the second knew nothing of the first');
 });
 
 test('[O5] keys that somebody wrote under a context are not registers', () => {

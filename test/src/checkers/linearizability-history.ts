@@ -2,15 +2,18 @@
  * O5 on the history of a run: keys that are registers, which are those with one copy and nothing but
  * overwrites. There a get returns one value or none.
  *
- * One thing makes a put more than one write: an id that its object has forgotten meanwhile is applied
- * again (decision 0001). The ledger knows it: such a put has several dots. Each dot beyond the first
- * is taken as another write of the value, open from the put's beginning on.
+ * One thing makes a put more than one write: a retry, or a doubled request, whose id its object has
+ * forgotten meanwhile is applied again (decision 0001). The ledger knows it: such a put has several
+ * dots. Each one beyond the first is taken as another write of the value, open from the put's beginning
+ * on, but only where the object may have forgotten: where its maker did not know the earlier dot
+ * (a crash took it), or more writes than an object remembers came in between.
  *
  * Invariants:
  *   O5 the operations of each such key have an order that respects time and explains every answer
  */
-import { type DotLedger, dotsOfEntry, type SessionOf } from './dot-ledger.ts';
+import { type DotLedger, dotsOfEntry, type LedgerEntry, type SessionOf } from './dot-ledger.ts';
 import {
+  covers,
   type FinalState,
   type HistoryEntry,
   isWriteEntry,
@@ -28,6 +31,8 @@ export interface RegisterHistoryInput {
   readonly sessionOf: SessionOf;
   /** Buckets of keys with one copy that forgets nothing in this run. */
   readonly bucketIds: ReadonlySet<number>;
+  /** Ids that an object remembers, whatever the clocks of this run do; 0: no telling. */
+  readonly rememberedIds: number;
 }
 
 /** Later than all that clients do. */
@@ -42,6 +47,7 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
   );
   const violations: Violation[] = [];
   const byKey = new Map<string, RegisterOperation[]>();
+  const dotsByKey = dotsOfKeys(input);
   const addRead = (key: string, name: string, values: readonly string[], at: Interval): void => {
     if (values.length > 1) {
       const text = `${name} of ${key} returned ${values.length} values of a register`;
@@ -57,8 +63,9 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
       if (entry.values !== undefined) addRead(key, name, entry.values, entry);
       continue;
     }
-    const { length: dotCount } = dotsOfEntry(input.ledger, input.sessionOf, entry);
-    for (const operation of writesOf(entry, name, dotCount)) add(byKey, key, operation);
+    const dots = dotsOfEntry(input.ledger, input.sessionOf, entry);
+    const times = 1 + repetitions(dots, dotsByKey.get(key) ?? [], input.rememberedIds);
+    for (const operation of writesOf(entry, name, times)) add(byKey, key, operation);
   }
   for (const state of finals) {
     const key = nameOfKey(state);
@@ -74,7 +81,7 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
 
 type Interval = Pick<RegisterOperation, 'invokedAt' | 'completedAt'>;
 
-function writesOf(entry: WriteEntry, name: string, dotCount: number): RegisterOperation[] {
+function writesOf(entry: WriteEntry, name: string, times: number): RegisterOperation[] {
   const { invokedAt, completedAt, outcome } = entry;
   const value: RegisterValue = entry.kind === 'put' ? entry.value : undefined;
   const action = { kind: 'write', value } as const;
@@ -92,7 +99,48 @@ function writesOf(entry: WriteEntry, name: string, dotCount: number): RegisterOp
     completedAt: Infinity,
     outcome: 'unknown',
   };
-  return [first, ...Array.from({ length: Math.max(0, dotCount - 1) }, () => again)];
+  return [first, ...Array.from({ length: times - 1 }, () => again)];
+}
+
+function dotsOfKeys(input: RegisterHistoryInput): Map<string, LedgerEntry[]> {
+  const byKey = new Map<string, LedgerEntry[]>();
+  for (const entry of input.history) {
+    if (!isWriteEntry(entry) || !input.bucketIds.has(entry.bucketId)) continue;
+    const name = nameOfKey(entry);
+    const dots = byKey.get(name) ?? [];
+    byKey.set(name, dots);
+    dots.push(...dotsOfEntry(input.ledger, input.sessionOf, entry));
+  }
+  return byKey;
+}
+
+/** How often an operation may have been applied again. */
+function repetitions(
+  dots: readonly LedgerEntry[],
+  all: readonly LedgerEntry[],
+  rememberedIds: number,
+): number {
+  if (rememberedIds === 0) return Math.max(0, dots.length - 1);
+  return dots.slice(1).filter((made, place) =>
+    // The places before it: `slice` moved them by one.
+    dots
+      .slice(0, place + 1)
+      .every((earlier) => mayHaveForgotten(earlier, made, all, rememberedIds)),
+  ).length;
+}
+
+function mayHaveForgotten(
+  earlier: LedgerEntry,
+  made: LedgerEntry,
+  all: readonly LedgerEntry[],
+  rememberedIds: number,
+): boolean {
+  if (!covers(made.context, earlier.dot)) return true;
+  const between = all.filter(
+    ({ dot }) => dot !== made.dot && covers(made.context, dot) && !covers(earlier.context, dot),
+  );
+  // The id of a living sibling, which the last of them is, takes no room.
+  return between.length > rememberedIds;
 }
 
 function add(
