@@ -230,11 +230,13 @@ class SeedRun {
     // What a context means holds whatever was lost; where there is one copy, `lww` orders writes too.
     const contextual = new Set<number>([BUCKET.sync, BUCKET.interval]);
     const registers = new Set<number>(copies === 1 ? [...bucketIds, BUCKET.lww] : []);
+    const hasClockFaults = this.#schedule.some(({ kind }) => kind.startsWith('clock'));
+    const rememberedIds = hasClockFaults ? 0 : limits.recentOperationsMax;
     const isSet = workload.startsWith('set-add');
     return [
       ...checkAckedLoss({ ...evidence, bucketIds, oracle: powerLoss ? 'O8' : 'O1' }),
       ...checkNoResurrection({ ...evidence, bucketIds: contextual }),
-      ...checkRegisterHistory({ ...evidence, bucketIds: registers }),
+      ...checkRegisterHistory({ ...evidence, bucketIds: registers, rememberedIds }),
       ...checkQuorumReads({ ...evidence, bucketIds, copies }),
       ...checkSessionGuarantees({ history, bucketIds, copies }),
       ...checkSeenStays(history, finals, bucketIds),
