@@ -13,6 +13,7 @@ import {
   covers,
   type HistoryEntry,
   isWriteEntry,
+  type KeyName,
   nameOfKey,
   type ReadEntry,
   type Violation,
@@ -26,7 +27,11 @@ export interface QuorumReadsInput {
   readonly bucketIds: ReadonlySet<number>;
   /** N, which is also what bucket defaults are a quorum of. */
   readonly copies: number;
+  readonly damagedBefore?: DamagedBefore;
 }
+
+/** How many replicas of a key had disks that lied by then: so many acknowledgements may be forgotten. */
+export type DamagedBefore = (key: KeyName, at: number) => number;
 
 export function checkQuorumReads(input: QuorumReadsInput): Violation[] {
   const byKey = new Map<string, { writes: WriteEntry[]; reads: ReadEntry[] }>();
@@ -60,7 +65,8 @@ function checkKey(
       );
     }
     if (read.values === undefined) continue;
-    const least = copies - replicasOfLevel(read.level, copies) + 1;
+    const damagedCount = input.damagedBefore?.(read, read.completedAt) ?? 0;
+    const least = copies - replicasOfLevel(read.level, copies) + 1 + damagedCount;
     for (let level = least; level <= copies; level += 1) {
       const missed = frontiers[level]!.missedBy(read.context);
       if (missed === undefined) continue;

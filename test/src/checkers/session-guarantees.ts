@@ -22,12 +22,13 @@ import {
   type ReadEntry,
   type Violation,
 } from './history.ts';
-import { replicasOfLevel } from './quorum-reads.ts';
+import { type DamagedBefore, replicasOfLevel } from './quorum-reads.ts';
 
 export interface SessionGuaranteesInput {
   readonly history: readonly HistoryEntry[];
   readonly bucketIds: ReadonlySet<number>;
   readonly copies: number;
+  readonly damagedBefore?: DamagedBefore;
 }
 
 export function checkSessionGuarantees(input: SessionGuaranteesInput): Violation[] {
@@ -39,10 +40,11 @@ export function checkSessionGuarantees(input: SessionGuaranteesInput): Violation
     if (entries === undefined) byKey.set(name, [entry]);
     else entries.push(entry);
   }
-  return [...byKey.values()].flatMap((entries) => checkKey(entries, input.copies));
+  return [...byKey.values()].flatMap((entries) => checkKey(entries, input));
 }
 
-function checkKey(entries: readonly HistoryEntry[], copies: number): Violation[] {
+function checkKey(entries: readonly HistoryEntry[], input: SessionGuaranteesInput): Violation[] {
+  const { copies, damagedBefore } = input;
   const answered = entries
     .filter((entry) => (isWriteEntry(entry) ? entry.outcome === 'ok' : entry.values !== undefined))
     .toSorted((left, right) => right.completedAt - left.completedAt);
@@ -60,7 +62,8 @@ function checkKey(entries: readonly HistoryEntry[], copies: number): Violation[]
       covered[holders]!.add(entry, isWrite ? (entry.answer ?? []) : entry.context);
     }
     if (read.values === undefined) continue;
-    const least = copies - replicasOfLevel(read.level, copies) + 1;
+    const damagedCount = damagedBefore?.(read, read.completedAt) ?? 0;
+    const least = copies - replicasOfLevel(read.level, copies) + 1 + damagedCount;
     for (let holders = least; holders <= copies; holders += 1) {
       const missed = covered[holders]!.missedBy(read);
       if (missed !== undefined) violations.push({ oracle: 'O6', text: textOf(read, missed) });

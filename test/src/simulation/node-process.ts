@@ -110,6 +110,16 @@ export class NodeProcess {
     return this.isServing(this.#data.ring.shardOfPartition[partition]!);
   }
 
+  /** Each shard answers, or is known not to. */
+  get isSettled(): boolean {
+    const shards = [...this.#options.parts.disks.keys()];
+    return shards.every((shard) => this.isServing(shard) || this.trouble(shard) !== undefined);
+  }
+
+  trouble(shard: number): ShardTrouble | undefined {
+    return this.#supervision.trouble(shard);
+  }
+
   isServing(shard: number): boolean {
     return this.#shards[shard] !== undefined && this.#supervision.trouble(shard) === undefined;
   }

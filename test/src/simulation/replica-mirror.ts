@@ -6,13 +6,20 @@
  * Invariants:
  *   O8 after a power loss a shard still holds every sequence that its log had synced and released
  */
+import type { Dot } from '@clockwise/record/build';
 import { ENTRY_WORDS, recentsOffset } from '@clockwise/record/layout';
 import {
   type EarlierVersion,
   type VersionView,
   viewOfRecord,
 } from '../checkers/causal-ledger-version.ts';
-import { type KeyName, nameOfKey, type Violation } from '../checkers/history.ts';
+import {
+  contextDots,
+  covers,
+  type KeyName,
+  nameOfKey,
+  type Violation,
+} from '../checkers/history.ts';
 
 /** Context and siblings, without what is remembered: what O4 compares. */
 interface Version extends VersionView {
@@ -32,7 +39,7 @@ interface MirroredShard {
   readonly keys: Map<string, KeyVersions>;
   /** The highest sequence that was synced before it was released. */
   syncedSequence: number;
-  /** Its disk was damaged since the last opening: what is lost is no fault of the store. */
+  /** Its disk has been damaged: what is lost is no fault of the store. */
   isDamaged: boolean;
 }
 
@@ -108,9 +115,19 @@ export class ReplicaMirror {
     }
   }
 
-  /** The shard's disk lost or changed what it had promised to keep: its next opening may lack any of it. */
+  /** The shard's disk lost or changed what it had promised to keep: openings may lack any of it. */
   damaged(shard: string): void {
     this.#shard(shard).isDamaged = true;
+  }
+
+  /** Whether a shard whose disk never lied has synced a version of the key that covers the dot. */
+  isSyncedOnSoundDisk(keyName: string, dot: Dot): boolean {
+    return [...this.#shards.values()].some(({ keys, syncedSequence, isDamaged }) => {
+      if (isDamaged) return false;
+      const versions = keys.get(keyName)?.versions ?? [];
+      const last = versions.findLast(({ sequence }) => sequence <= syncedSequence);
+      return last !== undefined && covers(contextDots(last.words.subarray(0, last.siblings)), dot);
+    });
   }
 
   /** What the shard's disk may be set back to later. */
@@ -124,7 +141,7 @@ export class ReplicaMirror {
     this.#shards.set(shard, {
       keys: copyKeys(image?.keys ?? new Map()),
       syncedSequence: image?.syncedSequence ?? 0,
-      isDamaged: false,
+      isDamaged: this.#shard(shard).isDamaged,
     });
   }
 
@@ -140,8 +157,8 @@ export class ReplicaMirror {
     return undefined;
   }
 
+  /** A disk that lied once may lie again: what was armed strikes later. */
   #openedDamaged(mirrored: MirroredShard, lastSequence: number): void {
-    mirrored.isDamaged = false;
     mirrored.syncedSequence = Math.min(mirrored.syncedSequence, lastSequence);
     for (const key of mirrored.keys.values()) key.isUncertain = true;
   }

@@ -2,13 +2,12 @@
  * One seed from its configuration to its verdict: work under faults, then healing, then rest, then the
  * oracles. Everything that happens follows from the seed.
  */
-import { LEVEL } from '@clockwise/protocol/frame';
+import type { Dot } from '@clockwise/record/build';
 import { Simulation } from '@clockwise/simulator/simulation';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
 import type { HighestLoad } from '../checkers/bounded.ts';
-import { checkConvergence, isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
+import { checkConvergence } from '../checkers/convergence.ts';
 import {
-  contextDots,
   type FinalState,
   type HistoryEntry,
   isWriteEntry,
@@ -29,10 +28,11 @@ import { makeWorkload } from '../workloads/make-workload.ts';
 import { addedBy, elementsOf } from '../workloads/set-add.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { BUCKET, drawConfiguration, type SimulationConfiguration } from './configuration.ts';
-import { drawFaults, type FaultEvent, hasPowerLoss } from './fault-schedule.ts';
+import { drawFaults, type FaultEvent, hasPowerLoss, losesUnsynced } from './fault-schedule.ts';
 import { sessionOfClient } from './client-identity.ts';
 import { ProbeRun } from './probe-run.ts';
-import { type OperationResult, SimulatedClient } from './simulated-client.ts';
+import { RestReads } from './rest-reads.ts';
+import { SimulatedClient } from './simulated-client.ts';
 import { CLUSTER_ID, SimulatedCluster } from './simulated-cluster.ts';
 
 export interface RunCounters {
@@ -84,7 +84,6 @@ export interface RunOptions {
 /** Virtual milliseconds after healing within which all must work again: T_live. */
 const LIVE_MS = 60_000;
 const REST_ROUNDS_MAX = 6;
-const NO_WORDS = new Int32Array(0);
 
 export function runSeed(seed: string, options: RunOptions = {}): RunResult {
   const configuration = options.configuration ?? drawConfiguration(seed);
@@ -102,6 +101,8 @@ class SeedRun {
   readonly #clients: readonly SimulatedClient[];
   readonly #violations: Violation[] = [];
   readonly #probes: ProbeRun;
+  /** What was read at rest. */
+  readonly #restHistory: HistoryEntry[] = [];
   #finals: readonly FinalState[] = [];
 
   constructor(
@@ -198,102 +199,75 @@ class SeedRun {
   }
 
   #judge(): void {
-    const judge = this.#client(1000, undefined, []);
+    const { copies, shardCount } = this.#configuration;
+    const cluster = this.#cluster;
+    const judge = this.#client(1000, undefined, this.#restHistory);
+    const rest = new RestReads({ cluster, judge, copies, shardCount, liveMs: LIVE_MS });
+    const divergence = rest.awaitShards() ? this.#comeToRest(rest) : undefined;
+    this.#violations.push(...rest.violations);
+    if (divergence === undefined) return;
+    if (!cluster.atlas.isBeyondBudget) this.#violations.push(...divergence);
+    this.#violations.push(...this.#check(this.#finals));
+  }
+
+  /** [O4] What differs still after some rounds of mending. Undefined: what must be readable is not. */
+  #comeToRest(rest: RestReads): Violation[] | undefined {
     const keys = new Map(this.#history.map((entry) => [nameOfKey(entry), entry as KeyName]));
-    let finals: FinalState[] = [];
+    const { isBeyondBudget } = this.#cluster.atlas;
     let divergence: Violation[] = [];
     for (let round = 0; round < REST_ROUNDS_MAX; round += 1) {
-      finals = [];
-      for (const key of keys.values()) {
-        const state = this.#readAll(judge, key);
-        if (state === undefined) return;
-        finals.push(state);
-      }
+      const finals = [...keys.values()].map((key) => rest.readAll(key));
+      if (finals.includes(undefined) && !isBeyondBudget) return undefined;
+      this.#finals = finals.filter((state) => state !== undefined);
       this.#simulation.run(this.#simulation.now + 500);
-      const states = this.#readEach(judge, [...keys.values()]);
-      if (states === undefined) return;
+      const states = rest.readEach([...keys.values()]);
+      if (states === undefined) return undefined;
       divergence = checkConvergence(states);
-      if (divergence.length === 0 && round > 0) break;
+      if ((divergence.length === 0 && round > 0) || isBeyondBudget) break;
     }
-    this.#finals = finals;
-    this.#violations.push(...divergence, ...this.#check(finals));
+    return divergence;
   }
 
   #check(finals: readonly FinalState[]): Violation[] {
     const powerLoss = hasPowerLoss(this.#schedule);
-    const bucketIds = new Set<number>([BUCKET.sync, ...(powerLoss ? [] : [BUCKET.interval])]);
+    const isUnsyncedSafe = !losesUnsynced(this.#schedule);
+    const bucketIds = new Set<number>([BUCKET.sync, ...(isUnsyncedSafe ? [BUCKET.interval] : [])]);
     const history = this.#history;
-    const { ledger } = this.#cluster.witness;
+    const { atlas, witness } = this.#cluster;
+    const { ledger, mirror } = witness;
     const { copies, limits, workload } = this.#configuration;
     const { valueBytesMax } = limits;
     const evidence = { history, finals, ledger, sessionOf: sessionOfClient };
+    const ackedLoss = { ...evidence, bucketIds, oracle: powerLoss ? 'O8' : 'O1' } as const;
     // What a context means holds whatever was lost; where there is one copy, `lww` orders writes too.
     const contextual = new Set<number>([BUCKET.sync, BUCKET.interval]);
     const registers = new Set<number>(copies === 1 ? [...bucketIds, BUCKET.lww] : []);
     const hasClockFaults = this.#schedule.some(({ kind }) => kind.startsWith('clock'));
     const rememberedIds = hasClockFaults ? 0 : limits.recentOperationsMax;
     const isSet = workload.startsWith('set-add');
-    return [
-      ...checkAckedLoss({ ...evidence, bucketIds, oracle: powerLoss ? 'O8' : 'O1' }),
+    const safety = [
       ...checkNoResurrection({ ...evidence, bucketIds: contextual }),
-      ...checkRegisterHistory({ ...evidence, bucketIds: registers, rememberedIds }),
-      ...checkQuorumReads({ ...evidence, bucketIds, copies }),
-      ...checkSessionGuarantees({ history, bucketIds, copies }),
-      ...checkSeenStays(history, finals, bucketIds),
-      ...checkHonestReads(history),
+      ...checkHonestReads([...history, ...this.#restHistory]),
       ...checkRefusals({ ...evidence, copies, valueBytesMax }),
+    ];
+    // Beyond the budget anything may be lost, and nothing may be made up.
+    if (atlas.isBeyondBudget) {
+      return [...safety, ...checkAckedLoss(ackedLoss).filter(({ oracle }) => oracle === 'P3')];
+    }
+    const damagedBefore = ({ bucketId, key }: KeyName, at: number): number =>
+      atlas.damagedBefore(this.#cluster.primariesOf(bucketId, key), at);
+    // A dot that only a disk that lied ever held may be gone; all else that was seen stays.
+    const mayVanish = (key: KeyName, dot: Dot): boolean =>
+      atlas.damagedCount > 0 && !mirror.isSyncedOnSoundDisk(nameOfKey(key), dot);
+    return [
+      ...safety,
+      ...checkAckedLoss(ackedLoss),
+      ...checkRegisterHistory({ ...evidence, bucketIds: registers, rememberedIds }),
+      ...checkQuorumReads({ ...evidence, bucketIds, copies, damagedBefore }),
+      ...checkSessionGuarantees({ history, bucketIds, copies, damagedBefore }),
+      ...checkSeenStays(history, finals, bucketIds, mayVanish),
       ...(isSet ? checkSetUnion(history, finals, elementsOf, addedBy) : []),
     ];
-  }
-
-  /** What all replicas together hold of a key; reading mends them. Undefined: nobody answers. */
-  #readAll(judge: SimulatedClient, key: KeyName): FinalState | undefined {
-    const result = this.#get(judge, key, LEVEL.all);
-    if (result === undefined) return undefined;
-    const { bucketId, key: name } = key;
-    return { bucketId, key: name, values: result.values, context: contextDots(result.context) };
-  }
-
-  /** What each primary holds, as its appends tell; asked by itself, it must answer just that. */
-  #readEach(judge: SimulatedClient, keys: readonly KeyName[]): ReplicaState[] | undefined {
-    const states: ReplicaState[] = [];
-    const { shardCount } = this.#configuration;
-    for (const [node, { nodeId }] of this.#cluster.nodes.entries()) {
-      judge.pin(node);
-      for (const { bucketId, key } of keys) {
-        if (!this.#cluster.primariesOf(bucketId, key).includes(node)) continue;
-        const held = this.#cluster.witness.mirror.held(nodeId, shardCount, { bucketId, key });
-        const result = this.#get(judge, { bucketId, key }, LEVEL.one);
-        if (result === undefined) return undefined;
-        const expected = held?.contextWords ?? NO_WORDS;
-        if (!isEqualWords(result.context, expected)) {
-          const text = `${nodeId} answers ${bucketId}/${key} with another version than it appended last`;
-          this.#violations.push({ oracle: 'O10', text });
-        }
-        states.push({ bucketId, key, node: nodeId, words: held?.canonical ?? NO_WORDS });
-      }
-    }
-    return states;
-  }
-
-  #get(
-    judge: SimulatedClient,
-    { bucketId, key }: KeyName,
-    level: number,
-  ): OperationResult | undefined {
-    const deadline = this.#simulation.now + LIVE_MS;
-    while (this.#simulation.now < deadline) {
-      const results: OperationResult[] = [];
-      judge.perform({ kind: 'get', bucketId, key, level }, (result) => results.push(result));
-      this.#simulation.run(deadline, () => results.length > 0);
-      const [result] = results;
-      if (result === undefined) break;
-      if (result.outcome === 'ok') return result;
-      this.#simulation.run(this.#simulation.now + 100);
-    }
-    const text = `after healing, nobody could read ${bucketId}/${key} at level ${level}`;
-    this.#violations.push({ oracle: 'O11', text });
-    return undefined;
   }
 
   #counters(): RunCounters {

@@ -15,6 +15,7 @@ import {
 } from '@clockwise/simulator/simulated-disk';
 import type { Simulation } from '@clockwise/simulator/simulation';
 import type { SimulatedActorName } from './actor-cores.ts';
+import type { ShardTrouble } from './shard-supervision.ts';
 import type { NodePace } from './configuration.ts';
 import { NodeProcess, type NodeParts, type NodeWatch } from './node-process.ts';
 
@@ -38,6 +39,8 @@ export interface NodeImage {
 
 /** Milliseconds until the operator has come. */
 const OPERATOR_MS = [300, 1500, 5000];
+/** Times that the operator comes to one node: what has not gone by then stays. */
+const OPERATOR_CALLS_MAX = 20;
 
 export class SimulatedNode implements NodeParts {
   readonly nodeId: string;
@@ -49,6 +52,7 @@ export class SimulatedNode implements NodeParts {
   hasOpened = false;
   readonly #options: SimulatedNodeOptions;
   readonly #operator: Prng;
+  #operatorCalls = 0;
   #poisonedCount = 0;
   #process: NodeProcess | undefined;
 
@@ -92,6 +96,16 @@ export class SimulatedNode implements NodeParts {
   /** Whether a shard answers: its process runs, and has neither fenced it nor given it up. */
   isServing(shard: number): boolean {
     return this.#process?.isServing(shard) === true;
+  }
+
+  /** Each shard answers, or is known not to. */
+  get isSettled(): boolean {
+    return this.#process?.isSettled === true;
+  }
+
+  /** Why a shard does not answer; undefined where it does, or may yet. */
+  trouble(shard: number): ShardTrouble | undefined {
+    return this.#process?.trouble(shard);
   }
 
   isServingPartition(partition: number): boolean {
@@ -161,6 +175,8 @@ export class SimulatedNode implements NodeParts {
 
   /** After a while the operator mends what can be mended, and starts the process anew. */
   #callOperator(): void {
+    if (this.#operatorCalls === OPERATOR_CALLS_MAX) return;
+    this.#operatorCalls += 1;
     const process = this.#process;
     const delayMs = this.#operator.pick(OPERATOR_MS);
     this.#options.simulation.after(delayMs, () => {

@@ -35,7 +35,10 @@ export class SetAdd implements Workload {
     const key = `set-${Math.floor(turn / (keyCount * TURNS)) * keyCount + (turn % keyCount)}`;
     const name = seenName(bucketId, key);
     const known = seen.get(name);
-    if (known === undefined || operation % 2 === 0)
+    // The answer of a put covers siblings that its client has not seen: where the get between two puts
+    // failed, it must be tried again.
+    const isRead = known !== undefined && known.context !== written.get(name);
+    if (!isRead || operation % 2 === 0)
       return { kind: 'get', bucketId, key, level: prng.pick(readLevels) };
     const elements = new Set([`${client}.${operation}`, ...known.values.flatMap(elementsOf)]);
     return {

@@ -1,0 +1,175 @@
+/**
+ * What is read when all has come to rest: of each key what its replicas hold together, and what each
+ * holds by itself.
+ *
+ * A store that was damaged within the atlas' budget may stay given up, and a block that cannot be read
+ * stays so until somebody refills it: a key is then read at the highest level that its replicas can
+ * still answer, which may not fall below the replicas whose disks never lied. What a damaged replica
+ * answers counts for O4 where it is what its appends say; where it is another's answer (its own copy
+ * cannot be read, and its coordinator asks on), it is excused; anything else is a lie.
+ *
+ * Invariants:
+ *   O11 each key can be read from all replicas whose disks never lied, together
+ *   O10 a replica answers what it appended last
+ */
+import { LEVEL } from '@clockwise/protocol/frame';
+import { isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
+import {
+  contextDots,
+  type FinalState,
+  type KeyName,
+  nameOfKey,
+  type Violation,
+} from '../checkers/history.ts';
+import type { OperationResult, SimulatedClient } from './simulated-client.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+
+export interface RestReadsOptions {
+  readonly cluster: SimulatedCluster;
+  readonly judge: SimulatedClient;
+  readonly copies: number;
+  readonly shardCount: number;
+  /** Virtual milliseconds within which all must work again. */
+  readonly liveMs: number;
+}
+
+/** Virtual milliseconds for a level that a damaged replica may make impossible. */
+const TRY_MS = 5000;
+const NO_WORDS = new Int32Array(0);
+
+export class RestReads {
+  readonly violations: Violation[] = [];
+  readonly #options: RestReadsOptions;
+  /** By key, where not all replicas answer: how many do. */
+  readonly #answering: Map<string, number> = new Map();
+
+  constructor(options: RestReadsOptions) {
+    this.#options = options;
+  }
+
+  /** [O11] Shards open again, or are known to be damaged. */
+  awaitShards(): boolean {
+    const { cluster, liveMs, shardCount } = this.#options;
+    const { simulation, nodes, atlas } = cluster;
+    simulation.run(simulation.now + liveMs, () => nodes.every((node) => node.isSettled));
+    for (const [index, node] of nodes.entries()) {
+      if (atlas.isDamaged(index)) continue;
+      for (let shard = 0; shard < shardCount; shard += 1) {
+        if (node.isServing(shard)) continue;
+        const why = node.trouble(shard)?.reason ?? 'it never opened';
+        this.#blame('O11', `after healing, ${node.nodeId} does not serve shard ${shard}: ${why}`);
+      }
+    }
+    return this.violations.length === 0;
+  }
+
+  /** What all replicas together hold of a key; reading mends them. Undefined: nobody answers. */
+  readAll(key: KeyName): FinalState | undefined {
+    const result = this.#readAll(key);
+    if (result === undefined) return undefined;
+    const { bucketId, key: name } = key;
+    return { bucketId, key: name, values: result.values, context: contextDots(result.context) };
+  }
+
+  /** What each primary holds, as its appends tell; asked by itself, it must answer just that. */
+  readEach(keys: readonly KeyName[]): ReplicaState[] | undefined {
+    const { cluster, judge } = this.#options;
+    const states: ReplicaState[] = [];
+    for (const node of cluster.nodes.keys()) {
+      judge.pin(node);
+      for (const { bucketId, key } of keys) {
+        if (!cluster.servingPrimariesOf(bucketId, key).includes(node)) continue;
+        if (!this.#readOne(node, { bucketId, key }, states)) return undefined;
+      }
+    }
+    return states;
+  }
+
+  #readAll(key: KeyName): OperationResult | undefined {
+    const { cluster, copies, liveMs } = this.#options;
+    const { atlas } = cluster;
+    const primaries = cluster.primariesOf(key.bucketId, key.key);
+    const soundCount = primaries.filter((node) => !atlas.isDamaged(node)).length;
+    if (soundCount === copies) return this.#mustGet(key, LEVEL.all, liveMs);
+    const name = nameOfKey(key);
+    const servingCount = cluster.servingPrimariesOf(key.bucketId, key.key).length;
+    const first = Math.min(this.#answering.get(name) ?? copies, servingCount);
+    for (let level = first; level >= Math.max(1, soundCount); level -= 1) {
+      const result = this.#get(key, level === copies ? LEVEL.all : level, TRY_MS);
+      if (result === undefined) continue;
+      this.#answering.set(name, level);
+      return result;
+    }
+    if (!atlas.isBeyondBudget) this.#blameUnreadable(key, Math.max(1, soundCount));
+    return undefined;
+  }
+
+  /** False: nobody answers, and somebody must. */
+  #readOne(node: number, key: KeyName, states: ReplicaState[]): boolean {
+    const { cluster, liveMs } = this.#options;
+    const { bucketId, key: name } = key;
+    const { nodeId } = cluster.nodes[node]!;
+    const isDamaged = cluster.atlas.isDamaged(node);
+    const result = isDamaged
+      ? this.#get(key, LEVEL.one, TRY_MS)
+      : this.#mustGet(key, LEVEL.one, liveMs);
+    if (result === undefined) return isDamaged;
+    const held = this.#held(node, key);
+    if (isEqualWords(result.context, held?.contextWords ?? NO_WORDS)) {
+      states.push({ bucketId, key: name, node: nodeId, words: held?.canonical ?? NO_WORDS });
+      return true;
+    }
+    if (isDamaged && this.#isAnothers(node, key, result.context)) return true;
+    const text = `${nodeId} answers ${nameOfKey(key)} with another version than it appended last`;
+    this.#blame('O10', text);
+    states.push({ bucketId, key: name, node: nodeId, words: held?.canonical ?? NO_WORDS });
+    return true;
+  }
+
+  /** Whether another primary holds just that. Beyond the budget others may have forgotten it since. */
+  #isAnothers(node: number, key: KeyName, context: Int32Array): boolean {
+    const { cluster } = this.#options;
+    if (cluster.atlas.isBeyondBudget) return true;
+    return cluster
+      .primariesOf(key.bucketId, key.key)
+      .some(
+        (other) =>
+          other !== node && isEqualWords(context, this.#held(other, key)?.contextWords ?? NO_WORDS),
+      );
+  }
+
+  #held(node: number, key: KeyName): ReturnType<SimulatedCluster['witness']['mirror']['held']> {
+    const { cluster, shardCount } = this.#options;
+    return cluster.witness.mirror.held(cluster.nodes[node]!.nodeId, shardCount, key);
+  }
+
+  #mustGet(key: KeyName, level: number, forMs: number): OperationResult | undefined {
+    const result = this.#get(key, level, forMs);
+    if (result === undefined) this.#blameUnreadable(key, level);
+    return result;
+  }
+
+  #get({ bucketId, key }: KeyName, level: number, forMs: number): OperationResult | undefined {
+    const { cluster, judge } = this.#options;
+    const { simulation } = cluster;
+    const deadline = simulation.now + forMs;
+    while (simulation.now < deadline) {
+      const results: OperationResult[] = [];
+      judge.perform({ kind: 'get', bucketId, key, level }, (result) => results.push(result));
+      simulation.run(Infinity, () => results.length > 0);
+      const [result] = results;
+      if (result?.outcome === 'ok') return result;
+      simulation.run(simulation.now + 100);
+    }
+    return undefined;
+  }
+
+  #blameUnreadable(key: KeyName, level: number): void {
+    const text = `after healing, nobody could read ${nameOfKey(key)} at level ${level}`;
+    this.#blame('O11', text);
+  }
+
+  #blame(oracle: string, text: string): void {
+    this.violations.push({ oracle, text });
+  }
+}
