@@ -4,7 +4,7 @@
  *
  * Invariants:
  *   O6 an acknowledged write is seen by each read that begins after its answer and whose level, with
- *      the write's, exceeds the number of copies
+ *      the write's, exceeds the number of copies (and of those that lost what they had acknowledged)
  */
 import type { Dot } from '@clockwise/record/build';
 import { LEVEL } from '@clockwise/protocol/frame';

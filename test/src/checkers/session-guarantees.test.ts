@@ -6,7 +6,16 @@ import type { HistoryEntry } from './history.ts';
 import { checkSessionGuarantees } from './session-guarantees.ts';
 
 function count(copies: number, ...history: readonly HistoryEntry[]): number {
-  return checkSessionGuarantees({ history, bucketIds: new Set([1]), copies }).length;
+  return countDamaged(0, copies, ...history);
+}
+
+function countDamaged(
+  damaged: number,
+  copies: number,
+  ...history: readonly HistoryEntry[]
+): number {
+  const damagedBefore = (): number => damaged;
+  return checkSessionGuarantees({ history, bucketIds: new Set([1]), copies, damagedBefore }).length;
 }
 
 const ANSWERED = { answer: [dot(A, 3), dot(B, 1)] };
@@ -44,6 +53,17 @@ test('[O6] a read of all copies covers what any earlier read returned', () => {
 test('[O6] a write that was not acknowledged promises nothing', () => {
   const unknown = write(1, { ...ANSWERED, outcome: 'unknown', completedAt: Infinity });
   assert.is(count(3, unknown, read(50, [], [])), 0);
+});
+
+test('[O6] a read need not meet what is on copies that lost it', () => {
+  const all = write(1, { ...ANSWERED, level: 3 });
+  assert.is(countDamaged(1, 3, write(1, ANSWERED), read(50, [], [])), 0);
+  assert.is(
+    countDamaged(1, 3, all, read(50, [], [])),
+    1,
+    'two of three are left, and two are read',
+  );
+  assert.is(countDamaged(1, 3, all, read(50, [], [], { level: 1 })), 0);
 });
 
 test.run();

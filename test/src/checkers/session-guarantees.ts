@@ -7,7 +7,8 @@
  * Monotonic reads: a read of all copies covers all that any earlier read returned, for one replica at
  * least held it, durably. Below that nothing is promised: what is on one replica only, and was never
  * acknowledged, may be read and then be missed (C8). What was acknowledged is a matter of the rule
- * above. Both hold between clients too, and are judged so.
+ * above. Both hold between clients too, and are judged so. A copy that lost what it had acknowledged
+ * counts as one more that a read may not meet.
  *
  * Invariants:
  *   O6 a read covers what earlier answers, whose replicas it must meet, were covering
