@@ -169,7 +169,8 @@ export class NodeProcess {
   /** [H4] What the shard had not answered is lost; the coordinator hears of it. */
   crashShard(shard: number, downMs: number): void {
     const process = this.#shards[shard];
-    if (process === undefined) return;
+    // What was to end a hung thread may find that its whole process has ended since.
+    if (process === undefined || !this.#isRunning) return;
     const { simulation, prng, parts } = this.#options;
     this.#shards[shard] = undefined;
     process.stop(prng.stream(`shard-end-${this.#lifeCount}`));
