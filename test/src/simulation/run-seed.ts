@@ -18,6 +18,7 @@ import {
 import type { DotLedger } from '../checkers/dot-ledger.ts';
 import { checkHonestReads } from '../checkers/honest-reads.ts';
 import { checkRegisterHistory } from '../checkers/linearizability-history.ts';
+import { checkLiveness } from '../checkers/liveness.ts';
 import { checkNoResurrection } from '../checkers/no-resurrection.ts';
 import { checkQuorumReads } from '../checkers/quorum-reads.ts';
 import { checkRefusals } from '../checkers/refusals.ts';
@@ -191,11 +192,9 @@ class SeedRun {
     this.#cluster.heal();
     const until = this.#simulation.now + LIVE_MS;
     this.#simulation.run(until, () => this.#clients.every((client) => client.isIdle));
-    const busy = this.#clients.filter((client) => !client.isIdle);
-    for (const client of busy) {
-      this.#violations.push({ oracle: 'O11', text: `an operation of ${client.site} never ended` });
-    }
-    return busy.length === 0;
+    const unended = checkLiveness(this.#clients);
+    this.#violations.push(...unended);
+    return unended.length === 0;
   }
 
   #judge(): void {
