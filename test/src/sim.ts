@@ -2,119 +2,163 @@
  * `npm run sim`: runs seeds of the simulator and judges them.
  *
  *   npm run sim -- --seeds 200 [--from 1] [--workers 2] [--stop-at-first] [--probes]
- *   npm run sim -- --seed 17 [--trace FILE]
+ *   npm run sim -- --hours 1 [--from 1]                 fresh seeds until the time is over
+ *   npm run sim -- --seed 17 [--trace FILE] [--until MS] [--only TEXT] [--shrink]
+ *   npm run sim -- --failure results/simulation/seed-17.json [--shrink] [...]
+ *   npm run sim -- --loaded                             speed: five nodes under load, one core
  *
  * Says which marks of the cores (kernel/probe) no seed hit; with `--probes`, which share of the seeds
  * hit each. Ends in `N passed, N failed`, and with exit code 1 if any failed. A failing seed prints
- * itself, the commit, what it drew, its faults and the end of its trace; `--seed` plays it again, with
- * an equal trace hash.
+ * itself, the commit, what it drew, its faults and the end of its trace, and leaves all that in a file;
+ * `--seed` or `--failure` plays it again, with an equal trace hash; `--shrink` takes away from it what
+ * it does not need and prints the rest in order of time.
  */
-import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { failureLines, writeFailure } from './simulation/failure-report.ts';
+import { loadedLines } from './simulation/loaded-run.ts';
 import { readCatalogue } from './simulation/probe-catalogue.ts';
 import { probeLines, ProbeTally } from './simulation/probe-tally.ts';
+import { readableRun } from './simulation/readable-run.ts';
+import { planOf, readFailure, type RunPlan } from './simulation/run-plan.ts';
+import { runPlan } from './simulation/run-seed.ts';
 import { runSeeds } from './simulation/seed-pool.ts';
-import { reportSeed, type SeedReport } from './simulation/seed-worker.ts';
+import { reportPlan, type SeedReport } from './simulation/seed-worker.ts';
+import { shrink } from './simulation/shrink.ts';
+import { SimTotals } from './simulation/sim-totals.ts';
 
-const TRACE_LINES_PRINTED = 40;
-const VIOLATIONS_PRINTED = 8;
+const SHRINK_TRIALS_MAX = 1500;
+const HOUR_MS = 3_600_000;
+const PROGRESS_MS = 60_000;
+const SEED_MAX = 2 ** 31;
 
 const { values: options } = parseArgs({
   options: {
     seeds: { type: 'string', default: '200' },
+    hours: { type: 'string' },
     from: { type: 'string' },
     seed: { type: 'string' },
+    failure: { type: 'string' },
     trace: { type: 'string' },
+    until: { type: 'string' },
+    only: { type: 'string' },
     workers: { type: 'string' },
+    shrink: { type: 'boolean', default: false },
+    loaded: { type: 'boolean', default: false },
     'stop-at-first': { type: 'boolean', default: false },
     probes: { type: 'boolean', default: false },
   },
 });
 
-function commit(): string {
-  const git = (...parameters: string[]): string | undefined => {
-    const result = spawnSync('git', parameters, { encoding: 'utf8' });
-    return result.status === 0 ? result.stdout.trim() : undefined;
-  };
-  const head = git('rev-parse', '--short', 'HEAD');
-  if (head === undefined) return 'unknown (this is no git checkout)';
-  return git('status', '--porcelain') === '' ? head : `${head} with changes`;
-}
-
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function printFailure(report: SeedReport): void {
-  print(`\nseed ${report.seed} failed at commit ${commit()}, node ${process.version}`);
-  for (const violation of report.violations.slice(0, VIOLATIONS_PRINTED)) print(`  ${violation}`);
-  const more = report.violations.length - VIOLATIONS_PRINTED;
-  if (more > 0) print(`  and ${more} more`);
-  print(`  trace hash ${report.traceHash}, ${JSON.stringify(report.counters)}`);
-  print(`  configuration ${report.configuration}`);
-  for (const fault of report.schedule) print(`  fault ${fault}`);
-  const lines: string[] = [];
-  reportSeed(report.seed, (line) => lines.push(line));
-  print(`  the last of ${lines.length} lines of the trace (all of them: --seed S --trace FILE):`);
-  for (const line of lines.slice(-TRACE_LINES_PRINTED)) print(`  ${line}`);
-  print(`  again: npm run sim -- --seed ${report.seed}\n`);
+function hasFailed({ violations }: SeedReport): boolean {
+  return violations.length > 0;
 }
 
-function replay(seed: string): boolean {
+/** Lines of a trace begin with the virtual time. */
+function isWanted(line: string): boolean {
+  const untilMs = Number(options.until ?? Infinity);
+  return Number.parseFloat(line) <= untilMs && line.includes(options.only ?? '');
+}
+
+function replay(plan: RunPlan): boolean {
   const lines: string[] = [];
   const isTraced = options.trace !== undefined;
-  const report = reportSeed(seed, isTraced ? (line) => lines.push(line) : undefined);
-  if (options.trace !== undefined) writeFileSync(options.trace, `${lines.join('\n')}\n`);
-  if (report.violations.length > 0) printFailure(report);
-  print(`seed ${seed}: trace hash ${report.traceHash}, ${JSON.stringify(report.counters)}`);
-  return report.violations.length === 0;
+  const report = reportPlan(plan, isTraced ? (line) => lines.push(line) : undefined);
+  if (options.trace !== undefined) {
+    writeFileSync(options.trace, `${lines.filter(isWanted).join('\n')}\n`);
+  }
+  if (hasFailed(report)) {
+    for (const line of failureLines(report)) print(line);
+    print(`written to ${writeFailure(report)}`);
+  }
+  print(`seed ${report.seed}: trace hash ${report.traceHash}, ${JSON.stringify(report.counters)}`);
+  return !hasFailed(report);
+}
+
+function shrinkFailing(plan: RunPlan): boolean {
+  const run = (tried: RunPlan) => {
+    const { violations, evidence } = runPlan(tried);
+    return { oracles: violations.map(({ oracle }) => oracle), history: evidence.history };
+  };
+  if (run(plan).oracles.length === 0) {
+    print('this run does not fail: there is nothing to shrink');
+    return true;
+  }
+  const small = shrink(plan, { run, trialsMax: SHRINK_TRIALS_MAX, say: print });
+  const report = reportPlan(small);
+  const { evidence, begunAt } = runPlan(small);
+  const { configuration, schedule } = small;
+  const { history } = evidence;
+  const { violations } = report;
+  print('');
+  for (const line of readableRun({ configuration, schedule, history, begunAt, violations })) {
+    print(line);
+  }
+  print(`\nwritten to ${writeFailure(report, '-shrunk')}; its trace: --failure FILE --trace FILE`);
+  return false;
 }
 
 async function runMany(): Promise<boolean> {
-  const from = options.from === undefined ? randomInt(1, 2 ** 31) : Number(options.from);
-  const seeds = Array.from({ length: Number(options.seeds) }, (_, index) => String(from + index));
+  const from = options.from === undefined ? randomInt(1, SEED_MAX) : Number(options.from);
+  const untilMs =
+    options.hours === undefined ? Infinity : performance.now() + Number(options.hours) * HOUR_MS;
+  const seedCount = options.hours === undefined ? Number(options.seeds) : Infinity;
   const workerCount = Number(options.workers ?? availableParallelism());
-  const reports: SeedReport[] = [];
-  const catalogue = readCatalogue();
+  const totals = new SimTotals();
   const tally = new ProbeTally();
-  print(`${seeds.length} seeds from ${from} on, ${workerCount} workers`);
+  const howMany =
+    options.hours === undefined ? `${seedCount} seeds` : `${options.hours} h of seeds`;
+  print(`${howMany} from ${from} on, ${workerCount} workers`);
   const begunAt = performance.now();
-  const hasFailed = (report: SeedReport): boolean => report.violations.length > 0;
+  const seconds = (): number => (performance.now() - begunAt) / 1000;
+  let nextProgress = begunAt + PROGRESS_MS;
   await runSeeds({
-    seeds,
+    next: (index) => (index < seedCount ? String(from + index) : undefined),
     workerCount,
     onReport: (report) => {
-      reports.push(report);
+      totals.add(report);
       tally.add(report.hits);
-      if (hasFailed(report)) printFailure(report);
+      if (hasFailed(report)) {
+        for (const line of failureLines(report)) print(line);
+        print(`  written to ${writeFailure(report)}`);
+      }
+      if (options.hours !== undefined && performance.now() > nextProgress) {
+        nextProgress += PROGRESS_MS;
+        print(
+          `${totals.seedCount} seeds, ${totals.failedSeeds.length} failed, ${seconds().toFixed(0)} s`,
+        );
+      }
     },
-    isEnough: () => options['stop-at-first'] && reports.some(hasFailed),
+    isEnough: () =>
+      performance.now() > untilMs || (options['stop-at-first'] && totals.failedSeeds.length > 0),
   });
-  printTotals(reports, (performance.now() - begunAt) / 1000);
-  for (const line of probeLines(catalogue, tally, options.probes)) print(line);
-  const failedCount = reports.filter(hasFailed).length;
-  print(`${reports.length - failedCount} passed, ${failedCount} failed`);
+  for (const line of totals.lines(seconds())) print(line);
+  for (const line of probeLines(readCatalogue(), tally, options.probes)) print(line);
+  const failedCount = totals.failedSeeds.length;
+  if (failedCount > 0) print(`failed: ${totals.failedSeeds.join(' ')}`);
+  print(`${totals.seedCount - failedCount} passed, ${failedCount} failed`);
   return failedCount === 0;
 }
 
-function printTotals(reports: readonly SeedReport[], seconds: number): void {
-  const sum = (name: keyof SeedReport['counters']): number =>
-    reports.reduce((total, report) => total + report.counters[name], 0);
-  const idle = reports.filter(
-    ({ counters }) => counters.succeeded * 2 < counters.operations || counters.operations === 0,
-  );
-  const virtualSeconds = sum('virtualMs') / 1000;
-  print(
-    `${virtualSeconds.toFixed(0)} virtual seconds in ${seconds.toFixed(1)} s, ` +
-      `${sum('events')} events, ${sum('faults')} faults, ${sum('boots')} boots, ` +
-      `${sum('operations')} operations (${sum('succeeded')} done), ${sum('records')} records, ` +
-      `${sum('chunksPoisoned')} chunks recycled`,
-  );
-  print(`${idle.length} of the runs got less than half of their operations done and prove little`);
+async function main(): Promise<boolean> {
+  if (options.loaded) {
+    for (const line of loadedLines()) print(line);
+    return true;
+  }
+  const plan =
+    options.failure === undefined
+      ? options.seed === undefined
+        ? undefined
+        : planOf(options.seed)
+      : readFailure(readFileSync(options.failure, 'utf8')).plan;
+  if (plan === undefined) return runMany();
+  return options.shrink ? shrinkFailing(plan) : replay(plan);
 }
 
-const isPassed = options.seed === undefined ? await runMany() : replay(options.seed);
-process.exitCode = isPassed ? 0 : 1;
+process.exitCode = (await main()) ? 0 : 1;

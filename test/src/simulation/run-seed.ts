@@ -28,8 +28,9 @@ import { checkSetUnion } from '../checkers/set-union.ts';
 import { makeWorkload } from '../workloads/make-workload.ts';
 import { addedBy, elementsOf } from '../workloads/set-add.ts';
 import type { Workload } from '../workloads/workload.ts';
-import { BUCKET, drawConfiguration, type SimulationConfiguration } from './configuration.ts';
-import { drawFaults, type FaultEvent, hasPowerLoss, losesUnsynced } from './fault-schedule.ts';
+import { BUCKET, type SimulationConfiguration } from './configuration.ts';
+import { type FaultEvent, hasPowerLoss, losesUnsynced } from './fault-schedule.ts';
+import { planOf, type RunPlan } from './run-plan.ts';
 import { sessionOfClient } from './client-identity.ts';
 import { ProbeRun } from './probe-run.ts';
 import { RestReads } from './rest-reads.ts';
@@ -60,6 +61,8 @@ export interface RunResult {
   readonly traceHash: string;
   readonly configuration: SimulationConfiguration;
   readonly schedule: readonly FaultEvent[];
+  /** Virtual time at which the work began: faults count from there. */
+  readonly begunAt: number;
   readonly counters: RunCounters;
   /** Marks of the cores that were hit and sites that fired, and how often. */
   readonly hits: ReadonlyMap<string, number>;
@@ -82,15 +85,23 @@ export interface RunOptions {
   readonly configuration?: SimulationConfiguration;
 }
 
+export interface PlanOptions {
+  /** Hears in words what happens. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
 /** Virtual milliseconds after healing within which all must work again: T_live. */
 const LIVE_MS = 60_000;
 const REST_ROUNDS_MAX = 6;
 
-export function runSeed(seed: string, options: RunOptions = {}): RunResult {
-  const configuration = options.configuration ?? drawConfiguration(seed);
-  const siteProbability = configuration.buggifySiteProbability;
+export function runSeed(seed: string, { log, configuration }: RunOptions = {}): RunResult {
+  return runPlan(planOf(seed, configuration), { log });
+}
+
+export function runPlan(plan: RunPlan, { log }: PlanOptions = {}): RunResult {
+  const { seed, buggifySiteProbability: siteProbability } = plan.configuration;
   const probes = new ProbeRun({ seed, siteProbability });
-  return probes.observe(() => new SeedRun(seed, configuration, probes, options.log).run());
+  return probes.observe(() => new SeedRun(plan, probes, log).run());
 }
 
 class SeedRun {
@@ -102,22 +113,20 @@ class SeedRun {
   readonly #clients: readonly SimulatedClient[];
   readonly #violations: Violation[] = [];
   readonly #probes: ProbeRun;
+  readonly #omitted: ReadonlySet<string>;
   /** What was read at rest. */
   readonly #restHistory: HistoryEntry[] = [];
   #finals: readonly FinalState[] = [];
+  #begunAt = 0;
 
-  constructor(
-    seed: string,
-    configuration: SimulationConfiguration,
-    probes: ProbeRun,
-    log: RunOptions['log'],
-  ) {
+  constructor(plan: RunPlan, probes: ProbeRun, log: PlanOptions['log']) {
+    const { configuration } = plan;
     this.#configuration = configuration;
+    this.#omitted = new Set(plan.omitted);
     this.#probes = probes;
-    this.#simulation = new Simulation(seed, log);
+    this.#simulation = new Simulation(configuration.seed, log);
     this.#cluster = new SimulatedCluster(this.#simulation, configuration);
-    const nodeIds = this.#cluster.nodes.map((node) => node.nodeId);
-    this.#schedule = drawFaults(configuration, nodeIds);
+    this.#schedule = plan.schedule;
     const workload = makeWorkload(configuration);
     this.#clients = Array.from({ length: configuration.clientCount }, (_, client) =>
       this.#client(client, workload, this.#history),
@@ -140,6 +149,7 @@ class SeedRun {
       traceHash: this.#simulation.trace.digest(),
       configuration: this.#configuration,
       schedule: this.#schedule,
+      begunAt: this.#begunAt,
       counters: this.#counters(),
       hits: this.#probes.hits,
       loads: this.#cluster.witness.bounded.highest(),
@@ -167,6 +177,7 @@ class SeedRun {
       limits,
       pace: clientPace,
       workload,
+      isOmitted: (operation) => this.#omitted.has(`${client}/${operation}`),
       history,
       witness: this.#cluster.witness,
       trustsRefusals: links.mode === 'stream',
@@ -177,11 +188,11 @@ class SeedRun {
     this.#cluster.start();
     this.#simulation.run(300);
     for (const client of this.#clients) client.start();
-    const begun = this.#simulation.now;
+    this.#begunAt = this.#simulation.now;
     for (const fault of this.#schedule) {
-      this.#simulation.at(begun + fault.atMs, () => this.#cluster.inject(fault));
+      this.#simulation.at(this.#begunAt + fault.atMs, () => this.#cluster.inject(fault));
     }
-    this.#simulation.run(begun + this.#configuration.workMs);
+    this.#simulation.run(this.#begunAt + this.#configuration.workMs);
   }
 
   /** [O11] After healing, what was under way ends. */

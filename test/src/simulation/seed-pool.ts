@@ -3,29 +3,35 @@ import { Worker } from 'node:worker_threads';
 import type { SeedReport } from './seed-worker.ts';
 
 export interface SeedPoolOptions {
-  readonly seeds: readonly string[];
+  /** The seed of that number, from 0 on; undefined: there are no more. */
+  readonly next: (index: number) => string | undefined;
   readonly workerCount: number;
   readonly onReport: (report: SeedReport) => void;
-  /** Ask after each report: true ends the run early. */
+  /** Asked after each report: true ends the run early. */
   readonly isEnough: () => boolean;
 }
 
 export async function runSeeds(options: SeedPoolOptions): Promise<void> {
-  const waiting = options.seeds.toReversed();
-  const count = Math.min(options.workerCount, waiting.length);
-  await Promise.all(Array.from({ length: count }, () => runWorker(waiting, options)));
-}
-
-async function runWorker(waiting: string[], options: SeedPoolOptions): Promise<void> {
-  const worker = new Worker(new URL('./seed-worker.js', import.meta.url));
-  try {
-    for (let seed = waiting.pop(); seed !== undefined; seed = waiting.pop()) {
-      options.onReport(await runOne(worker, seed));
-      if (options.isEnough()) return;
+  let index = 0;
+  let isOver = false;
+  const take = (): string | undefined => {
+    if (isOver) return undefined;
+    const seed = options.next(index);
+    index += 1;
+    return seed;
+  };
+  const work = async (): Promise<void> => {
+    const worker = new Worker(new URL('./seed-worker.js', import.meta.url));
+    try {
+      for (let seed = take(); seed !== undefined; seed = take()) {
+        options.onReport(await runOne(worker, seed));
+        if (options.isEnough()) isOver = true;
+      }
+    } finally {
+      await worker.terminate();
     }
-  } finally {
-    await worker.terminate();
-  }
+  };
+  await Promise.all(Array.from({ length: options.workerCount }, work));
 }
 
 function runOne(worker: Worker, seed: string): Promise<SeedReport> {

@@ -1,31 +1,29 @@
-/** One worker of `npm run sim`: takes a seed, runs it, sends back what came of it. */
+/** One worker of `npm run sim`: takes a plan, runs it, sends back what came of it. */
 import { parentPort } from 'node:worker_threads';
-import { configurationText } from './configuration.ts';
-import { type RunCounters, runSeed } from './run-seed.ts';
+import { type RunCounters, runPlan } from './run-seed.ts';
+import { planOf, type RunPlan } from './run-plan.ts';
 
-/** What crosses the threads: plain data, all in words. */
+/** What crosses the threads: plain data. */
 export interface SeedReport {
   readonly seed: string;
   readonly traceHash: string;
   readonly violations: readonly string[];
-  readonly configuration: string;
-  readonly schedule: readonly string[];
+  readonly plan: RunPlan;
   readonly counters: RunCounters;
   /** By mark: how often it was hit. */
   readonly hits: ReadonlyMap<string, number>;
 }
 
-export function reportSeed(seed: string, log?: (line: string) => void): SeedReport {
-  const result = runSeed(seed, log === undefined ? {} : { log });
+export function reportPlan(plan: RunPlan, log?: (line: string) => void): SeedReport {
+  const result = runPlan(plan, { log });
   return {
-    seed,
+    seed: result.seed,
     traceHash: result.traceHash,
     violations: result.violations.map(({ oracle, text }) => `${oracle} ${text}`),
-    configuration: configurationText(result.configuration),
-    schedule: result.schedule.map((fault) => JSON.stringify(fault)),
+    plan,
     counters: result.counters,
     hits: result.hits,
   };
 }
 
-parentPort?.on('message', (seed: string) => parentPort?.postMessage(reportSeed(seed)));
+parentPort?.on('message', (seed: string) => parentPort?.postMessage(reportPlan(planOf(seed))));

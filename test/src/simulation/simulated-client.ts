@@ -77,6 +77,8 @@ export interface SimulatedClientOptions {
   readonly limits: Limits;
   readonly pace: ClientPace;
   readonly workload: Workload | undefined;
+  /** What it plans and leaves out, by the operation's number. */
+  readonly isOmitted: (operation: number) => boolean;
   readonly history: HistoryEntry[];
   readonly witness: ClientWitness;
   /** False where the network doubles requests: of two copies one may be refused and one applied. */
@@ -251,7 +253,10 @@ export class SimulatedClient implements NetworkEndpoint {
       operation: this.#operation,
       prng,
     });
-    this.perform(planned, () => this.start());
+    if (this.#options.isOmitted(this.#operation)) {
+      this.#operation += 1;
+      this.start();
+    } else this.perform(planned, () => this.start());
   }
 
   #attempt(pending: Pending): void {

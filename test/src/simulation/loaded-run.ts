@@ -1,0 +1,61 @@
+/**
+ * The simulator's speed: five nodes under 200 operations a virtual second, with faults, in one thread:
+ * how many times faster than real time that is, and how many events, faults and operations a second.
+ */
+import { LEVEL } from '@clockwise/protocol/frame';
+import { CALM_LINKS } from '@clockwise/simulator/link-faults';
+import { NO_FAULTS } from './fault-schedule.ts';
+import { planOf, type RunPlan } from './run-plan.ts';
+import { runPlan } from './run-seed.ts';
+
+/** Several, and the median of their speeds: one alone says little on a shared machine. */
+const SEEDS = ['1', '2', '3', '4', '5'];
+const WORK_MS = 60_000;
+const CLIENTS = 10;
+const OPERATIONS_A_SECOND = 200;
+
+export function loadedPlan(seed: string): RunPlan {
+  return planOf(seed, {
+    nodeCount: 5,
+    shardCount: 1,
+    copies: 3,
+    partitionBits: 5,
+    clientCount: CLIENTS,
+    keyCount: 200,
+    workload: 'mixed',
+    readLevels: [LEVEL.quorum],
+    writeLevels: [LEVEL.quorum],
+    workMs: WORK_MS,
+    isBeyondBudget: false,
+    clientPace: {
+      attemptMs: 800,
+      patienceMs: 5000,
+      thinkMeanMs: (CLIENTS * 1000) / OPERATIONS_A_SECOND,
+      backoffMeanMs: 40,
+    },
+    links: { ...CALM_LINKS, mode: 'stream' },
+    // One fault in ten virtual seconds, of several kinds.
+    faults: { ...NO_FAULTS, crashMs: 30_000, partitionMs: 30_000, resetMs: 30_000 },
+  });
+}
+
+export function loadedLines(): string[] {
+  const lines: string[] = [];
+  const speeds: number[] = [];
+  for (const seed of SEEDS) {
+    const begunAt = performance.now();
+    const { counters, violations } = runPlan(loadedPlan(seed));
+    const seconds = (performance.now() - begunAt) / 1000;
+    const speed = counters.virtualMs / 1000 / seconds;
+    const a = (value: number): string => Math.round(value / seconds).toLocaleString('en');
+    speeds.push(speed);
+    lines.push(
+      `seed ${seed}: ${(counters.virtualMs / 1000).toFixed(1)} virtual seconds in ${seconds.toFixed(2)} s, ` +
+        `${speed.toFixed(0)} x real time; a second: ${a(counters.events)} events, ` +
+        `${a(counters.faults)} faults, ${a(counters.operations)} operations` +
+        (violations.length === 0 ? '' : `; FAILED: ${violations[0]!.text}`),
+    );
+  }
+  const median = speeds.toSorted((left, right) => left - right)[SEEDS.length >> 1]!;
+  return [...lines, `median ${median.toFixed(0)} x real time, one core, five nodes`];
+}
