@@ -3,7 +3,7 @@
  * step, and one that says why the recording ends. docs/formats/recording.md has the whole picture.
  *
  *     header (8 words) | setup (an encoded value) | block | block | ...
- *     block: head (4 words) | payload
+ *     block: head (5 words) | payload
  *
  * Words are little-endian. Positions and numbers are append-only within a version.
  */
@@ -17,21 +17,22 @@ export const FILE_HEADER_WORDS = 8;
 export const FILE_HEADER = {
   magic: 0,
   version: 1,
-  /** Bytes of the setup; it is filled up to whole words. */
+  /** Bytes of the setup; it is filled up to whole words, and its checksum is of these. */
   setupBytes: 2,
   setupChecksum: 3,
   /** Of the words before it. */
   checksum: 7,
 } as const;
 
-export const BLOCK_HEAD_WORDS = 4;
+export const BLOCK_HEAD_WORDS = 5;
 export const BLOCK_HEAD = {
   kind: 0,
   payloadWords: 1,
   /** Of a step its number, from 1. */
   number: 2,
-  /** Of the whole block with this word as zero. */
-  checksum: 3,
+  /** Of the words before it: a damaged length is not taken for a file that was cut off. */
+  headChecksum: 3,
+  payloadChecksum: 4,
 } as const;
 
 export const BLOCK_KIND = { step: 1, end: 2 } as const;
@@ -42,8 +43,7 @@ export type EndReason = (typeof END_REASON)[keyof typeof END_REASON];
 
 export const END_BLOCK_BYTES: number = (BLOCK_HEAD_WORDS + 1) * 4;
 
-/** REQUIRES: the checksum's word is zero. */
-export function blockChecksum(words: Int32Array, from: number, wordCount: number): number {
+export function checksumOf(words: Int32Array, from: number, wordCount: number): number {
   return crc32(new Uint8Array(words.buffer, words.byteOffset + from * 4, wordCount * 4)) | 0;
 }
 
@@ -52,7 +52,9 @@ export function fileHeader(setup: Uint8Array): Int32Array {
   words[FILE_HEADER.magic] = RECORDING_MAGIC;
   words[FILE_HEADER.version] = RECORDING_VERSION;
   words[FILE_HEADER.setupBytes] = setup.length;
-  words[FILE_HEADER.setupChecksum] = crc32(setup) | 0;
-  words[FILE_HEADER.checksum] = blockChecksum(words, 0, FILE_HEADER.checksum);
+  const filled = new Int32Array((setup.length + 3) >> 2);
+  new Uint8Array(filled.buffer).set(setup);
+  words[FILE_HEADER.setupChecksum] = checksumOf(filled, 0, filled.length);
+  words[FILE_HEADER.checksum] = checksumOf(words, 0, FILE_HEADER.checksum);
   return words;
 }

@@ -7,12 +7,11 @@
  *   RR2 a file that ends within a block ends with the block before: its process was killed
  */
 import { readFileSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 import {
   BLOCK_HEAD,
   BLOCK_HEAD_WORDS,
   BLOCK_KIND,
-  blockChecksum,
+  checksumOf,
   END_REASON,
   FILE_HEADER,
   FILE_HEADER_WORDS,
@@ -43,13 +42,15 @@ export function readRecording(file: string): RecordingReading {
   } catch (error) {
     return refused((error as Error).message);
   }
-  const memory = new Uint8Array((bytes.length + 3) & ~3);
-  memory.set(bytes);
-  return parseRecording(new Int32Array(memory.buffer), bytes.length);
+  return parseRecording(bytes);
 }
 
-function parseRecording(words: Int32Array, byteCount: number): RecordingReading {
+/** The content of a recording file. */
+export function parseRecording(bytes: Uint8Array): RecordingReading {
+  const byteCount = bytes.length;
   const wordCount = byteCount >> 2;
+  const words = new Int32Array(wordCount);
+  new Uint8Array(words.buffer).set(bytes.subarray(0, wordCount * 4));
   if (wordCount < FILE_HEADER_WORDS || words[FILE_HEADER.magic] !== RECORDING_MAGIC) {
     return refused('it is no recording');
   }
@@ -57,14 +58,15 @@ function parseRecording(words: Int32Array, byteCount: number): RecordingReading 
   if (version !== RECORDING_VERSION) {
     return refused(`its format is version ${version}; this program reads ${RECORDING_VERSION}`);
   }
-  if (words[FILE_HEADER.checksum] !== blockChecksum(words, 0, FILE_HEADER.checksum)) {
+  if (words[FILE_HEADER.checksum] !== checksumOf(words, 0, FILE_HEADER.checksum)) {
     return refused('its header is damaged');
   }
   const setupBytes = words[FILE_HEADER.setupBytes]!;
   const first = FILE_HEADER_WORDS + ((setupBytes + 3) >> 2);
   if (first > wordCount) return refused('it ends within what the core was built from');
   const setup = new Uint8Array(words.buffer, FILE_HEADER_WORDS * 4, setupBytes);
-  if ((crc32(setup) | 0) !== words[FILE_HEADER.setupChecksum]) {
+  const setupWords = first - FILE_HEADER_WORDS;
+  if (words[FILE_HEADER.setupChecksum] !== checksumOf(words, FILE_HEADER_WORDS, setupWords)) {
     return refused('what the core was built from is damaged');
   }
   const blocks = readBlocks(words, first, wordCount);
@@ -81,15 +83,17 @@ function readBlocks(words: Int32Array, first: number, wordCount: number): Blocks
   const steps: Int32Array[] = [];
   let at = first;
   while (at + BLOCK_HEAD_WORDS <= wordCount) {
-    const payloadWords = words[at + BLOCK_HEAD.payloadWords]! >>> 0;
+    const damaged = refused(`it is damaged behind step ${steps.length}`);
+    if (words[at + BLOCK_HEAD.headChecksum] !== checksumOf(words, at, BLOCK_HEAD.headChecksum)) {
+      return damaged;
+    }
+    const payloadWords = words[at + BLOCK_HEAD.payloadWords]!;
     const payload = at + BLOCK_HEAD_WORDS;
     const next = payload + payloadWords;
     // [RR2]
     if (next > wordCount) break;
-    const checksum = words[at + BLOCK_HEAD.checksum]!;
-    words[at + BLOCK_HEAD.checksum] = 0;
-    if (blockChecksum(words, at, next - at) !== checksum) {
-      return refused(`it is damaged behind step ${steps.length}`);
+    if (words[at + BLOCK_HEAD.payloadChecksum] !== checksumOf(words, payload, payloadWords)) {
+      return damaged;
     }
     const kind = words[at + BLOCK_HEAD.kind]!;
     if (kind === BLOCK_KIND.end) return ended(steps, words[payload]!, next === wordCount);

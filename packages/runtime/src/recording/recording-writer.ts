@@ -12,7 +12,7 @@ import {
   BLOCK_HEAD,
   BLOCK_HEAD_WORDS,
   BLOCK_KIND,
-  blockChecksum,
+  checksumOf,
   END_BLOCK_BYTES,
   END_REASON,
   type EndReason,
@@ -28,7 +28,11 @@ export interface RecordingWriterOptions {
   readonly setup: Uint8Array;
   /** The recording has ended while its actor goes on. */
   readonly ended: (why: string) => void;
+  /** As node:fs has it, unless a test has another. */
+  readonly write?: Write;
 }
+
+type Write = (file: number, bytes: Uint8Array, from: number, byteCount: number) => number;
 
 /** Gathered bytes with which a write begins, and milliseconds after which it does at the latest. */
 const WRITE_BYTES = 256 * 1024;
@@ -39,6 +43,7 @@ const FILE_MODE = 0o600;
 export class RecordingWriter {
   readonly #options: RecordingWriterOptions;
   readonly #file: number;
+  readonly #write: Write;
   readonly #gathered: WordBuffer = new WordBuffer();
   #byteCount: number;
   #isOpen = true;
@@ -48,6 +53,7 @@ export class RecordingWriter {
   constructor(options: RecordingWriterOptions) {
     const { setup } = options;
     this.#options = options;
+    this.#write = options.write ?? writeSync;
     this.#file = openSync(options.file, 'wx', FILE_MODE);
     const header = fileHeader(setup);
     this.#gathered.pushWords(header, 0, header.length);
@@ -63,6 +69,7 @@ export class RecordingWriter {
 
   /** Adds the block of one step. */
   step(number: number, payload: WordBuffer): void {
+    if (!this.#isOpen) return;
     const byteCount = (BLOCK_HEAD_WORDS + payload.end) * 4;
     if (this.#byteCount + byteCount + END_BLOCK_BYTES > this.#options.bytesMax) {
       // [RW1]
@@ -88,7 +95,7 @@ export class RecordingWriter {
     this.#gathered.clear();
     try {
       for (let from = 0; from < bytes.length;) {
-        from += writeSync(this.#file, bytes, from, bytes.length - from);
+        from += this.#write(this.#file, bytes, from, bytes.length - from);
       }
     } catch (error) {
       // [RW2]
@@ -117,8 +124,9 @@ export class RecordingWriter {
     words[head + BLOCK_HEAD.kind] = kind;
     words[head + BLOCK_HEAD.payloadWords] = payloadWords;
     words[head + BLOCK_HEAD.number] = number;
-    const wordCount = BLOCK_HEAD_WORDS + payloadWords;
-    words[head + BLOCK_HEAD.checksum] = blockChecksum(words, head, wordCount);
-    this.#byteCount += wordCount * 4;
+    words[head + BLOCK_HEAD.headChecksum] = checksumOf(words, head, BLOCK_HEAD.headChecksum);
+    const first = head + BLOCK_HEAD_WORDS;
+    words[head + BLOCK_HEAD.payloadChecksum] = checksumOf(words, first, payloadWords);
+    this.#byteCount += (BLOCK_HEAD_WORDS + payloadWords) * 4;
   }
 }

@@ -4,8 +4,8 @@
  * Boundary: the core is built by whoever knows its kind (server/replay); here it is a core.
  *
  * Invariants:
- *   RP1 the first difference ends the replay: what follows would only be its consequence
- *   RP2 records in other actors' memory are there during the step that read them, and poison after it
+ *   RL1 the first difference ends the replay: what follows would only be its consequence
+ *   RL2 records in other actors' memory are there during the step that read them, and poison after it
  */
 import { FrameList } from '@clockwise/kernel/core';
 import type { Core, Lane } from '@clockwise/kernel/core';
@@ -52,7 +52,7 @@ export function replaySteps({ core, steps, shards, chunks }: ReplayOptions): Rep
     const hash = thrown === undefined ? core.hash() : 0;
     const output = outputOf(out, hash, thrown);
     const reasons = [...side.differences(), ...stepDifference(step.output, output, thrown)];
-    // [RP1]
+    // [RL1]
     if (reasons.length > 0) return { kind: 'differs', step: index + 1, reasons };
     frameCount += step.frames.length;
   }
@@ -62,7 +62,10 @@ export function replaySteps({ core, steps, shards, chunks }: ReplayOptions): Rep
 /** What the step threw; undefined: it returned. */
 function run(core: AnyCore, step: RecordedStep, out: TracedOut): unknown {
   const frames = new FrameList();
-  for (const { source, words } of step.frames) frames.push(words, 0, words.length, source);
+  for (const { source, words } of step.frames) {
+    // A copy: a core may spoil what it was lent, and a recording is replayed more than once.
+    frames.push(words.slice(), 0, words.length, source);
+  }
   const { now, wallTimeMs, events } = step;
   try {
     core.step({ now, wallTimeMs, frames, events, published: out }, out);
@@ -83,7 +86,7 @@ export class ReplayShardMemory implements ShardMemory {
     this.#chunkWords = chunkBytes / 4;
   }
 
-  /** [RP2] */
+  /** [RL2] */
   put({ chunk, offset, words }: NamedRecord): void {
     while (this.chunks.length <= chunk) this.chunks.push(new Int32Array(this.#chunkWords));
     this.chunks[chunk]!.set(words, offset);

@@ -14,44 +14,42 @@ export type StoreCopy =
   | { readonly ok: true; readonly copiedBytes: number }
   | { readonly ok: false; readonly reason: string };
 
-/** REQUIRES: nobody writes to the store; `to` does not exist. */
-export function linkStore(from: string, to: string, copiedBytesMax: number): StoreCopy {
-  return transfer(
-    from,
-    to,
-    (source, target, bytesLeft) => {
-      try {
-        linkSync(source, target);
-        return 0;
-      } catch {
-        // [SC1] Another file system, or one without links.
-        const { size } = statSync(source);
-        if (size <= bytesLeft) copyFileSync(source, target);
-        return size;
-      }
-    },
-    copiedBytesMax,
-  );
+type Link = (source: string, target: string) => void;
+
+/** REQUIRES: nobody writes to the store; `to` does not exist. `link`: as node:fs has it. */
+export function linkStore(
+  from: string,
+  to: string,
+  copiedBytesMax: number,
+  link: Link = linkSync,
+): StoreCopy {
+  let copiedBytes = 0;
+  return transfer(from, to, (source, target) => {
+    try {
+      link(source, target);
+    } catch {
+      // [SC1] Another file system, or one without links.
+      copiedBytes += statSync(source).size;
+      if (copiedBytes > copiedBytesMax) return undefined;
+      copyFileSync(source, target);
+    }
+    return copiedBytes;
+  });
 }
 
 /** For a replay: what it does to its copy stays there. */
 export function copyStore(from: string, to: string): StoreCopy {
-  return transfer(
-    from,
-    to,
-    (source, target) => {
-      copyFileSync(source, target);
-      return 0;
-    },
-    Infinity,
-  );
+  return transfer(from, to, (source, target) => {
+    copyFileSync(source, target);
+    return 0;
+  });
 }
 
+/** `one` brings a file over and returns the bytes that count so far; undefined: too many. */
 function transfer(
   from: string,
   to: string,
-  one: (source: string, target: string, bytesLeft: number) => number,
-  bytesMax: number,
+  one: (source: string, target: string) => number | undefined,
 ): StoreCopy {
   let copiedBytes = 0;
   try {
@@ -59,10 +57,11 @@ function transfer(
     const names = existsSync(from) ? readdirSync(from) : [];
     for (const name of names) {
       if (parseFileName(name) === undefined) continue;
-      copiedBytes += one(path.join(from, name), path.join(to, name), bytesMax - copiedBytes);
-      if (copiedBytes > bytesMax) {
-        return { ok: false, reason: `its store is larger than the bound of ${bytesMax} bytes` };
+      const counted = one(path.join(from, name), path.join(to, name));
+      if (counted === undefined) {
+        return { ok: false, reason: 'its store cannot be linked, and is larger than the bound' };
       }
+      copiedBytes = counted;
     }
   } catch (error) {
     return { ok: false, reason: `its store cannot be put aside: ${(error as Error).message}` };
