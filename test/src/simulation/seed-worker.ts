@@ -1,5 +1,6 @@
 /** One worker of `npm run sim`: takes a plan, runs it, sends back what came of it. */
 import { parentPort } from 'node:worker_threads';
+import type { HighestLoad } from '../checkers/bounded.ts';
 import { type RunCounters, runPlan } from './run-seed.ts';
 import { planOf, type RunPlan } from './run-plan.ts';
 
@@ -12,6 +13,8 @@ export interface SeedReport {
   readonly counters: RunCounters;
   /** By mark: how often it was hit. */
   readonly hits: ReadonlyMap<string, number>;
+  /** [O9] The highest of each load, and its limit. */
+  readonly loads: Readonly<Record<string, HighestLoad>>;
 }
 
 export function reportPlan(plan: RunPlan, log?: (line: string) => void): SeedReport {
@@ -23,6 +26,7 @@ export function reportPlan(plan: RunPlan, log?: (line: string) => void): SeedRep
     plan,
     counters: result.counters,
     hits: result.hits,
+    loads: result.loads,
   };
 }
 

@@ -2,6 +2,7 @@
  * What many seeds came to, added up as they end: the figures of SCENARIOS's table that say how much a
  * run proved. Speed is never quoted without the events, faults and operations behind it.
  */
+import type { HighestLoad } from '../checkers/bounded.ts';
 import type { FaultEvent } from './fault-schedule.ts';
 import type { SeedReport } from './seed-worker.ts';
 
@@ -15,9 +16,10 @@ export class SimTotals {
   #virtualMs = 0;
   readonly #sums: Map<string, number> = new Map();
   readonly #faults: Map<string, number> = new Map();
+  readonly #loads: Map<string, HighestLoad> = new Map();
   readonly #pairs: Map<string, number> = new Map();
 
-  add({ seed, counters, violations, plan }: SeedReport): void {
+  add({ seed, counters, violations, plan, loads }: SeedReport): void {
     this.seedCount += 1;
     this.#virtualMs += counters.virtualMs;
     for (const [name, value] of Object.entries(counters) as [string, number][]) {
@@ -28,6 +30,7 @@ export class SimTotals {
       this.idleCount += 1;
     }
     this.#addFaults(plan.schedule);
+    this.#addLoads(loads);
   }
 
   lines(seconds: number): string[] {
@@ -46,8 +49,22 @@ export class SimTotals {
       `  faults drawn: ${kinds.map(([kind, count]) => `${kind} ${count}`).join(', ') || 'none'}`,
       `  pairs of kinds in one run: ${this.#pairs.size} of ${(kinds.length * (kinds.length - 1)) / 2}` +
         `, the rarest ${Math.min(...this.#pairs.values(), Infinity)} times`,
+      `  loads at their highest: ${this.#loadTexts().join(', ') || 'none'}`,
       `  ${this.idleCount} of the runs got less than half of their operations done and prove little`,
     ];
+  }
+
+  /** [O9] The one nearest to its limit is kept. */
+  #addLoads(loads: SeedReport['loads']): void {
+    for (const [name, load] of Object.entries(loads)) {
+      const known = this.#loads.get(name);
+      const isHigher = known === undefined || load.value / load.limit > known.value / known.limit;
+      if (isHigher) this.#loads.set(name, load);
+    }
+  }
+
+  #loadTexts(): string[] {
+    return [...this.#loads].map(([name, { value, limit }]) => `${name} ${value} of ${limit}`);
   }
 
   #addFaults(schedule: readonly FaultEvent[]): void {
