@@ -59,7 +59,10 @@ export function readLeaves(
   checksum: Checksum,
 ): DiskResult<LeavesSnapshot | undefined> {
   const read = readFileWords(disk, leavesName(fileNumber), LEAVES_BYTES_MAX);
-  if (!read.ok) return read.code === 'ENOENT' ? { ok: true, value: undefined } : read;
+  if (!read.ok) {
+    const isDamaged = read.code === 'ENOENT' || 'isTooLong' in read;
+    return isDamaged ? { ok: true, value: undefined } : read;
+  }
   const words = read.value;
   const leaves = words.subarray(HEADER_WORDS);
   const sound =

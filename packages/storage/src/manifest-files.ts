@@ -37,7 +37,8 @@ export function loadManifest(
   for (const edition of editions) {
     const words = readFileWords(disk, manifestName(edition), MANIFEST_BYTES_MAX);
     if (!words.ok) {
-      if (words.code !== 'OTHER') return { kind: 'failed', error: words };
+      // A disk that does not answer says nothing of the edition: an older one must not count for that.
+      if (!('isTooLong' in words)) return { kind: 'failed', error: words };
       reasons.push(words.detail);
       continue;
     }

@@ -6,7 +6,7 @@
  *   WT2 a transfer that makes no progress ends as an error, never as an endless loop
  */
 import type { Checksum } from './checksum.ts';
-import { DONE, type Disk, type DiskResult, type FileHandle } from './disk.ts';
+import { DONE, type Disk, type DiskError, type DiskResult, type FileHandle } from './disk.ts';
 
 /** Transfers in a row that may take nothing before the disk counts as failed. */
 const IDLE_TRANSFERS_MAX = 8;
@@ -63,6 +63,11 @@ export function readWhole(
   return { ok: true, value: filled };
 }
 
+/** The disk is well, and the file is not: of all errors of a read the one that is damage. */
+export interface TooLongFile extends DiskError {
+  readonly isTooLong: true;
+}
+
 /**
  * A file's first `byteCount` bytes (all, if not said) as words; a last, incomplete word is left away.
  * A file of more than `bytesMax` bytes is refused before anything is allocated.
@@ -72,7 +77,7 @@ export function readFileWords(
   name: string,
   bytesMax: number,
   byteCount: number = bytesMax,
-): DiskResult<Int32Array> {
+): DiskResult<Int32Array> | TooLongFile {
   const file = disk.open(name, 'read');
   if (!file.ok) return file;
   const words = readOpenFile(disk, file.value, { name, bytesMax, byteCount });
@@ -84,11 +89,12 @@ function readOpenFile(
   disk: Disk,
   file: FileHandle,
   wanted: { readonly name: string; readonly bytesMax: number; readonly byteCount: number },
-): DiskResult<Int32Array> {
+): DiskResult<Int32Array> | TooLongFile {
   const size = disk.size(file);
   if (!size.ok) return size;
   if (size.value > wanted.bytesMax) {
-    return { ok: false, code: 'OTHER', detail: `${wanted.name} is longer than it may be` };
+    const detail = `${wanted.name} is longer than it may be`;
+    return { ok: false, code: 'OTHER', isTooLong: true, detail };
   }
   const bytes = new Uint8Array(Math.floor(Math.min(size.value, wanted.byteCount) / 4) * 4);
   const read = readWhole(disk, file, bytes, 0);

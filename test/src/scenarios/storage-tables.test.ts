@@ -275,6 +275,31 @@ test('F9 F16 [OS1] any byte of the manifest damaged: all is there, or needs-repa
   }
 });
 
+test('F9 F18 [OS1] whatever call of an opening fails, and with whatever code, it is no damage', () => {
+  const codes = ['EIO', 'EMFILE', 'ENOSPC', 'EROFS', 'OTHER'] as const;
+  const image = filledStore('failing-opening').image();
+  for (const code of codes) {
+    let failures = 0;
+    for (let nth = 1; nth < 200; nth += 1) {
+      const disk = newDisk(`failing-${code}-${nth}`);
+      disk.replace(image);
+      disk.inject({ operation: 'any', nth, code });
+      const found = TestStore.open(disk, { mustExist: true });
+      if (!(found instanceof TestStore)) {
+        assert.is(found.kind, 'failed', `call ${nth} with ${code}`);
+        failures += 1;
+      }
+      disk.clearFaults();
+      disk.crash('keep-all');
+      const again = TestStore.open(disk, { mustExist: true });
+      assert.ok(again instanceof TestStore, `after call ${nth} with ${code}`);
+      for (let key = 1; key <= 60; key += 1) assert.is(again.get(key), key);
+      if (failures < nth) break;
+    }
+    assert.ok(failures > 15, `${failures} failures with ${code}`);
+  }
+});
+
 test('F16 manifests, tables or everything gone is needs-repair, never an empty store', () => {
   for (const gone of ['manifest-', 'table-', 'log-', '']) {
     const disk = filledStore(`gone-${gone}`);
