@@ -54,12 +54,23 @@ export const NO_FAULTS: FaultRates = {
 };
 
 export function drawFaultRates(prng: Prng): FaultRates {
-  return {
+  return thinned(prng.stream('kinds'), {
     ...drawNetworkFaultRates(prng.stream('network')),
     ...drawDiskFaultRates(prng.stream('disk')),
     ...drawProcessFaultRates(prng.stream('process')),
     ...drawClockFaultRates(prng.stream('clock')),
-  };
+  });
+}
+
+/**
+ * Each run keeps a share of the kinds: where everything fails at once little else happens, and a path
+ * that wants much done before its fault is never taken.
+ */
+function thinned(prng: Prng, rates: FaultRates): FaultRates {
+  const share = prng.pick([0.1, 0.25, 0.5, 1]);
+  const kinds = Object.entries(rates) as [keyof FaultRates, number][];
+  const kept = kinds.map(([kind, meanMs]) => [kind, prng.chance(share) ? meanMs : Infinity]);
+  return Object.fromEntries(kept) as FaultRates;
 }
 
 export function drawFaults(
