@@ -5,7 +5,6 @@
 import { assert, unreachable } from '@clockwise/kernel/assert';
 import {
   answeredBy,
-  clientName,
   contextGiven,
   endAttempt,
   mayBegin,
@@ -13,13 +12,12 @@ import {
   requestFrame,
   takeAnswer,
 } from './client-operations.ts';
-import { nodeName } from './explored-setting.ts';
+import { answeredNext, isTakenAtOnce, syncSafeLogs } from './eager-steps.ts';
 import type { CrashPlan, ExplorerCase } from './explorer-case.ts';
 import type { Frame } from './interned-frames.ts';
 import {
   type Attempt,
   type Connection,
-  type Endpoint,
   isOpen,
   type NodeState,
   type OperationState,
@@ -74,6 +72,7 @@ export class Actions {
     for (const action of connectionActions(state)) {
       if (action.kind !== 'take') continue;
       const { connection, toDialer } = action;
+      if (connection.dialer.endpoint < 0 && !mattersIfLost(state, connection)) continue;
       if (losses > 0) actions.push({ kind: 'lose', connection, toDialer });
       if (doubles > 0 && isOpen(connection)) actions.push({ kind: 'double', connection, toDialer });
     }
@@ -85,7 +84,25 @@ export class Actions {
     return actions;
   }
 
+  /** The action, and what happens at once after it. */
   apply(state: WorldState, action: Action): WorldState {
+    let next = syncSafeLogs(this.#case, this.#do(state, action));
+    for (;;) {
+      const connection = next.connections.find(
+        (other) => other.dialer.endpoint < 0 && isSettledAtOnce(next, other),
+      );
+      if (connection === undefined) return next;
+      next = this.#settleClient(next, connection);
+    }
+  }
+
+  #settleClient(state: WorldState, connection: Connection): WorldState {
+    if (underWay(state, connection.acceptor).length === 0) return this.#end(state, connection);
+    const popped = this.#steps.popFrame(state, connection.id, true);
+    return this.#arrive(popped.state, connection, true, popped.frame);
+  }
+
+  #do(state: WorldState, action: Action): WorldState {
     const steps = this.#steps;
     switch (action.kind) {
       case 'begin':
@@ -184,88 +201,6 @@ export class Actions {
   }
 }
 
-/** Unique among the actions of one state. */
-export function labelOf(state: WorldState, action: Action): string {
-  switch (action.kind) {
-    case 'begin':
-      return `${nameOf(state, action.operation)} begins`;
-    case 'begin-doubled':
-      return `${nameOf(state, action.operation)} begins, and its request will come twice`;
-    case 'retry':
-      return `${nameOf(state, action.operation)} is tried again`;
-    case 'give-up':
-      return `${nameOf(state, action.operation)} is given up by its client`;
-    case 'take':
-      return `${wayOf(action)}: taken`;
-    case 'lose':
-      return `${wayOf(action)}: lost`;
-    case 'double':
-      return `${wayOf(action)}: taken, and will come again`;
-    case 'ghost':
-      return `the copy number ${action.ghost + 1} arrives`;
-    case 'end':
-      return `${wayOf({ ...action, toDialer: action.connection.dialer.left === undefined })}: cut`;
-    case 'lane':
-      return `${nodeName(action.node)} hears its shard, lane ${action.lane}`;
-    case 'sync':
-      return `${nodeName(action.node)} syncs a step of its log`;
-    case 'timer':
-      return `${nodeName(action.node)} finds that time has passed`;
-    case 'restart':
-      return `${nodeName(action.node)} starts again`;
-    case 'crash':
-      return `${nodeName(action.node)} crashes with ${action.keptSteps} steps of its log on the disk`;
-    default:
-      return unreachable(action);
-  }
-}
-
-/** The frame that an action is about. */
-export function frameOf(state: WorldState, action: Action): Frame | undefined {
-  switch (action.kind) {
-    case 'take':
-    case 'lose':
-    case 'double': {
-      const { connection, toDialer } = action;
-      return underWay(state, toDialer ? connection.acceptor : connection.dialer)[0];
-    }
-    case 'ghost':
-      return state.ghosts[action.ghost]!.frame;
-    case 'lane': {
-      const node = state.nodes[action.node]!;
-      if (action.lane === 'now') return node.replica.output.now[node.nowTaken];
-      return releasedFrames(node)[node.durableTaken];
-    }
-    case 'begin':
-    case 'begin-doubled':
-    case 'retry':
-    case 'give-up':
-    case 'end':
-    case 'sync':
-    case 'timer':
-    case 'restart':
-    case 'crash':
-      return undefined;
-    default:
-      return unreachable(action);
-  }
-}
-
-function nameOf(state: WorldState, operation: number): string {
-  return state.operations[operation]!.plan.name;
-}
-
-function wayOf(way: { readonly connection: Connection; readonly toDialer: boolean }): string {
-  const { dialer, acceptor, id } = way.connection;
-  const [from, to] = way.toDialer ? [acceptor, dialer] : [dialer, acceptor];
-  const what = way.toDialer ? 'answer' : 'request';
-  return `${what} ${endpointName(from.endpoint)} -> ${endpointName(to.endpoint)} (connection ${id})`;
-}
-
-export function endpointName(endpoint: Endpoint): string {
-  return endpoint < 0 ? clientName(-1 - endpoint) : nodeName(endpoint);
-}
-
 function operationActions(state: WorldState): Action[] {
   return state.operations.flatMap((operation, index): Action[] => {
     const { plan } = operation;
@@ -303,9 +238,23 @@ function connectionActions(state: WorldState): Action[] {
     if (dialer.left === undefined && underWay(state, acceptor).length > 0) {
       actions.push({ kind: 'take', connection, toDialer: true });
     }
-    if (!isOpen(connection)) actions.push({ kind: 'end', connection });
+    if (isOpen(connection)) return actions;
+    if (dialer.endpoint >= 0 || mattersIfLost(state, connection)) {
+      actions.push({ kind: 'end', connection });
+    }
     return actions;
   });
+}
+
+/** Whether a client would do something else without the answer that comes next. */
+function mattersIfLost(state: WorldState, connection: Connection): boolean {
+  const operation = answeredNext(state, connection);
+  return operation !== undefined && mayRetry(operation);
+}
+
+function isSettledAtOnce(state: WorldState, connection: Connection): boolean {
+  if (underWay(state, connection.acceptor).length > 0) return isTakenAtOnce(state, connection);
+  return !isOpen(connection);
 }
 
 function armedTimers(state: WorldState): Action[] {

@@ -10,6 +10,9 @@ import { FrameList } from '@clockwise/kernel/core';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { CoordinatorCore, type CoordinatorEvent } from '@clockwise/coordinator/coordinator-core';
 import type { CoordinatorEffect } from '@clockwise/coordinator/coordinator-context';
+import { connectionOfRoute } from '@clockwise/protocol/connection-table';
+import { FRAME, FRAME_HEADER_WORDS, REPLICA_REPLY, TAG } from '@clockwise/protocol/frame';
+import { frameTag } from '@clockwise/protocol/validate-frame';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import {
   EXPLORED_LIMITS,
@@ -28,6 +31,8 @@ export interface CoordinatorOpening {
 
 export type CoordinatorInput =
   | { readonly kind: 'event'; readonly event: CoordinatorEvent }
+  /** A peer's link to this node is gone. */
+  | { readonly kind: 'peer-gone'; readonly connection: number }
   | { readonly kind: 'timer' }
   /** `source` as cores number it: a shard, or a connection from CONNECTION_TARGET on. */
   | { readonly kind: 'frame'; readonly source: number; readonly frame: Frame };
@@ -42,6 +47,8 @@ export interface CoordinatorOutput {
   readonly toShard: readonly Frame[];
   /** Connections that it closed of itself, and why: none in a world where nobody errs. */
   readonly hungUp: readonly string[];
+  /** Of the core. */
+  readonly hash: number;
 }
 
 export type CoordinatorState = LocalState<CoordinatorOutput>;
@@ -61,6 +68,7 @@ const NOTHING: CoordinatorOutput = {
   sent: new Map(),
   toShard: [],
   hungUp: [],
+  hash: 0,
 };
 
 export function coordinatorHistories(
@@ -75,12 +83,33 @@ export function coordinatorHistories(
     nameOfOpening: ({ node, boot }) => `${nodeName(node)}/${boot}`,
     nameOfInput: (input) => {
       if (input.kind === 'frame') return `${input.source}:${input.frame.id}`;
-      return input.kind === 'timer' ? 'timer' : JSON.stringify(input.event);
+      return JSON.stringify(input);
     },
-    fingerprint: ({ sweepAt, sent, toShard }) =>
-      `${sweepAt} ${[...sent].map(([to, list]) => `${to}:${names(list)}`).join()} ${names(toShard)}`,
+    partOf,
+    fingerprint: ({ sweepAt, sent, hash }) => {
+      const lists = [...sent].map(([connection, list]) => `${connection}:${names(list)}`);
+      return `${sweepAt} ${hash} ${lists.toSorted().join(' ')}`;
+    },
     liveMax: 128,
   });
+}
+
+/**
+ * What a coordinator does for a peer's operations it does not remember, nor does it matter for its own
+ * conversations: each peer's are a part of their own (peer-relay.ts). Only their order among themselves
+ * counts, and at the shard, whose history knows it.
+ */
+function partOf(input: CoordinatorInput): string {
+  if (input.kind === 'peer-gone') return `peer ${input.connection}`;
+  if (input.kind !== 'frame') return '';
+  const { source, frame } = input;
+  if (source >= CONNECTION_TARGET) {
+    const isRelayed = frameTag(frame.words, 0) === TAG.replicaRequest;
+    return isRelayed ? `peer ${source - CONNECTION_TARGET}` : '';
+  }
+  const route = frame.words[FRAME_HEADER_WORDS + REPLICA_REPLY.route]!;
+  const isAlone = frame.words[FRAME.operationCount] === 1;
+  return route !== 0 && isAlone ? `peer ${connectionOfRoute(route)}` : '';
 }
 
 class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutput> {
@@ -127,6 +156,11 @@ class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutp
     switch (input.kind) {
       case 'event':
         return this.#step([input.event], list, before, before.now);
+      case 'peer-gone': {
+        const { connection } = input;
+        const event = { kind: 'disconnected', connection, reason: 'gone' } as const;
+        return this.#step([event], list, before, before.now);
+      }
       case 'timer': {
         const fired = { ...before, sweepAt: Infinity };
         const now = Math.max(before.now, before.sweepAt);
@@ -174,7 +208,8 @@ class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutp
       );
       if (effect.timer === TIMER.sweep) sweepAt = effect.at;
     }
-    return { now, sweepAt, sent: this.#sent, toShard: this.#toShard, hungUp };
+    const hash = this.#core.hash();
+    return { now, sweepAt, sent: this.#sent, toShard: this.#toShard, hungUp, hash };
   }
 
   #take(target: number, words: Int32Array): void {

@@ -3,9 +3,6 @@
  * opened, and the operations that came since. The log writer is the world's: here each step leaves what
  * it appended and what waits for that.
  *
- * A disk is what earlier openings left on it: for each, the steps of its log that survived. It is made
- * by opening, writing and crashing a simulated disk just so, and read by the real recovery.
- *
  * Invariants:
  *   O8 a store opens with everything that survived, and nothing else
  */
@@ -31,21 +28,11 @@ import {
 } from '@clockwise/record/layout';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
 import type { ReplicaEffect, ReplicaOut } from '@clockwise/replica/replica-context';
-import type { OpenedShard } from '@clockwise/server/open-shard';
-import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { StepOutput } from '@clockwise/simulator/step-output';
-import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import type { Memtable } from '@clockwise/storage/memtable';
-import { checksum, openSimulatedShard } from '../simulation/shard-store.ts';
 import { textOf } from '../simulation/client-identity.ts';
-import {
-  COORDINATOR,
-  EXPLORED_LIMITS,
-  type ExploredSetting,
-  nodeName,
-  SHARD,
-  WALL_TIME_MS,
-} from './explored-setting.ts';
+import { type LoggedWords, makeDisk, openOn } from './explored-disk.ts';
+import { COORDINATOR, type ExploredSetting, nodeName, WALL_TIME_MS } from './explored-setting.ts';
 import type { Frame, InternedFrames, NamedRecord } from './interned-frames.ts';
 import { type LiveActor, LocalHistories, type LocalState } from './local-histories.ts';
 
@@ -86,10 +73,7 @@ export interface Append {
 }
 
 /** What one step leaves to the log writer. */
-export interface LoggedStep {
-  readonly ranges: readonly Int32Array[];
-  /** 0: it appended nothing, and only waits for what was appended before. */
-  readonly lastSequence: number;
+export interface LoggedStep extends LoggedWords {
   readonly versions: readonly Version[];
   /** Released when all up to here is synced. */
   readonly frames: readonly Frame[];
@@ -104,6 +88,8 @@ export interface ReplicaOutput {
   readonly appends: readonly Append[];
   /** By key: the newest version. */
   readonly held: ReadonlyMap<string, Version>;
+  /** Of the core. */
+  readonly hash: number;
 }
 
 export type ReplicaState = LocalState<ReplicaOutput>;
@@ -120,8 +106,9 @@ export function replicaHistories(
     },
     nameOfOpening: ({ node, boot, past }) => `${nodeName(node)}/${boot} ${namePast(past)}`,
     nameOfInput: ({ frame, releasedSequence }) => `${frame.id}/${releasedSequence}`,
-    fingerprint: ({ now, logged }) =>
-      `${names(now)} ${logged.map((step) => `${step.lastSequence}:${names(step.frames)}`).join()}`,
+    partOf: () => '',
+    fingerprint: ({ now, logged, hash }) =>
+      `${hash} ${names(now)} ${logged.map((step) => `${step.lastSequence}:${names(step.frames)}`).join()}`,
     liveMax: 24,
   });
 }
@@ -140,7 +127,11 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
 
   constructor(setting: ExploredSetting, frames: InternedFrames, opening: ReplicaOpening) {
     const { node, boot } = opening;
-    const opened = openOn(makeDisk(setting, opening), setting, node, boot);
+    const past = opening.past.map(({ replica, keptSteps }) => ({
+      logged: replica.output.logged,
+      keptSteps,
+    }));
+    const opened = openOn(makeDisk(setting, node, past), setting, node, boot);
     const { low, high } = opened.options.incarnation;
     const incarnation = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
     setting.nameIncarnation(incarnation, node, boot);
@@ -223,6 +214,7 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
       logged: isLogged ? [...before.logged, step] : before.logged,
       appends: [...before.appends, ...appends],
       held,
+      hash: this.#core.hash(),
     };
   }
 
@@ -283,62 +275,7 @@ function survivedFrom(past: readonly PastOpening[], openedSequence: number): Rep
     openedSequence === lastSequence,
     `[O8] the log held everything up to ${lastSequence}, and the store opened with ${openedSequence}`,
   );
-  return { openedSequence, now: [], logged: [], appends: [], held };
-}
-
-/** The disk as its openings and their ends left it. */
-function makeDisk(setting: ExploredSetting, { node, past }: ReplicaOpening): SimulatedDisk {
-  const disk = new SimulatedDisk({ prng: setting.prng(node, 0).stream('disk') });
-  past.forEach(({ replica, keptSteps }, index) => {
-    const { logStart } = openOn(disk, setting, node, index + 1);
-    const log = new CommitLogWriter({
-      disk,
-      checksum,
-      start: logStart,
-      segmentBytes: EXPLORED_LIMITS.logSegmentBytes,
-      groupBytesMax: EXPLORED_LIMITS.logGroupBytesMax,
-      sparesMax: 2,
-    });
-    assert(log.open().ok, 'the first segment of the log was made by the opening');
-    const { logged } = replica.output;
-    for (const step of logged.slice(0, keptSteps)) writeStep(log, step);
-    assert(log.sync().ok, 'an explored disk takes every sync');
-    for (const step of logged.slice(keptSteps)) writeStep(log, step);
-    disk.crash('drop-all');
-  });
-  return disk;
-}
-
-function writeStep(log: CommitLogWriter, { ranges, lastSequence }: LoggedStep): void {
-  if (ranges.length === 0) return;
-  const parts = ranges.map((words) => ({
-    buffer: words.buffer as ArrayBuffer,
-    fromWord: 0,
-    toWord: words.length,
-  }));
-  assert(
-    log.write(parts, log.writtenSequence + 1, lastSequence).ok,
-    'an explored disk takes every write',
-  );
-}
-
-function openOn(
-  disk: SimulatedDisk,
-  setting: ExploredSetting,
-  node: number,
-  boot: number,
-): Extract<OpenedShard, { readonly ok: true }> {
-  const opened = openSimulatedShard({
-    disk,
-    limits: EXPLORED_LIMITS,
-    shard: SHARD,
-    shardCount: 1,
-    storeId: node + 1,
-    partitionBits: setting.partitionBits,
-    prng: setting.prng(node, boot).stream('opening'),
-  });
-  assert(opened.ok, `the store of ${nodeName(node)} opens: ${opened.ok ? '' : opened.reason}`);
-  return opened;
+  return { openedSequence, now: [], logged: [], appends: [], held, hash: 0 };
 }
 
 function names(frames: readonly Frame[]): string {

@@ -3,20 +3,24 @@
  * and a sequence of inputs is named by just these; each is stepped once, what it put out is kept, and
  * every schedule of the explorer that gives an actor the same inputs finds the same local state.
  *
- *     opening --input--> state --input--> state ...       a tree; edges are inputs, by content
+ *     opening --input--> state --input--> state ...       edges are inputs, by content
  *
- * Cores cannot be copied. A few of them are kept running, each at some state of the tree; where one is
- * needed at a state that none stands at, one is moved there, or opened anew and given all its inputs.
+ * Inputs may be of several parts of an actor that have nothing to do with each other; then only the
+ * order within each part counts, and ways that differ in no part lead to one state.
+ *
+ * Cores cannot be copied. A few of them are kept running, each at some state; where one is needed at a
+ * state that none stands at, one is moved there, or opened anew and given all its inputs.
  *
  * Invariants:
- *   LH1 equal openings and equal inputs are one local state
- *   LH2 a core that is given its inputs again puts out what it put out the first time
+ *   LH1 equal openings and, part by part, equal inputs are one local state
+ *   LH2 whichever way a core came to a local state, and however often, it has put out the same
  */
 import { assert } from '@clockwise/kernel/assert';
 
 export interface LocalState<Output> {
   /** Unique among the states of one tree of histories. */
   readonly id: number;
+  /** Of all steps so far. */
   readonly output: Output;
 }
 
@@ -32,21 +36,34 @@ export interface LocalHistoriesOptions<Opening, Input, Output> {
   };
   readonly nameOfOpening: (opening: Opening) => string;
   readonly nameOfInput: (input: Input) => string;
-  /** Differs where outputs differ; compared where a core is given its inputs again. */
+  /** The part of the actor that an input is for. */
+  readonly partOf: (input: Input) => string;
+  /** Differs where outputs so far differ. */
   readonly fingerprint: (output: Output) => string;
   readonly liveMax: number;
+}
+
+export interface LocalStep<Output> {
+  readonly state: LocalState<Output>;
+  /** As this step left it: what belongs to the last step alone is this step's. */
+  readonly output: Output;
 }
 
 interface Entry<Opening, Input, Output> extends LocalState<Output> {
   readonly opening: Opening;
   readonly cause: { readonly parent: Entry<Opening, Input, Output>; readonly input: Input } | null;
-  readonly children: Map<string, Entry<Opening, Input, Output>>;
+  /** By part: the number of the sequence of its inputs. */
+  readonly parts: ReadonlyMap<string, number>;
+  readonly steps: Map<string, { state: Entry<Opening, Input, Output>; output: Output }>;
 }
 
 export class LocalHistories<Opening, Input, Output> {
   readonly #options: LocalHistoriesOptions<Opening, Input, Output>;
   readonly #openings: Map<string, Entry<Opening, Input, Output>> = new Map();
   readonly #entries: Entry<Opening, Input, Output>[] = [];
+  /** States by opening and sequences; sequences by what they extend and by what. */
+  readonly #byParts: Map<string, Entry<Opening, Input, Output>> = new Map();
+  readonly #sequences: Map<string, number> = new Map();
   /** By the number of the state that it stands at; the one that was moved last is the last. */
   readonly #live: Map<number, LiveActor<Input, Output>> = new Map();
 
@@ -63,36 +80,59 @@ export class LocalHistories<Opening, Input, Output> {
     const known = this.#openings.get(name);
     if (known !== undefined) return known;
     const { actor, output } = this.#options.open(opening);
-    const entry = this.#add({ opening, cause: null, output });
+    const entry = this.#add({ opening, cause: null, output, parts: new Map() });
     this.#openings.set(name, entry);
     this.#keep(entry, actor);
     return entry;
   }
 
-  step(state: LocalState<Output>, input: Input): LocalState<Output> {
-    const from = this.#entries[state.id]!;
+  step(from: LocalState<Output>, input: Input): LocalStep<Output> {
+    const parent = this.#entries[from.id]!;
     const name = this.#options.nameOfInput(input);
-    const known = from.children.get(name);
+    const known = parent.steps.get(name);
     if (known !== undefined) return known;
-    const actor = this.#actorAt(from);
-    const output = actor.step(input, from.output);
-    const entry = this.#add({ opening: from.opening, cause: { parent: from, input }, output });
-    from.children.set(name, entry);
-    this.#keep(entry, actor);
+    const actor = this.#actorAt(parent);
+    const output = actor.step(input, parent.output);
+    const state = this.#after(parent, input, output);
+    const step = { state, output };
+    parent.steps.set(name, step);
+    this.#keep(state, actor);
+    return step;
+  }
+
+  /** The state that this step leads to: known by another way, or new. */
+  #after(
+    parent: Entry<Opening, Input, Output>,
+    input: Input,
+    output: Output,
+  ): Entry<Opening, Input, Output> {
+    const { nameOfOpening, nameOfInput, partOf } = this.#options;
+    const part = partOf(input);
+    const longer = `${parent.parts.get(part) ?? ''} ${nameOfInput(input)}`;
+    const sequence = this.#sequences.get(longer) ?? this.#sequences.size;
+    this.#sequences.set(longer, sequence);
+    const parts = new Map(parent.parts).set(part, sequence);
+    const names = [...parts].map((pair) => pair.join('=')).toSorted();
+    const name = `${nameOfOpening(parent.opening)} ${names.join()}`;
+    const known = this.#byParts.get(name);
+    if (known !== undefined) {
+      this.#assertSame(known.output, output);
+      return known;
+    }
+    const { opening } = parent;
+    const entry = this.#add({ opening, cause: { parent, input }, output, parts });
+    this.#byParts.set(name, entry);
     return entry;
   }
 
-  #add(fields: {
-    opening: Opening;
-    cause: Entry<Opening, Input, Output>['cause'];
-    output: Output;
-  }): Entry<Opening, Input, Output> {
-    const entry = { ...fields, id: this.#entries.length, children: new Map() };
+  #add(fields: Omit<Entry<Opening, Input, Output>, 'id' | 'steps'>): Entry<Opening, Input, Output> {
+    const entry = { ...fields, id: this.#entries.length, steps: new Map() };
     this.#entries.push(entry);
     return entry;
   }
 
   #keep(entry: Entry<Opening, Input, Output>, actor: LiveActor<Input, Output>): void {
+    this.#live.delete(entry.id);
     this.#live.set(entry.id, actor);
     if (this.#live.size <= this.#options.liveMax) return;
     const [oldest] = this.#live.keys();
@@ -111,14 +151,17 @@ export class LocalHistories<Opening, Input, Output> {
     }
     actor ??= this.#options.open(at.opening).actor;
     for (const next of way.toReversed()) {
-      const output = actor.step(next.cause!.input, next.cause!.parent.output);
-      const { fingerprint } = this.#options;
-      assert(
-        fingerprint(output) === fingerprint(next.output),
-        '[LH2] a core that is given its inputs again puts out the same',
-      );
+      this.#assertSame(next.output, actor.step(next.cause!.input, next.cause!.parent.output));
     }
     return actor;
+  }
+
+  #assertSame(first: Output, again: Output): void {
+    const { fingerprint } = this.#options;
+    assert(
+      fingerprint(first) === fingerprint(again),
+      '[LH2] a core that came to the same state has put out the same',
+    );
   }
 
   #take(entry: Entry<Opening, Input, Output>): LiveActor<Input, Output> | undefined {

@@ -6,7 +6,8 @@
  *   ST1 a schedule that was printed, read and followed is the same schedule
  */
 import type { Violation } from '../checkers/history.ts';
-import { type Action, frameOf, labelOf } from './actions.ts';
+import { frameOf, labelOf } from './action-labels.ts';
+import type { Action } from './actions.ts';
 import { describeFrame, describeRecord } from './describe-frame.ts';
 import type { ExploredWorld } from './explored-world.ts';
 import { nodeName } from './explored-setting.ts';

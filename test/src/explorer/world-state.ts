@@ -148,3 +148,7 @@ export function releasedSequence({ replica, syncedSteps }: NodeState): number {
     .slice(0, syncedSteps)
     .reduce((last, step) => Math.max(last, step.lastSequence), openedSequence);
 }
+
+export function replaceNode(state: WorldState, node: number, changed: NodeState): WorldState {
+  return { ...state, nodes: state.nodes.with(node, changed) };
+}

@@ -31,6 +31,7 @@ import {
   type NodeState,
   releasedFrames,
   releasedSequence,
+  replaceNode,
   type Side,
   underWay,
   type WorldState,
@@ -67,11 +68,11 @@ export class WorldSteps {
 
   stepCoordinator(state: WorldState, node: number, input: CoordinatorInput): WorldState {
     const before = state.nodes[node]!;
-    const coordinator = this.coordinators.step(before.coordinator, input);
+    const { state: coordinator, output } = this.coordinators.step(before.coordinator, input);
     let { replica } = before;
-    for (const frame of coordinator.output.toShard) {
+    for (const frame of output.toShard) {
       const released = releasedSequence({ ...before, replica });
-      replica = this.replicas.step(replica, { frame, releasedSequence: released });
+      replica = this.replicas.step(replica, { frame, releasedSequence: released }).state;
     }
     return replaceNode(state, node, { ...before, coordinator, replica });
   }
@@ -163,11 +164,15 @@ export class WorldSteps {
     const connections = state.connections.filter((other) => other.id !== id);
     let next: WorldState = { ...state, connections };
     if (living.endpoint < 0) return next;
-    const event = { kind: 'disconnected', connection: living.number, reason: 'gone' } as const;
-    next = this.stepCoordinator(next, living.endpoint, { kind: 'event', event });
-    const isLink = living === connection.dialer;
-    const isBack = isLink && gone.endpoint >= 0 && next.nodes[gone.endpoint]!.isUp;
-    return isBack ? this.#connect(next, living.endpoint, gone.endpoint) : next;
+    const { number, endpoint } = living;
+    if (living !== connection.dialer) {
+      return this.stepCoordinator(next, endpoint, { kind: 'peer-gone', connection: number });
+    }
+    const event = { kind: 'disconnected', connection: number, reason: 'gone' } as const;
+    next = this.stepCoordinator(next, endpoint, { kind: 'event', event });
+    return next.nodes[gone.endpoint]!.isUp
+      ? this.#connect(next, living.endpoint, gone.endpoint)
+      : next;
   }
 
   #openNode(node: number, past: NodeState['past']): NodeState {
@@ -225,10 +230,6 @@ export class WorldSteps {
     const event: CoordinatorEvent = { kind: 'connected', connection: number, peer };
     return this.stepCoordinator(numbered, node, { kind: 'event', event });
   }
-}
-
-export function replaceNode(state: WorldState, node: number, changed: NodeState): WorldState {
-  return { ...state, nodes: state.nodes.with(node, changed) };
 }
 
 function replaceConnection(state: WorldState, changed: Connection): WorldState {
