@@ -12,7 +12,6 @@ export interface ReadableRun {
   readonly history: readonly HistoryEntry[];
   /** Virtual time at which the work began: faults count from there. */
   readonly begunAt: number;
-  /** Of the seed's own schedule, which this one is a part of. */
   readonly violations: readonly string[];
 }
 
@@ -25,8 +24,22 @@ export function readableRun(run: ReadableRun): string[] {
     `${it.nodeCount} nodes, ${it.copies} copies, ${it.shardCount} shards, ${it.clientCount} clients, ` +
       `${it.keyCount} keys, workload ${it.workload}, links as ${it.links.mode}s`,
     ...lines.map(({ at, text }) => `${at.toFixed(1).padStart(10)} ms  ${text}`),
-    ...violations.map((violation) => `   =>  ${violation}`),
+    ...firstOfEach(violations).map((violation) => `   =>  ${violation}`),
   ];
+}
+
+/** What went wrong, once for each oracle: the first one said most, the others follow from it. */
+function firstOfEach(violations: readonly string[]): string[] {
+  const byOracle = new Map<string, { readonly first: string; count: number }>();
+  for (const violation of violations) {
+    const [oracle = ''] = violation.split(' ');
+    const known = byOracle.get(oracle);
+    if (known === undefined) byOracle.set(oracle, { first: violation, count: 1 });
+    else known.count += 1;
+  }
+  return [...byOracle.values()].map(({ first, count }) =>
+    count === 1 ? first : `${first} (and ${count - 1} more of the kind)`,
+  );
 }
 
 function faultText(fault: FaultEvent): string {

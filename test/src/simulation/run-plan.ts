@@ -11,8 +11,15 @@ import { drawFaults, type FaultEvent } from './fault-schedule.ts';
 export interface RunPlan {
   readonly configuration: SimulationConfiguration;
   readonly schedule: readonly FaultEvent[];
-  /** Operations that their clients plan and leave out, as `client/operation`. */
-  readonly omitted: readonly string[];
+  /** Undefined: clients go on until the work ends. Else these only, each not before its time. */
+  readonly operations: readonly PlannedTime[] | undefined;
+}
+
+export interface PlannedTime {
+  readonly client: number;
+  readonly operation: number;
+  /** Virtual time at which it was begun in the run that this plan comes from. */
+  readonly at: number;
 }
 
 const VERSION = 1;
@@ -20,7 +27,7 @@ const NEVER = 'never';
 
 export function planOf(seed: string, fields: Partial<SimulationConfiguration> = {}): RunPlan {
   const configuration = { ...drawConfiguration(seed), ...fields };
-  return { configuration, schedule: scheduleOf(configuration), omitted: [] };
+  return { configuration, schedule: scheduleOf(configuration), operations: undefined };
 }
 
 export function scheduleOf(configuration: SimulationConfiguration): readonly FaultEvent[] {

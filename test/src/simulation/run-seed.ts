@@ -113,7 +113,7 @@ class SeedRun {
   readonly #clients: readonly SimulatedClient[];
   readonly #violations: Violation[] = [];
   readonly #probes: ProbeRun;
-  readonly #omitted: ReadonlySet<string>;
+  readonly #operations: RunPlan['operations'];
   /** What was read at rest. */
   readonly #restHistory: HistoryEntry[] = [];
   #finals: readonly FinalState[] = [];
@@ -122,7 +122,7 @@ class SeedRun {
   constructor(plan: RunPlan, probes: ProbeRun, log: PlanOptions['log']) {
     const { configuration } = plan;
     this.#configuration = configuration;
-    this.#omitted = new Set(plan.omitted);
+    this.#operations = plan.operations;
     this.#probes = probes;
     this.#simulation = new Simulation(configuration.seed, log);
     this.#cluster = new SimulatedCluster(this.#simulation, configuration);
@@ -177,7 +177,7 @@ class SeedRun {
       limits,
       pace: clientPace,
       workload,
-      isOmitted: (operation) => this.#omitted.has(`${client}/${operation}`),
+      times: this.#operations?.filter((planned) => planned.client === client),
       history,
       witness: this.#cluster.witness,
       trustsRefusals: links.mode === 'stream',

@@ -4,8 +4,8 @@ import type { HistoryEntry } from '../checkers/history.ts';
 import { planOf, type RunPlan } from './run-plan.ts';
 import { shrink, type Trial } from './shrink.ts';
 
-/** 40 operations of 4 clients, of which those that the plan omits are missing. */
-function historyOf({ omitted, configuration }: RunPlan): HistoryEntry[] {
+/** 40 operations of 4 clients, of which the plan may keep a part. */
+function historyOf({ operations, configuration }: RunPlan): HistoryEntry[] {
   const entries = Array.from({ length: 40 }, (_, index): HistoryEntry => ({
     kind: 'get',
     client: index % 4,
@@ -20,7 +20,9 @@ function historyOf({ omitted, configuration }: RunPlan): HistoryEntry[] {
   }));
   return entries.filter(
     ({ client, operation }) =>
-      client < configuration.clientCount && !omitted.includes(`${client}/${operation}`),
+      client < configuration.clientCount &&
+      (operations === undefined ||
+        operations.some((kept) => kept.client === client && kept.operation === operation)),
   );
 }
 

@@ -45,6 +45,7 @@ import {
   type WriteOutcome,
 } from '../checkers/history.ts';
 import type { AnswerBody } from './run-witness.ts';
+import type { PlannedTime } from './run-plan.ts';
 import {
   type PlannedOperation,
   type Seen,
@@ -77,8 +78,8 @@ export interface SimulatedClientOptions {
   readonly limits: Limits;
   readonly pace: ClientPace;
   readonly workload: Workload | undefined;
-  /** What it plans and leaves out, by the operation's number. */
-  readonly isOmitted: (operation: number) => boolean;
+  /** Undefined: one operation after the other. Else these only, in this order, none before its time. */
+  readonly times: readonly PlannedTime[] | undefined;
   readonly history: HistoryEntry[];
   readonly witness: ClientWitness;
   /** False where the network doubles requests: of two copies one may be refused and one applied. */
@@ -122,6 +123,8 @@ export class SimulatedClient implements NetworkEndpoint {
   #greeting = -1;
   #isDialling = false;
   #operation = 0;
+  /** Of `times`. */
+  #timesTaken = 0;
   #requestId = 0;
   #pending: Pending | undefined;
   #isStopped = false;
@@ -244,19 +247,39 @@ export class SimulatedClient implements NetworkEndpoint {
   }
 
   #next(): void {
+    if (this.#isStopped || this.#pending !== undefined) return;
+    const { times, simulation } = this.#options;
+    if (times === undefined) {
+      this.#performPlanned();
+      return;
+    }
+    const next = times[this.#timesTaken];
+    if (next === undefined) return;
+    this.#timesTaken += 1;
+    // What is left out is planned all the same, so that the others are as they were.
+    while (this.#operation < next.operation) {
+      this.#plan();
+      this.#operation += 1;
+    }
+    simulation.at(Math.max(next.at, simulation.now), () => {
+      if (!this.#isStopped) this.#performPlanned();
+    });
+  }
+
+  #performPlanned(): void {
+    const planned = this.#plan();
+    if (planned !== undefined) this.perform(planned, () => this.start());
+  }
+
+  #plan(): PlannedOperation | undefined {
     const { workload, prng, client } = this.#options;
-    if (this.#isStopped || workload === undefined || this.#pending !== undefined) return;
-    const planned = workload.plan({
+    return workload?.plan({
       seen: this.#seen,
       written: this.#written,
       client,
       operation: this.#operation,
       prng,
     });
-    if (this.#options.isOmitted(this.#operation)) {
-      this.#operation += 1;
-      this.start();
-    } else this.perform(planned, () => this.start());
   }
 
   #attempt(pending: Pending): void {
