@@ -10,6 +10,7 @@
  *
  * Invariants:
  *   O5 the operations of each such key have an order that respects time and explains every answer
+ *   V9 an id that its object remembers is not applied again
  */
 import { type DotLedger, dotsOfEntry, type LedgerEntry, type SessionOf } from './dot-ledger.ts';
 import {
@@ -65,6 +66,10 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
     }
     const dots = dotsOfEntry(input.ledger, input.sessionOf, entry);
     const times = 1 + repetitions(dots, dotsByKey.get(key) ?? [], input.rememberedIds);
+    if (times < dots.length) {
+      const text = `${name} of ${key} was applied ${dots.length} times, and its id was remembered`;
+      violations.push({ oracle: 'V9', text });
+    }
     for (const operation of writesOf(entry, name, times)) add(byKey, key, operation);
   }
   for (const state of finals) {
