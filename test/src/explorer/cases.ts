@@ -106,6 +106,28 @@ export const CASES: readonly ExplorerCase[] = [
     budget: { ...NO_FAULTS, crashes: 1 },
   }),
   explorerCase({
+    name: 'maker-crashes-under-context',
+    what: 'what the other node has of a lost dot is read, and replaced through the node that lost it',
+    operations: [
+      put('A1', { level: LEVEL.one }),
+      get('B1', { via: N2, level: LEVEL.one }),
+      put('B2', { level: LEVEL.one, ...knowing('B1') }),
+    ],
+    crashes: [{ node: N1, when: 'unsynced-lost' }],
+    budget: { ...NO_FAULTS, crashes: 1 },
+  }),
+  explorerCase({
+    name: 'get-meets-crash',
+    what: 'what a get saw must survive, although it may have been seen before its sync',
+    operations: [
+      put('A1', { level: LEVEL.one }),
+      get('B1', { level: LEVEL.one }),
+      get('C1', { via: N2 }),
+    ],
+    crashes: [{ node: N1, when: 'unsynced-lost' }],
+    budget: { ...NO_FAULTS, crashes: 1 },
+  }),
+  explorerCase({
     name: 'lost-answer',
     what: 'one frame or answer is lost, and the put is repeated elsewhere',
     operations: [put('A1', { retryVia: N2 })],
@@ -125,8 +147,22 @@ export const CASES: readonly ExplorerCase[] = [
     budget: { ...NO_FAULTS, doubles: 1 },
   }),
   explorerCase({
+    name: 'doubled-frame-and-crash',
+    what: 'a frame of a put comes twice and a node loses what it had not synced; both are read',
+    operations: [
+      put('A1', { level: LEVEL.all }),
+      get('A2', { level: LEVEL.one, after: ['A1'] }),
+      get('B1', { via: N2, level: LEVEL.one, after: ['A1'] }),
+    ],
+    crashes: [
+      { node: N1, when: 'unsynced-lost' },
+      { node: N2, when: 'unsynced-lost' },
+    ],
+    budget: { ...NO_FAULTS, doubles: 1, crashes: 1 },
+  }),
+  explorerCase({
     name: 'doubled-frame-three-nodes',
-    what: 'one frame of a put on three nodes comes twice, and one node may crash unsynced',
+    what: 'a frame of a put on three nodes comes twice, and its maker may lose what it had not synced',
     nodeCount: 3,
     operations: [put('A1')],
     crashes: [{ node: N1, when: 'unsynced-lost' }],
@@ -148,5 +184,21 @@ export const CASES: readonly ExplorerCase[] = [
     prelude: [put('A1', { level: LEVEL.one })],
     cut: [[N1, N2]],
     operations: [get('A2', { level: LEVEL.all }), put('B1', { via: N2 })],
+  }),
+  explorerCase({
+    name: 'read-repair-races-crash',
+    what: 'a get mends a node that missed a put, which loses what it had not synced and is put to',
+    prelude: [put('A1', { level: LEVEL.one })],
+    cut: [[N1, N2]],
+    operations: [get('A2', { level: LEVEL.all }), put('B1', { via: N2 })],
+    crashes: [{ node: N2, when: 'unsynced-lost' }],
+    budget: { ...NO_FAULTS, crashes: 1 },
+  }),
+  explorerCase({
+    name: 'late-hedge',
+    what: 'a get of three nodes finds that time has passed at any moment, and meets a put',
+    nodeCount: 3,
+    operations: [get('A1'), put('B1', { via: N2 })],
+    budget: { ...NO_FAULTS, timers: 1 },
   }),
 ];

@@ -11,7 +11,13 @@ import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { CoordinatorCore, type CoordinatorEvent } from '@clockwise/coordinator/coordinator-core';
 import type { CoordinatorEffect } from '@clockwise/coordinator/coordinator-context';
 import { connectionOfRoute } from '@clockwise/protocol/connection-table';
-import { FRAME, FRAME_HEADER_WORDS, REPLICA_REPLY, TAG } from '@clockwise/protocol/frame';
+import {
+  FRAME,
+  FRAME_HEADER_WORDS,
+  OPERATION,
+  REPLICA_REPLY,
+  TAG,
+} from '@clockwise/protocol/frame';
 import { frameTag } from '@clockwise/protocol/validate-frame';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import {
@@ -219,7 +225,23 @@ class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutp
       return;
     }
     const connection = target - CONNECTION_TARGET;
-    this.#sent.set(connection, [...(this.#sent.get(connection) ?? []), frame]);
+    const sent = frameTag(words, 0) === TAG.response ? this.#split(words) : [frame];
+    this.#sent.set(connection, [...(this.#sent.get(connection) ?? []), ...sent]);
+  }
+
+  /** Each answer in a frame of its own: an asker takes one at a time. */
+  #split(words: Int32Array): Frame[] {
+    const frames: Frame[] = [];
+    for (let at = FRAME_HEADER_WORDS; at < words.length; at += words[at + OPERATION.wordCount]!) {
+      const wordCount = FRAME_HEADER_WORDS + words[at + OPERATION.wordCount]!;
+      const single = new Int32Array(wordCount);
+      single.set(words.subarray(0, FRAME_HEADER_WORDS));
+      single.set(words.subarray(at, at + words[at + OPERATION.wordCount]!), FRAME_HEADER_WORDS);
+      single[FRAME.wordCount] = wordCount;
+      single[FRAME.operationCount] = 1;
+      frames.push(this.#frames.intern(single));
+    }
+    return frames;
   }
 }
 
