@@ -127,7 +127,7 @@ export class ChaosClient {
         ...base,
         completedAt: performance.now(),
         outcome: 'ok',
-        answerContext: dotsOf(result.context),
+        answer: dotsOf(result.context),
         tries: count.sent - sentBefore,
         code: '',
       };
@@ -138,7 +138,7 @@ export class ChaosClient {
         ...base,
         completedAt: isRefused ? performance.now() : Infinity,
         outcome: isRefused ? 'not-applied' : 'unknown',
-        answerContext: [],
+        answer: [],
         tries: count.sent - sentBefore,
         code,
       };
@@ -175,7 +175,7 @@ function remember(
     if (entry.values === undefined) seen.delete(name);
     else seen.set(name, { context: wordsOf(entry.context), values: entry.values });
   } else if (entry.kind === 'put' && entry.outcome === 'ok') {
-    const context = wordsOf(entry.answerContext);
+    const context = wordsOf(entry.answer);
     seen.set(name, { context, values: [entry.value!] });
     written.set(name, context);
   }

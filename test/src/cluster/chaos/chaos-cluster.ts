@@ -24,11 +24,14 @@ const DISK_BYTES = 96 * 1024 * 1024;
 const PORTS_PER_NODE = 4;
 const COPIES_MAX = 3;
 
+/** What is longer must be refused. */
+export const VALUE_BYTES_LIMIT = 8192;
+
 /** Nodes are down after about a second of silence. */
-export const HEARTBEAT_MS = 300;
+const HEARTBEAT_MS = 300;
 
 const SETTINGS: Settings = {
-  limits: SMALL_LIMITS,
+  limits: { ...SMALL_LIMITS, valueBytesMax: VALUE_BYTES_LIMIT },
   shards: 1,
   heartbeatMs: HEARTBEAT_MS,
   compareMs: 500,

@@ -9,11 +9,13 @@ import {
   CONTEXTUAL,
   MIXED,
   MixedOperations,
+  REGISTER,
 } from '../../workloads/mixed-operations.ts';
+import { DeleteAndRecreate } from '../../workloads/delete-and-recreate.ts';
 import { SetAdd } from '../../workloads/set-add.ts';
 import type { Workload } from '../../workloads/workload.ts';
 import { ChaosClient } from './chaos-client.ts';
-import { BUCKET, BUCKET_NAMES, type ChaosCluster } from './chaos-cluster.ts';
+import { BUCKET, BUCKET_NAMES, type ChaosCluster, VALUE_BYTES_LIMIT } from './chaos-cluster.ts';
 import { type ClientEntry, type ClientFinal, isClientWrite } from './client-history.ts';
 import { connectCounted } from './counted-world.ts';
 import { FaultDirector } from './fault-director.ts';
@@ -54,7 +56,7 @@ const SET_CLIENTS = 4;
 const MIXED_CLIENTS = 8;
 const SET_KEYS = 6;
 const MIXED_KEYS = 30;
-const VALUE_BYTES_MAX = 1500;
+const VALUE_SIZES = { byteCountMax: 1500, byteCountLimit: VALUE_BYTES_LIMIT };
 const TIMEOUT_MS = 2500;
 const JUDGE_TIMEOUT_MS = 5000;
 /** Short: whoever writes to a full disk waits for it each time. */
@@ -169,7 +171,7 @@ export class ChaosRound {
         keyCount: SET_KEYS,
         readLevels,
         writeLevels,
-        valueBytesMax: VALUE_BYTES_MAX,
+        valueSizes: VALUE_SIZES,
       },
       isStale,
     );
@@ -184,9 +186,10 @@ export class ChaosRound {
       keyCount: MIXED_KEYS,
       readLevels,
       writeLevels,
-      valueBytesMax: VALUE_BYTES_MAX,
+      valueSizes: VALUE_SIZES,
     };
-    return new MixedOperations(options, prng.pick([MIXED, MIXED, CONTEXTUAL, BLIND_PUTS]));
+    const mix = prng.pick([MIXED, MIXED, CONTEXTUAL, BLIND_PUTS, REGISTER, undefined]);
+    return mix === undefined ? new DeleteAndRecreate(options) : new MixedOperations(options, mix);
   }
 
   #drawLevels(prng: Prng): [readonly number[], readonly number[]] {

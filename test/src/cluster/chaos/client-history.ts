@@ -18,8 +18,8 @@ export interface SeenSibling {
 }
 
 export interface ClientWrite extends WriteEntry {
-  /** The context of the answer: the record that was made, its dot included. */
-  readonly answerContext: readonly Dot[];
+  /** The context of the record that was made, its dot included; empty where there was no answer. */
+  readonly answer: readonly Dot[];
   /** How often the request left the client. */
   readonly tries: number;
   /** The error's code; empty where there was none. */

@@ -19,13 +19,4 @@ export class ContextFrontier<Source> {
     const known = this.#highest.get(dot.incarnation);
     return known !== undefined && known.dot.counter >= dot.counter ? known.source : undefined;
   }
-
-  /** Who brought an entry that the context does not cover; undefined: it covers all. */
-  missedBy(context: readonly Dot[]): Source | undefined {
-    const counters = new Map(context.map(({ incarnation, counter }) => [incarnation, counter]));
-    for (const { dot, source } of this.#highest.values()) {
-      if ((counters.get(dot.incarnation) ?? 0n) < dot.counter) return source;
-    }
-    return undefined;
-  }
 }

@@ -57,8 +57,8 @@ export function judgeLosses(input: LossInput): LossJudgement {
 
 /** [O1] */
 function checkCovered(write: ClientWrite, final: ClientFinal): Violation[] {
-  const gone = write.answerContext.filter((dot) => !covers(final.context, dot));
-  if (gone.length === 0 && write.answerContext.length > 0) return [];
+  const gone = write.answer.filter((dot) => !covers(final.context, dot));
+  if (gone.length === 0 && write.answer.length > 0) return [];
   const what = gone.length === 0 ? 'without a context' : `as ${list(gone)}, which is nowhere`;
   return [{ oracle: 'O1', text: `${nameOf(write)} was acknowledged ${what}` }];
 }
@@ -92,11 +92,11 @@ function mightSupersede(
   wasSentOnce: boolean,
 ): boolean {
   if (other.outcome === 'not-applied') return false;
-  const { context, answerContext } = other;
+  const { context, answer } = other;
   if (context !== undefined) return dots.some((dot) => covers(context, dot));
   if (!wasSentOnce || other.outcome !== 'ok') return true;
   const wasOver = other.completedAt < write.invokedAt;
-  return !wasOver && dots.some((dot) => covers(answerContext, dot));
+  return !wasOver && dots.some((dot) => covers(answer, dot));
 }
 
 /** [O3] */
@@ -118,7 +118,7 @@ export function hasReplaced(
   wasSentOnce: boolean,
 ): boolean {
   if (write.context !== undefined) return covers(write.context, dot);
-  return wasSentOnce && value !== write.value && covers(write.answerContext, dot);
+  return wasSentOnce && value !== write.value && covers(write.answer, dot);
 }
 
 /** [P3] */

@@ -6,6 +6,7 @@
 import { checkHonestReads } from '../../checkers/honest-reads.ts';
 import { nameOfKey, type Violation } from '../../checkers/history.ts';
 import { checkSeenStays } from '../../checkers/seen-stays.ts';
+import { checkSessionGuarantees } from '../../checkers/session-guarantees.ts';
 import { checkSetUnion } from '../../checkers/set-union.ts';
 import { addedBy, elementsOf } from '../../workloads/set-add.ts';
 import type { ClientEntry, ClientFinal, ClientWrite } from './client-history.ts';
@@ -50,6 +51,7 @@ export function judge(input: JudgeInput): Judgement {
   const setHistory = history.filter(({ key }) => isSetKey(key));
   const setFinals = finals.filter(({ key }) => isSetKey(key));
   violations.push(
+    ...checkSessionGuarantees({ history, bucketIds: siblingBuckets, copies }),
     ...checkSeenStays(history, finals, siblingBuckets),
     ...checkHonestReads(history),
     ...checkSetUnion(setHistory, setFinals, elementsOf, addedBy),

@@ -64,7 +64,7 @@ export class KnownDots {
         next += 1;
       }
       if (!isClientWrite(write) || write.outcome !== 'ok') continue;
-      const candidates = write.answerContext.filter(
+      const candidates = write.answer.filter(
         (dot) =>
           before.coveredBy(dot) === undefined &&
           !covers(write.context ?? [], dot) &&
@@ -80,5 +80,5 @@ function isAnswered(entry: ClientEntry): boolean {
 }
 
 function answerOf(entry: ClientEntry): readonly Dot[] {
-  return isClientWrite(entry) ? entry.answerContext : entry.context;
+  return isClientWrite(entry) ? entry.answer : entry.context;
 }
