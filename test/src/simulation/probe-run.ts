@@ -7,8 +7,9 @@
  *   BR1 equal seeds force the same, whatever ran in this process before
  *   BR2 after `calm` no site fires
  */
+import { decideSites, type SiteDecider } from '@clockwise/kernel/buggify';
 import { Prng } from '@clockwise/kernel/prng';
-import { observeProbes, type ProbeObserver } from '@clockwise/kernel/probe-observer';
+import { type MarkObserver, observeMarks } from '@clockwise/kernel/probe';
 
 /** Of those sites that are on in a run. */
 const FIRE_PROBABILITY_MIN = 0.01;
@@ -26,7 +27,7 @@ export interface ProbeRunOptions {
   readonly siteProbability: number;
 }
 
-export class ProbeRun implements ProbeObserver {
+export class ProbeRun implements MarkObserver, SiteDecider {
   /** By mark or site: how often it was hit, or fired. */
   readonly hits: Map<string, number> = new Map();
   readonly #prng: Prng;
@@ -57,13 +58,15 @@ export class ProbeRun implements ProbeObserver {
     this.#isCalm = true;
   }
 
-  /** Runs `run` with this observer, and with none afterwards. */
+  /** Runs `run` heard and decided about by this one, and by nobody afterwards. */
   observe<Result>(run: () => Result): Result {
-    observeProbes(this);
+    observeMarks(this);
+    decideSites(this);
     try {
       return run();
     } finally {
-      observeProbes(undefined);
+      observeMarks(undefined);
+      decideSites(undefined);
     }
   }
 
