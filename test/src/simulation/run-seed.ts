@@ -3,6 +3,7 @@
  * oracles. Everything that happens follows from the seed.
  */
 import type { Dot } from '@clockwise/record/build';
+import { LEVEL } from '@clockwise/protocol/frame';
 import { Simulation } from '@clockwise/simulator/simulation';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
 import type { HighestLoad } from '../checkers/bounded.ts';
@@ -30,7 +31,8 @@ import { addedBy, elementsOf } from '../workloads/set-add.ts';
 import type { Workload } from '../workloads/workload.ts';
 import { BUCKET, type SimulationConfiguration } from './configuration.ts';
 import { type FaultEvent, hasPowerLoss, losesUnsynced } from './fault-schedule.ts';
-import { planOf, type RunPlan } from './run-plan.ts';
+import { LivenessPhase } from './liveness-phase.ts';
+import { planOf, type PlannedTime, type RunPlan } from './run-plan.ts';
 import { sessionOfClient } from './client-identity.ts';
 import { ProbeRun } from './probe-run.ts';
 import { RestReads } from './rest-reads.ts';
@@ -93,6 +95,9 @@ export interface PlanOptions {
 /** Virtual milliseconds after healing within which all must work again: T_live. */
 const LIVE_MS = 60_000;
 const REST_ROUNDS_MAX = 6;
+/** Numbers of clients: those of the liveness phase, and the one that reads at rest. */
+const FIRST_CORE_CLIENT = 500;
+const JUDGE = 1000;
 
 export function runSeed(seed: string, { log, configuration }: RunOptions = {}): RunResult {
   return runPlan(planOf(seed, configuration), { log });
@@ -118,6 +123,8 @@ class SeedRun {
   readonly #restHistory: HistoryEntry[] = [];
   #finals: readonly FinalState[] = [];
   #begunAt = 0;
+  /** Of the liveness phase. */
+  #coreClients: readonly SimulatedClient[] = [];
 
   constructor(plan: RunPlan, probes: ProbeRun, log: PlanOptions['log']) {
     const { configuration } = plan;
@@ -136,6 +143,7 @@ class SeedRun {
   run(): RunResult {
     try {
       this.#work();
+      this.#proveLiveness();
       if (this.#heal()) this.#judge();
     } catch (error) {
       // A failed assertion anywhere is a failed run, whatever the oracles would have said.
@@ -177,11 +185,17 @@ class SeedRun {
       limits,
       pace: clientPace,
       workload,
-      times: this.#operations?.filter((planned) => planned.client === client),
+      times: this.#timesOf(client),
       history,
       witness: this.#cluster.witness,
       trustsRefusals: links.mode === 'stream',
     });
+  }
+
+  /** Clients of the liveness phase, and the judge, have no times of their own. */
+  #timesOf(client: number): readonly PlannedTime[] | undefined {
+    if (client >= this.#configuration.clientCount) return undefined;
+    return this.#operations?.filter((planned) => planned.client === client);
   }
 
   #work(): void {
@@ -195,15 +209,42 @@ class SeedRun {
     this.#simulation.run(this.#begunAt + this.#configuration.workMs);
   }
 
+  /** [O11] With a core healed, and the rest out for good, clients of the core get on. */
+  #proveLiveness(): void {
+    const configuration = this.#configuration;
+    const { atlas } = this.#cluster;
+    for (const client of this.#clients) client.stop();
+    this.#probes.calm();
+    const phase = new LivenessPhase(
+      this.#cluster,
+      this.#simulation.prng.stream('liveness'),
+      configuration.copies,
+    );
+    phase.begin();
+    if (atlas.isBeyondBudget || atlas.damagedCount > configuration.copies >> 1) return;
+    const levels = { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
+    const workload = makeWorkload({ ...configuration, ...levels });
+    const clients = phase.core.map((node) => {
+      const client = this.#client(FIRST_CORE_CLIENT + node, workload, this.#history);
+      client.pin(node);
+      client.start();
+      return client;
+    });
+    const until = this.#simulation.now + LIVE_MS;
+    this.#simulation.run(until, () => clients.every((client) => client.progressCount > 0));
+    this.#violations.push(...phase.judge(clients));
+    for (const client of clients) client.stop();
+    this.#coreClients = clients;
+  }
+
   /** [O11] After healing, what was under way ends. */
   #heal(): boolean {
     this.#simulation.note('healed');
-    for (const client of this.#clients) client.stop();
-    this.#probes.calm();
     this.#cluster.heal();
     const until = this.#simulation.now + LIVE_MS;
-    this.#simulation.run(until, () => this.#clients.every((client) => client.isIdle));
-    const unended = checkLiveness(this.#clients);
+    const clients = [...this.#clients, ...this.#coreClients];
+    this.#simulation.run(until, () => clients.every((client) => client.isIdle));
+    const unended = checkLiveness(clients);
     this.#violations.push(...unended);
     return unended.length === 0;
   }
@@ -211,7 +252,7 @@ class SeedRun {
   #judge(): void {
     const { copies, shardCount } = this.#configuration;
     const cluster = this.#cluster;
-    const judge = this.#client(1000, undefined, this.#restHistory);
+    const judge = this.#client(JUDGE, undefined, this.#restHistory);
     const rest = new RestReads({ cluster, judge, copies, shardCount, liveMs: LIVE_MS });
     const divergence = rest.awaitShards() ? this.#comeToRest(rest) : undefined;
     this.#violations.push(...rest.violations);

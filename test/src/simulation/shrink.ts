@@ -71,6 +71,7 @@ class Shrinking {
   #withFewerOperations(plan: RunPlan): RunPlan {
     const { history } = this.#options.run(plan);
     const all = history
+      .filter(({ client }) => client < plan.configuration.clientCount)
       .toSorted((left, right) => left.invokedAt - right.invokedAt)
       .map(({ client, operation, invokedAt }) => ({ client, operation, at: invokedAt }));
     const fails = (operations: readonly PlannedTime[]): boolean =>

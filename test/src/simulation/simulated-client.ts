@@ -113,6 +113,8 @@ const NO_WORDS = new Int32Array(0);
 export class SimulatedClient implements NetworkEndpoint {
   readonly site: string;
   readonly connectionsMax: number = 64;
+  /** Operations that ended as they should: done, or refused for good. */
+  progressCount = 0;
   readonly #options: SimulatedClientOptions;
   readonly #seen: Map<string, Seen> = new Map();
   readonly #written: Map<string, Int32Array> = new Map();
@@ -380,6 +382,7 @@ export class SimulatedClient implements NetworkEndpoint {
     pending.isOver = true;
     this.#pending = undefined;
     this.#record(pending, result);
+    if (result.outcome === 'ok' || !isRetryable(pending.lastStatus)) this.progressCount += 1;
     const { planned } = pending;
     if (result.outcome === 'ok') {
       const values = planned.kind === 'put' ? [planned.value] : result.values;
@@ -450,4 +453,9 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#options.network.hangUp(this, this.#connection, 'given up');
     this.#connection = -1;
   }
+}
+
+function isRetryable(status: number): boolean {
+  const name = errorName(status);
+  return name !== undefined && ERRORS[name].retryable;
 }

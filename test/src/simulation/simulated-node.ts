@@ -50,6 +50,8 @@ export class SimulatedNode implements NodeParts {
   /** How long calls to each of the disks take. */
   readonly tempos: readonly DiskTempo[];
   hasOpened = false;
+  /** Until the cluster is healed nobody starts it. */
+  isHeldDown = false;
   readonly #options: SimulatedNodeOptions;
   readonly #operator: Prng;
   #operatorCalls = 0;
@@ -77,7 +79,7 @@ export class SimulatedNode implements NodeParts {
   }
 
   start(): void {
-    if (this.#process !== undefined) return;
+    if (this.#process !== undefined || this.isHeldDown) return;
     this.bootCount += 1;
     this.clock.boot(this.#operator.below(CLOCK_BASE_MS_MAX));
     this.#process = new NodeProcess({
@@ -114,6 +116,7 @@ export class SimulatedNode implements NodeParts {
 
   /** Everything that lasts ends: pauses, hangs, faults of disks; what they did to bytes stays. */
   heal(): void {
+    this.isHeldDown = false;
     this.#process?.resume();
     this.healDisks();
     this.start();
