@@ -36,6 +36,14 @@ test('[CF1] with an id and a folder alone, everything else has a value', () => {
     ['default'],
   );
   assert.equal(configuration.limits, DEFAULT_LIMITS);
+  assert.is(configuration.record, null);
+});
+
+test('[CF1] a recording has a bound, whether one was given or not', () => {
+  assert.equal(valid({ record: '/r' }).record, { folder: '/r', bytesMax: 256 * 1024 * 1024 });
+  assert.equal(valid({ record: '/r', recordBytes: 9 }).record, { folder: '/r', bytesMax: 9 });
+  assert.match(faultsOf({ record: '' }).join(), 'record');
+  assert.match(faultsOf({ record: '/r', recordBytes: 2 ** 31 }).join(), 'recordBytes');
 });
 
 test('[CF1] on small machines the small actors share a thread, and one shard serves', () => {

@@ -23,6 +23,7 @@ import type {
 import { Digest } from './digest.ts';
 import { beginStep, finishStep, type NamedRecord, type StepOutput } from './recorded-step.ts';
 import { END_REASON } from './recording-format.ts';
+import { thrownText } from './step-difference.ts';
 import type { RecordingWriter } from './recording-writer.ts';
 import {
   PUBLISHED,
@@ -109,7 +110,7 @@ export class RecordingCore implements AnyCore {
 /** What a step left in its traced output; `thrown` is undefined where it returned. */
 export function outputOf(out: TracedOut, stateHash: number, thrown: unknown): StepOutput {
   const message = new Digest();
-  if (thrown !== undefined) message.text(String(thrown));
+  if (thrown !== undefined) message.text(thrownText(thrown));
   return {
     sinks: out.endStep(),
     effectCount: out.effectCount,

@@ -13,12 +13,12 @@ export function stepDifference(
     return [
       recorded.threw
         ? 'the recorded step threw, the replayed one returned'
-        : `the replayed step threw: ${String(thrown)}`,
+        : `the replayed step threw: ${thrownText(thrown)}`,
     ];
   }
   const reasons: string[] = [];
   if (recorded.thrownLow !== replayed.thrownLow || recorded.thrownHigh !== replayed.thrownHigh) {
-    reasons.push(`it threw for another reason: ${String(thrown)}`);
+    reasons.push(`it threw for another reason: ${thrownText(thrown)}`);
   }
   reasons.push(...sinkDifferences(recorded.sinks, replayed.sinks));
   if (recorded.effectCount !== replayed.effectCount) {
@@ -39,6 +39,11 @@ export function stepDifference(
   }
   if (recorded.stateHash !== replayed.stateHash) reasons.push("the hash of the core's state");
   return reasons;
+}
+
+/** Of an error without its stack, which says where files lie. */
+export function thrownText(thrown: unknown): string {
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : 'what is no error';
 }
 
 function sinkDifferences(recorded: readonly SinkTrace[], replayed: readonly SinkTrace[]): string[] {
