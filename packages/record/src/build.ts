@@ -89,9 +89,10 @@ function dotOrder(left: Dot, right: Dot): number {
 function recentOrder(left: RecentObject, right: RecentObject): number {
   return (
     left.seconds - right.seconds ||
+    order(left.dot.counter, right.dot.counter) ||
+    order(left.dot.incarnation, right.dot.incarnation) ||
     order(left.operation.session, right.operation.session) ||
-    left.operation.sequence - right.operation.sequence ||
-    dotOrder(left.dot, right.dot)
+    left.operation.sequence - right.operation.sequence
   );
 }
 

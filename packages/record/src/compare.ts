@@ -111,7 +111,11 @@ export function compareDots(
   );
 }
 
-/** The order of recents: seconds, session, sequence, dot, all unsigned. */
+/**
+ * The order of recents: seconds, counter, incarnation, session, sequence, all unsigned. Counters come
+ * right after the seconds because the latest are kept: within a second the counters of one incarnation
+ * tell the later, and sessions tell nothing.
+ */
 export function compareRecents(
   wordsLeft: Int32Array,
   left: number,
@@ -120,29 +124,29 @@ export function compareRecents(
 ): number {
   const bySeconds = compareUnsigned64(
     wordsLeft[left + RECENT.seconds]!,
-    wordsLeft[left + RECENT.sessionHigh]!,
+    wordsLeft[left + RECENT.counterHigh]!,
     wordsRight[right + RECENT.seconds]!,
-    wordsRight[right + RECENT.sessionHigh]!,
+    wordsRight[right + RECENT.counterHigh]!,
   );
   if (bySeconds !== 0) return bySeconds;
-  const byOperation = compareUnsigned64(
+  const byCounter = compareUnsigned64(
+    wordsLeft[left + RECENT.counterLow]!,
+    wordsLeft[left + RECENT.incarnationHigh]!,
+    wordsRight[right + RECENT.counterLow]!,
+    wordsRight[right + RECENT.incarnationHigh]!,
+  );
+  if (byCounter !== 0) return byCounter;
+  const byIncarnation = compareUnsigned64(
+    wordsLeft[left + RECENT.incarnationLow]!,
+    wordsLeft[left + RECENT.sessionHigh]!,
+    wordsRight[right + RECENT.incarnationLow]!,
+    wordsRight[right + RECENT.sessionHigh]!,
+  );
+  if (byIncarnation !== 0) return byIncarnation;
+  return compareUnsigned64(
     wordsLeft[left + RECENT.sessionLow]!,
     wordsLeft[left + RECENT.sequence]!,
     wordsRight[right + RECENT.sessionLow]!,
     wordsRight[right + RECENT.sequence]!,
-  );
-  if (byOperation !== 0) return byOperation;
-  const byIncarnation = compareUnsigned64(
-    wordsLeft[left + RECENT.incarnationHigh]!,
-    wordsLeft[left + RECENT.incarnationLow]!,
-    wordsRight[right + RECENT.incarnationHigh]!,
-    wordsRight[right + RECENT.incarnationLow]!,
-  );
-  if (byIncarnation !== 0) return byIncarnation;
-  return compareUnsigned64(
-    wordsLeft[left + RECENT.counterHigh]!,
-    wordsLeft[left + RECENT.counterLow]!,
-    wordsRight[right + RECENT.counterHigh]!,
-    wordsRight[right + RECENT.counterLow]!,
   );
 }

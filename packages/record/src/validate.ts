@@ -251,7 +251,7 @@ function coveringEntry(
   return -1;
 }
 
-/** Strictly ascending by (seconds, session, sequence, dot); ids of no session are not remembered. */
+/** Strictly ascending in the order of recents; ids of no session are not remembered. */
 function validateRecents(words: Int32Array, start: number, count: number): number {
   for (let index = 0; index < count; index += 1) {
     const recent = start + index * RECENT_WORDS;

@@ -1,6 +1,6 @@
 /**
  * The operation ids that a record remembers after their siblings were superseded: a set of
- * (seconds, id, dot), sorted so. Kept are the latest of them inside the window, and for as long as
+ * (seconds, dot, id), sorted by seconds, then counters. Kept are the latest of them inside the window, and for as long as
  * a sibling of the same id lives, whatever names that id (reconcile.ts hides such a sibling).
  *
  * data plane

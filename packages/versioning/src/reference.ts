@@ -143,13 +143,13 @@ function recentsOfDropped(
 
 function compareRecentObjects(left: RecentObject, right: RecentObject): number {
   if (left.seconds !== right.seconds) return left.seconds - right.seconds;
+  if (left.dot.counter !== right.dot.counter) return left.dot.counter < right.dot.counter ? -1 : 1;
+  const byDot = compareDotObjects(left.dot, right.dot);
+  if (byDot !== 0) return byDot;
   if (left.operation.session !== right.operation.session) {
     return left.operation.session < right.operation.session ? -1 : 1;
   }
-  if (left.operation.sequence !== right.operation.sequence) {
-    return left.operation.sequence - right.operation.sequence;
-  }
-  return compareDotObjects(left.dot, right.dot);
+  return left.operation.sequence - right.operation.sequence;
 }
 
 /** The latest inside the window, and whatever names a living sibling's id. */

@@ -109,6 +109,16 @@ test('[V9] a retry makes nothing, also after its value was overwritten', () => {
   assert.equal(one.values, ['b']);
 });
 
+test('[V9] of ids superseded within one second the last are remembered, whatever their sessions', () => {
+  const replica = new Replica(1n, { ...DEFAULT_LIMITS, recentOperationsMax: 2 });
+  replica.put({ value: 'a', session: 9, sequence: 1 });
+  replica.put({ value: 'b', session: 8, sequence: 1 });
+  replica.put({ value: 'c', session: 1, sequence: 1 });
+  replica.put({ value: 'd', session: 7, sequence: 1 });
+  assert.is(replica.put({ value: 'c', session: 1, sequence: 1 }), WRITE_STATUS.duplicate);
+  assert.is(replica.put({ value: 'b', session: 8, sequence: 1 }), WRITE_STATUS.duplicate);
+});
+
 test('[V8] writes without a session are all different', () => {
   const one = new Replica(5n);
   for (const value of ['a', 'b']) assert.ok(one.put({ value, session: 0, sequence: 0 }) > 0);

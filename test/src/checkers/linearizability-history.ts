@@ -6,12 +6,14 @@
  * forgotten meanwhile is applied again (decision 0001). The ledger knows it: such a put has several
  * dots. Each one beyond the first is taken as another write of the value, open from the put's beginning
  * on, but only where the object may have forgotten: where its maker did not know the earlier dot
- * (a crash took it), or more writes than an object remembers came in between.
+ * (a crash took it), or more writes than an object remembers came in between. (Of writes of one second
+ * the higher counters are remembered, and a shard that opens anew counts from 1.)
  *
  * Invariants:
  *   O5 the operations of each such key have an order that respects time and explains every answer
  *   V9 an id that its object remembers is not applied again
  */
+import type { Dot } from '@clockwise/record/build';
 import { type DotLedger, dotsOfEntry, type LedgerEntry, type SessionOf } from './dot-ledger.ts';
 import {
   covers,
@@ -141,11 +143,18 @@ function mayHaveForgotten(
   rememberedIds: number,
 ): boolean {
   if (!covers(made.context, earlier.dot)) return true;
-  const between = all.filter(
-    ({ dot }) => dot !== made.dot && covers(made.context, dot) && !covers(earlier.context, dot),
+  const later = all.filter(
+    ({ dot }) => dot !== made.dot && covers(made.context, dot) && isKeptBefore(dot, earlier),
   );
   // The id of a living sibling, which the last of them is, takes no room.
-  return between.length > rememberedIds;
+  return later.length > rememberedIds;
+}
+
+/** Whether an object may remember `dot` rather than `earlier`: it is later, or of the same second and says no more. */
+function isKeptBefore(dot: Dot, earlier: LedgerEntry): boolean {
+  if (!covers(earlier.context, dot)) return true;
+  const { incarnation, counter } = earlier.dot;
+  return dot.incarnation !== incarnation && dot.counter > counter;
 }
 
 function add(

@@ -94,6 +94,22 @@ test('A3 overwrites of one key by many clients, with doubled requests', () => {
   }
 });
 
+test('O5, V9 registers of one copy: an id is remembered whatever its session', () => {
+  // Of ids superseded within one second those of the higher sessions were kept.
+  for (const seed of ['1', '4']) {
+    passesWith(seed, {
+      workload: 'register',
+      links: DOUBLING,
+      faults: NO_FAULTS,
+      nodeCount: 3,
+      copies: 1,
+      keyCount: 1,
+      clientCount: 8,
+      workMs: 4000,
+    });
+  }
+});
+
 test('H4 workers of shards die under load, and nothing that was acknowledged is lost', () => {
   const faults = { ...NO_FAULTS, shardCrashMs: 150 };
   for (const seed of ['3', '4', '5', '6']) passesWith(seed, { faults, workMs: 4000, nodeCount: 3 });
