@@ -87,7 +87,7 @@ const LIMITS = {
 };
 
 /** What is over its limit after one append. */
-function over(shape: Shape, isWrite: boolean, before: Shape | undefined = undefined): string[] {
+function over(shape: Shape, isWrite: boolean, before?: Shape): string[] {
   const bounded = new Bounded();
   const earlier: EarlierVersion = before === undefined ? 'none' : viewOfRecord(words(before), 0);
   new RecordBounds(bounded, LIMITS, 2).appended({
