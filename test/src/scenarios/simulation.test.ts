@@ -105,6 +105,7 @@ test('O5, V9 registers of one copy: an id is remembered whatever its session', (
       copies: 1,
       keyCount: 1,
       clientCount: 8,
+      isBeyondBudget: false,
       workMs: 4000,
     });
   }
