@@ -13,6 +13,7 @@ import type { Prng } from '@clockwise/kernel/prng';
 import type { Gate } from './gate.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { Simulation } from './simulation.ts';
+import { TraceHash } from './trace-hash.ts';
 
 export interface HostPace {
   /** Mean milliseconds between an input's coming and the step that takes it. */
@@ -29,6 +30,12 @@ type Input<Event> =
       readonly taken: (() => void) | undefined;
     }
   | { readonly kind: 'event'; readonly event: Event; readonly taken: (() => void) | undefined };
+
+/** When it is to fire, and the earliest instant at which somebody looks. Infinity: not at all. */
+interface Timer {
+  due: Instant;
+  armedFor: Instant;
+}
 
 export interface ActorHostOptions<Event> {
   readonly simulation: Simulation;
@@ -49,14 +56,16 @@ export class ActorHost<Event> {
   readonly name: string;
   isRunning = true;
   stepCount = 0;
+  readonly #nameWord: number;
   readonly #options: ActorHostOptions<Event>;
   #inputs: Input<Event>[] = [];
   #isAwake = false;
-  readonly #timers: Map<number, Instant> = new Map();
+  readonly #timers: Map<number, Timer> = new Map();
   readonly #batch: { now: Instant; wallTimeMs: number; frames: FrameList; events: Event[] };
 
   constructor(options: ActorHostOptions<Event>) {
     this.name = options.name;
+    this.#nameWord = TraceHash.wordOf(options.name);
     this.#options = options;
     this.#batch = { now: 0, wallTimeMs: 0, frames: new FrameList(), events: [] };
   }
@@ -94,11 +103,26 @@ export class ActorHost<Event> {
   setTimer(timer: number, at: Instant): void {
     const { simulation, clock } = this.#options;
     const due = Math.max(clock.whenIs(at), simulation.now);
-    this.#timers.set(timer, due);
-    if (due === Infinity) return;
-    simulation.at(due, () => {
-      if (!this.isRunning || this.#timers.get(timer) !== due) return;
-      this.#timers.delete(timer);
+    const armed = this.#timers.get(timer);
+    if (armed === undefined) this.#timers.set(timer, { due, armedFor: Infinity });
+    else armed.due = due;
+    this.#arm(timer);
+  }
+
+  /** A timer that is moved to later keeps what was armed for it: that looks, and arms anew. */
+  #arm(timer: number): void {
+    const state = this.#timers.get(timer)!;
+    if (state.due >= state.armedFor) return;
+    const { due } = state;
+    state.armedFor = due;
+    this.#options.simulation.at(due, () => {
+      if (!this.isRunning || state.armedFor !== due) return;
+      state.armedFor = Infinity;
+      if (state.due > due) {
+        this.#arm(timer);
+        return;
+      }
+      state.due = Infinity;
       this.pushEvent(this.#options.timerEvent(timer));
     });
   }
@@ -145,7 +169,7 @@ export class ActorHost<Event> {
     const { simulation } = this.#options;
     const { trace } = simulation;
     const { frames, events } = this.#batch;
-    trace.text(this.name);
+    trace.word(this.#nameWord);
     trace.number(simulation.now);
     trace.word(events.length);
     for (const event of events) trace.value(event);

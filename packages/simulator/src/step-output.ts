@@ -29,7 +29,8 @@ class RouteBacking implements FrameBacking {
 
   acquire(wordCountMin: number): boolean {
     if (!this.route.hasRoom(wordCountMin)) return false;
-    this.words = new Int32Array(wordCountMin);
+    // Used again and again: what leaves is a copy.
+    if (this.words.length < wordCountMin) this.words = new Int32Array(wordCountMin);
     this.wordCountMax = wordCountMin;
     return true;
   }

@@ -8,6 +8,9 @@
 import { assert } from '@clockwise/kernel/assert';
 
 const PRIME = 0x01000193;
+/** The 64 bits of a number that is no word; NaN has many, and none is put here. */
+const FLOAT = new Float64Array(1);
+const FLOAT_WORDS = new Int32Array(FLOAT.buffer);
 
 export class TraceHash {
   #low = 0x811c9dc5 | 0;
@@ -26,7 +29,9 @@ export class TraceHash {
       this.word(value);
       return;
     }
-    this.text(String(value));
+    FLOAT[0] = value;
+    this.word(FLOAT_WORDS[0]!);
+    this.word(FLOAT_WORDS[1]!);
   }
 
   text(value: string): void {
@@ -55,6 +60,13 @@ export class TraceHash {
       for (const item of value) this.value(item, depth + 1);
     } else if (typeof value === 'object') this.#object(value, depth);
     else assert(false, `a trace holds data, not a ${typeof value}`);
+  }
+
+  /** A word for a text that comes again and again: made once, by its owner. */
+  static wordOf(value: string): number {
+    const hash = new TraceHash();
+    hash.text(value);
+    return hash.#low ^ hash.#high;
   }
 
   /** Sixteen hexadecimal digits. */

@@ -1,4 +1,5 @@
 /** How simulated clients are known to replicas, and how their keys and values become bytes. */
+import { Buffer } from 'node:buffer';
 
 /** The upper half of every session of simulated clients; the lower is the client's number + 1. */
 export const SESSION_HIGH = 0x51;
@@ -8,9 +9,11 @@ export function sessionOfClient(client: number): bigint {
 }
 
 export function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index += 1) bytes[index] = text.charCodeAt(index);
+  return bytes;
 }
 
 export function textOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

@@ -56,6 +56,8 @@ export interface ShardProcessOptions {
 const OPEN_FILES_MAX = 1;
 /** Of one operation on one lane: each reply in a frame of its own, a forward beside a refusal. */
 const REPLY_WORDS_MAX = 2 * (FRAME_HEADER_WORDS + REPLICA_REPLY_HEADER_WORDS);
+/** [O9] What is held is looked at once in so many steps. */
+const STEPS_A_SAMPLE = 4;
 /** The one coordinator of a simulated node, as its shards number it. */
 const COORDINATOR = 0;
 
@@ -200,7 +202,7 @@ export class ShardProcess {
     this.#submit();
     this.#poison.look();
     for (const effect of output.takeEffects()) this.#carryOut(effect);
-    this.#reportLoads();
+    if (this.host.stepCount % STEPS_A_SAMPLE === 0) this.#reportLoads();
   }
 
   #reportLoads(): void {
