@@ -14,7 +14,7 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Limits } from '@clockwise/kernel/limits';
 import { RecordingCore, type RecordsNamed } from '@clockwise/runtime/recording/recording-core';
-import { END_REASON } from '@clockwise/runtime/recording/recording-format';
+import { bytesWithoutSteps, END_REASON } from '@clockwise/runtime/recording/recording-format';
 import { RecordingWriter } from '@clockwise/runtime/recording/recording-writer';
 import { linkStore } from '@clockwise/runtime/recording/store-copy';
 import { encodeValue } from '@clockwise/runtime/recording/value-codec';
@@ -86,7 +86,8 @@ function openWriter(
     const file = path.join(folder, `${actor}-${earlier.count + 1}.recording`);
     // [RA1]
     let bytesMax = data.record.bytesMax - earlier.byteCount;
-    if (life !== null && bytesMax > 0) {
+    const setup = encodeValue(setupOf(actor, context, life));
+    if (life !== null && bytesMax >= bytesWithoutSteps(setup)) {
       const stored = linkStore(data.folder, storeFolderOf(file), bytesMax);
       if (!stored.ok) {
         say(stored.reason);
@@ -94,11 +95,10 @@ function openWriter(
       }
       bytesMax -= stored.copiedBytes;
     }
-    if (bytesMax <= 0) {
+    if (bytesMax < bytesWithoutSteps(setup)) {
       say(`the bound of ${data.record.bytesMax} bytes is used up by earlier recordings`);
       return undefined;
     }
-    const setup = encodeValue(setupOf(actor, context, life));
     const ended = (why: string): void => say(why, file);
     return new RecordingWriter({ file, bytesMax, setup, ended });
   } catch (error) {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { decodeStep } from './recorded-step.ts';
 import { readRecording, type Recording } from './recording-reader.ts';
 import { ReplayShardMemory, replaySteps, type ReplayResult } from './replay.ts';
 import { recordToy, ToyCore, type ToyOptions, type ToyRun } from './toy-recording.ts';
@@ -66,6 +67,29 @@ recordings('[RL1] a core that does another thing is found out, at that step', (c
     assert.ok(result.step >= 100 && result.step < 110, `${change} is seen in step ${result.step}`);
     assert.match(result.reasons[0]!, reason);
   }
+});
+
+recordings('an input with one bit changed is seen, in that step', (context) => {
+  const run = recordToy('input', 30);
+  context.runs.push(run);
+  const recording = read(run.file);
+  let changedCount = 0;
+  recording.steps.forEach((payload, index) => {
+    const step = decodeStep(payload);
+    // The last word of a frame is one that the toy sends on.
+    const frame = step.frames.find(({ words }) => words.length > 2);
+    if (frame === undefined || !step.output.sinks.some((sink) => sink.operationCount > 0)) return;
+    changedCount += 1;
+    const at = (frame.words.byteOffset - payload.byteOffset) / 4 + frame.words.length - 1;
+    const changed = payload.slice();
+    changed[at]! ^= 1 << 20;
+    const steps = recording.steps.with(index, changed);
+    const result = replay({ ...recording, steps });
+    // Refused operations send nothing on: then the toy's state tells, or nothing does.
+    if (result.kind === 'differs') assert.is(result.step, index + 1);
+    else changedCount -= 1;
+  });
+  assert.ok(changedCount > 5, `${changedCount} steps`);
 });
 
 recordings('[RC2] a step that throws is recorded, and throws again', (context) => {

@@ -47,6 +47,11 @@ export function checksumOf(words: Int32Array, from: number, wordCount: number): 
   return crc32(new Uint8Array(words.buffer, words.byteOffset + from * 4, wordCount * 4)) | 0;
 }
 
+/** Bytes of a recording without a step. */
+export function bytesWithoutSteps(setup: Uint8Array): number {
+  return FILE_HEADER_WORDS * 4 + ((setup.length + 3) & ~3) + END_BLOCK_BYTES;
+}
+
 export function fileHeader(setup: Uint8Array): Int32Array {
   const words = new Int32Array(FILE_HEADER_WORDS);
   words[FILE_HEADER.magic] = RECORDING_MAGIC;

@@ -8,10 +8,12 @@
  *   RW2 a disk that fails ends the recording, never the actor
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { assert } from '@clockwise/kernel/assert';
 import {
   BLOCK_HEAD,
   BLOCK_HEAD_WORDS,
   BLOCK_KIND,
+  bytesWithoutSteps,
   checksumOf,
   END_BLOCK_BYTES,
   END_REASON,
@@ -49,9 +51,10 @@ export class RecordingWriter {
   #isOpen = true;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Throws where the file cannot be made. */
+  /** REQUIRES: the bound has room for a recording without a step. Throws where no file can be made. */
   constructor(options: RecordingWriterOptions) {
-    const { setup } = options;
+    const { setup, bytesMax } = options;
+    assert(bytesWithoutSteps(setup) <= bytesMax, 'RW1 a recording has room for its setup');
     this.#options = options;
     this.#write = options.write ?? writeSync;
     this.#file = openSync(options.file, 'wx', FILE_MODE);
@@ -59,8 +62,7 @@ export class RecordingWriter {
     this.#gathered.pushWords(header, 0, header.length);
     this.#gathered.pushBytes(setup);
     this.#byteCount = this.#gathered.end * 4;
-    if (this.#byteCount + END_BLOCK_BYTES > options.bytesMax) this.#end(END_REASON.bound);
-    else this.flush();
+    this.flush();
   }
 
   get isOpen(): boolean {
