@@ -221,7 +221,9 @@ class SeedRun {
       configuration.copies,
     );
     phase.begin();
-    if (atlas.isBeyondBudget || atlas.damagedCount > configuration.copies >> 1) return;
+    // A quorum is promised where as many replicas as make one have disks that never lied.
+    const spareCount = (configuration.copies - 1) >> 1;
+    if (atlas.isBeyondBudget || atlas.damagedCount > spareCount) return;
     const levels = { readLevels: [LEVEL.quorum], writeLevels: [LEVEL.quorum] };
     const workload = makeWorkload({ ...configuration, ...levels });
     const clients = phase.core.map((node) => {
