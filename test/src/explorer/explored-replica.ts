@@ -14,22 +14,19 @@ import {
   OPERATION,
   REPLICA_OPCODE,
   REPLICA_REPLY,
-  REPLICA_STORE_HEADER_WORDS,
   REPLY_FLAG,
 } from '@clockwise/protocol/frame';
 import { decodeRecord, type RecordObject } from '@clockwise/record/build';
-import {
-  contextOffset,
-  ENTRY_WORDS,
-  contextCount,
-  HEADER,
-  PREFIX_WORDS,
-  recentsOffset,
-} from '@clockwise/record/layout';
+import { HEADER, PREFIX_WORDS } from '@clockwise/record/layout';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
-import type { ReplicaEffect, ReplicaOut } from '@clockwise/replica/replica-context';
+import {
+  type ReplicaEffect,
+  type ReplicaOut,
+  sequenceOf,
+} from '@clockwise/replica/replica-context';
 import { StepOutput } from '@clockwise/simulator/step-output';
 import type { Memtable } from '@clockwise/storage/memtable';
+import { type VersionView, viewOfRecord } from '../checkers/causal-ledger-version.ts';
 import { textOf } from '../simulation/client-identity.ts';
 import { type LoggedWords, makeDisk, openOn } from './explored-disk.ts';
 import { COORDINATOR, type ExploredSetting, nodeName, WALL_TIME_MS } from './explored-setting.ts';
@@ -57,19 +54,17 @@ export interface ReplicaInput {
 /** A version of a key as a replica appended it. */
 export interface Version {
   readonly key: string;
+  readonly sequence: number;
   readonly record: RecordObject;
-  /** Context and siblings, without what is remembered: what O4 compares. */
-  readonly canonical: Int32Array;
-  readonly context: Int32Array;
+  /** The record's own words. */
+  readonly view: VersionView;
 }
 
 export interface Append {
   readonly version: Version;
   /** The dot of this record was made in this step. */
   readonly isMade: boolean;
-  /** What was joined: the version before, and what came from elsewhere. */
   readonly before: Version | undefined;
-  readonly incoming: RecordObject | undefined;
 }
 
 /** What one step leaves to the log writer. */
@@ -203,7 +198,7 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
     const appends = versions.map((version): Append => {
       const previous = held.get(version.key);
       held.set(version.key, version);
-      return { version, before: previous, ...causeOf(request) };
+      return { version, before: previous, isMade: isWrite(request) };
     });
     const [now, durable] = this.#lanes.map((lane) => lane.splice(0)) as [Frame[], Frame[]];
     const isLogged = ranges.length > 0 || durable.length > 0;
@@ -234,30 +229,28 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
   }
 }
 
-/** What a step's request has to do with the record that it appended. */
-function causeOf(request: Int32Array | undefined): Pick<Append, 'isMade' | 'incoming'> {
+/** Whether what a step appended was made here, or came from elsewhere. */
+function isWrite(request: Int32Array | undefined): boolean {
   assert(request !== undefined, 'nothing is appended before the first operation');
   assert(request[FRAME.operationCount] === 1, 'operations of an explored case come one by one');
   const opcode = request[FRAME_HEADER_WORDS + OPERATION.opcode]! & 0xff;
-  if (opcode === REPLICA_OPCODE.write) return { isMade: true, incoming: undefined };
-  assert(opcode === REPLICA_OPCODE.store, 'only writes and stores append');
-  const record = FRAME_HEADER_WORDS + REPLICA_STORE_HEADER_WORDS;
-  return { isMade: false, incoming: decodeRecord(request, record) };
+  assert(
+    opcode === REPLICA_OPCODE.write || opcode === REPLICA_OPCODE.store,
+    'only writes and stores append',
+  );
+  return opcode === REPLICA_OPCODE.write;
 }
 
 function versionsIn(range: Int32Array): Version[] {
   const versions: Version[] = [];
   for (let prefix = 0; prefix < range.length;) {
     const at = prefix + PREFIX_WORDS;
-    const record = decodeRecord(range, at);
-    const context = contextOffset(range, at);
-    versions.push({
-      key: textOf(record.key),
-      record,
-      canonical: range.slice(context, recentsOffset(range, at)),
-      context: range.slice(context, context + contextCount(range, at) * ENTRY_WORDS),
-    });
-    prefix = at + range[at + HEADER.wordCount]!;
+    const end = at + range[at + HEADER.wordCount]!;
+    const words = range.slice(at, end);
+    const record = decodeRecord(words, 0);
+    const sequence = sequenceOf(range, at);
+    versions.push({ key: textOf(record.key), sequence, record, view: viewOfRecord(words, 0) });
+    prefix = end;
   }
   return versions;
 }

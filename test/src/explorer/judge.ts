@@ -6,20 +6,19 @@
  * is given instants that say just this.
  *
  * Invariants:
- *   O1, O2, O3, O4, O6, O7, O10, O11, P3 and RP1, as test/src/checkers and supersession.ts define them
+ *   O1, O2, O3, O4, O6, O7, O10, O11, P3 and RP1, as test/src/checkers define them
  */
 import { assert } from '@clockwise/kernel/assert';
 import { FRAME_HEADER_WORDS, LEVEL } from '@clockwise/protocol/frame';
 import { readContext } from '@clockwise/protocol/response-reader';
 import type { Dot } from '@clockwise/record/build';
+import { recentsOffset } from '@clockwise/record/layout';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
 import { checkConvergence, isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
-import { DotLedger } from '../checkers/dot-ledger.ts';
 import {
   contextDots,
   type FinalState,
   type HistoryEntry,
-  nameOfDot,
   type Violation,
 } from '../checkers/history.ts';
 import { checkHonestReads } from '../checkers/honest-reads.ts';
@@ -27,20 +26,15 @@ import { checkQuorumReads } from '../checkers/quorum-reads.ts';
 import { checkSeenStays } from '../checkers/seen-stays.ts';
 import { sessionOfClient } from '../simulation/client-identity.ts';
 import type { Actions } from './actions.ts';
+import { ledgersOf } from './appends-in-order.ts';
 import { answerValues, contextGiven, waitingOperation } from './client-operations.ts';
-import type { Append } from './explored-replica.ts';
+import type { Version } from './explored-replica.ts';
 import { BUCKET_ID, type ExploredSetting, nodeName } from './explored-setting.ts';
 import type { OperationPlan } from './explorer-case.ts';
-import { checkSupersession } from './supersession.ts';
 import { nameReplicas, type OperationState, type WorldState } from './world-state.ts';
 
 const BUCKETS: ReadonlySet<number> = new Set([BUCKET_ID]);
 const NO_WORDS = new Int32Array(0);
-
-interface PlacedAppend {
-  readonly where: string;
-  readonly append: Append;
-}
 
 export class Judge {
   readonly #setting: ExploredSetting;
@@ -71,11 +65,11 @@ export class Judge {
     const name = `${nameReplicas(state)}|${ended.join()}`;
     if (this.#judged.has(name)) return [];
     this.#judged.add(name);
-    const ledger = ledgerOf(state);
+    const { dots: ledger, causal } = ledgersOf(state);
     const history = historyOf(state, this.#trustsRefusals);
     return [
       ...ledger.violations,
-      ...this.#supersessions(state, ledger),
+      ...causal.violations,
       ...checkHonestReads(history),
       ...checkQuorumReads({ history, ledger, ...this.#common(state) }),
       ...state.nodes.flatMap(({ coordinator }, node) =>
@@ -130,7 +124,7 @@ export class Judge {
   #losses(state: WorldState, final: FinalState): Violation[] {
     const isOfKey = ({ key }: HistoryEntry): boolean => key === final.key;
     const history = historyOf(state, this.#trustsRefusals).filter(isOfKey);
-    const ledger = ledgerOf(state);
+    const { dots: ledger } = ledgersOf(state);
     const finals = [final];
     return [
       ...checkAckedLoss({ history, finals, ledger, oracle: 'O1', ...this.#common(state) }),
@@ -145,11 +139,11 @@ export class Judge {
       const held = replica.output.held.get(key);
       const answer = reads[node]!.answer!;
       const answered = readContext(answer.words, FRAME_HEADER_WORDS);
-      if (!isEqualWords(answered, held?.context ?? NO_WORDS)) {
+      if (!isEqualWords(answered, held === undefined ? NO_WORDS : contextWordsOf(held))) {
         const text = `${nodeName(node)} answers ${key} with another version than it appended last`;
         violations.push({ oracle: 'O10', text });
       }
-      const words = held?.canonical ?? NO_WORDS;
+      const words = held === undefined ? NO_WORDS : canonicalOf(held);
       return { bucketId: BUCKET_ID, key, node: nodeName(node), words };
     });
     return [...violations, ...checkConvergence(states)];
@@ -169,22 +163,6 @@ export class Judge {
     };
     const operations = [...state.operations, waitingOperation(plan)];
     return settle(this.#actions, { ...state, operations });
-  }
-
-  #supersessions(state: WorldState, ledger: DotLedger): Violation[] {
-    const writes = state.operations.map(({ client }, index) => ({
-      index,
-      session: sessionOfClient(client),
-    }));
-    const contextGivenBy = (operation: number): readonly Dot[] | undefined => {
-      const given = contextGiven(state, state.operations[operation]!);
-      assert(given !== 'left-out', 'what was written had its context');
-      return given === 'overwrite' ? undefined : contextDots(given);
-    };
-    const dotName = (dot: Dot): string => this.#setting.dotName(dot);
-    return appendsOf(state).flatMap(({ where, append }) =>
-      checkSupersession({ where, append, ledger, writes, contextGivenBy, dotName }),
-    );
   }
 
   #common(state: WorldState): {
@@ -208,44 +186,6 @@ export function settle(actions: Actions, state: WorldState): WorldState {
 }
 
 const STEPS_TO_REST_MAX = 2000;
-
-/** What all replicas appended, past openings included, each in its order. */
-function appendsOf(state: WorldState): PlacedAppend[] {
-  return state.nodes.flatMap(({ replica, past, isUp }, node) => {
-    const openings = [...past.map((opening) => opening.replica), ...(isUp ? [replica] : [])];
-    return openings.flatMap(({ output }, boot) =>
-      output.appends.map((append) => ({
-        where: `${nodeName(node)}${"'".repeat(boot)}`,
-        append,
-      })),
-    );
-  });
-}
-
-/** Each dot is first observed in the record that its maker made: makers before those they sent it to. */
-function ledgerOf(state: WorldState): DotLedger {
-  const ledger = new DotLedger();
-  const known = new Set<string>();
-  const observe = ({ where, append }: PlacedAppend): void => {
-    const { record, key } = append.version;
-    ledger.observe(record, key, where);
-    for (const { dot } of record.siblings) known.add(nameOfDot(dot));
-  };
-  const appends = appendsOf(state);
-  let made = appends.filter(({ append }) => append.isMade);
-  while (made.length > 0) {
-    const ready = made.filter(
-      ({ append }) =>
-        append.version.record.siblings.filter(({ dot }) => !known.has(nameOfDot(dot))).length <= 1,
-    );
-    // Where dots are made twice nothing is ready some time: any order shows that.
-    const next = ready[0] ?? made[0]!;
-    observe(next);
-    made = made.filter((other) => other !== next);
-  }
-  for (const placed of appends) if (!placed.append.isMade) observe(placed);
-  return ledger;
-}
 
 function historyOf(state: WorldState, trustsRefusals: boolean): HistoryEntry[] {
   const begun = state.operations.filter(({ phase }) => phase !== 'waiting');
@@ -284,6 +224,15 @@ function historyOf(state: WorldState, trustsRefusals: boolean): HistoryEntry[] {
 
 function contextOf({ answer }: OperationState): Dot[] {
   return contextDots(readContext(answer!.words, FRAME_HEADER_WORDS));
+}
+
+/** Context and siblings, without what is remembered: what O4 compares. */
+function canonicalOf({ view }: Version): Int32Array {
+  return view.words.slice(view.context, recentsOffset(view.words, 0));
+}
+
+function contextWordsOf({ view }: Version): Int32Array {
+  return view.words.slice(view.context, view.siblings);
 }
 
 /** The read at rest, as an entry of the history: what it returned must have been put. */

@@ -31,7 +31,7 @@ interface Place {
 }
 
 /** States that the search for a shorter schedule looks at. */
-const SHORTENING_STATES_MAX = 60_000;
+const SHORTENING_STATES_MAX = 30_000;
 
 export function search(world: ExploredWorld, statesMax: number): SearchResult {
   const seen = new Set<string>([nameState(world.initial)]);
