@@ -30,6 +30,9 @@ export interface NodePace extends HostPace {
 export interface SimulationConfiguration {
   readonly seed: string;
   readonly nodeCount: number;
+  /** Nodes are spread over so many data centres, and these over so many racks each. */
+  readonly dataCentreCount: number;
+  readonly racksPerDataCentre: number;
   readonly shardCount: number;
   readonly copies: number;
   readonly partitionBits: number;
@@ -63,8 +66,8 @@ export const BUCKET = { sync: 1, interval: 2, lww: 3 } as const;
 
 export function drawConfiguration(seed: string): SimulationConfiguration {
   const prng = new Prng(seed).stream('configuration');
-  const nodeCount = prng.pick([1, 3, 3, 3, 4, 5]);
-  const copiesDrawn = Math.min(nodeCount, prng.pick([1, 2, 3, 3, 3, 3]));
+  const nodeCount = prng.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 6, 7, 9]);
+  const copiesDrawn = Math.min(nodeCount, prng.pick([1, 2, 3, 3, 3, 3, 4, 5]));
   const workload = prng.pick<WorkloadName>([
     'set-add',
     'set-add-stale',
@@ -79,6 +82,8 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   return {
     seed,
     nodeCount,
+    dataCentreCount: prng.stream('data-centres').pick([1, 1, 2, 3]),
+    racksPerDataCentre: prng.stream('racks').pick([1, 2, 9]),
     shardCount: prng.pick([1, 1, 2, 3]),
     copies,
     partitionBits: prng.pick([3, 4, 5]),

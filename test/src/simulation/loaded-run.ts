@@ -17,6 +17,8 @@ const OPERATIONS_A_SECOND = 200;
 export function loadedPlan(seed: string): RunPlan {
   return planOf(seed, {
     nodeCount: 5,
+    dataCentreCount: 1,
+    racksPerDataCentre: 5,
     shardCount: 1,
     copies: 3,
     partitionBits: 5,

@@ -143,7 +143,7 @@ export class SimulatedCluster {
 }
 
 function makeRing(configuration: SimulationConfiguration): Ring {
-  const { nodeCount, copies, partitionBits } = configuration;
+  const { nodeCount, copies, partitionBits, dataCentreCount, racksPerDataCentre } = configuration;
   const planned: FirstRing = firstRing({
     clusterId: CLUSTER_ID,
     partitionCount: 2 ** partitionBits,
@@ -152,8 +152,8 @@ function makeRing(configuration: SimulationConfiguration): Ring {
       const address = (port: string): string => `${id}:${port}`;
       return {
         id,
-        dataCentre: 'dc1',
-        rack: `rack-${index}`,
+        dataCentre: `dc${1 + (index % dataCentreCount)}`,
+        rack: `rack-${Math.floor(index / dataCentreCount) % racksPerDataCentre}`,
         weight: 1,
         host: id,
         addresses: {
