@@ -42,8 +42,6 @@ export type OpenedShard =
 const INDEX_SLOTS_MIN = 64 * 1024;
 /** Slots are there for records of this size from the start: growing rebuilds the index in one go. */
 const RECORD_BYTES_EXPECTED = 512;
-/** A recycled segment may end with one group beyond its size. */
-const SEGMENTS_LONGEST = 2;
 
 export function openShard(options: OpenShardOptions): OpenedShard {
   const { shard, limits, disk, checksum, partitionBits, chunks } = options;
@@ -56,7 +54,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
     storeIdHigh: options.storeId.high,
     shardIndex: shard,
     shardCount: options.shardCount,
-    segmentBytesMax: SEGMENTS_LONGEST * (limits.logSegmentBytes + limits.logGroupBytesMax),
+    segmentBytesMax: longestSegmentBytes(limits),
     mustExist: options.mustExist,
     replay: (words, prefix) => {
       if (!restore(memtable, words, prefix)) return false;
@@ -159,4 +157,13 @@ function reasonOf(
     default:
       return unreachable(outcome);
   }
+}
+
+/**
+ * A segment ends with at most one group beyond its size, and a group with at most one step's appends
+ * beyond its own; these all lie in the memtable's chunks.
+ */
+function longestSegmentBytes(limits: Limits): number {
+  const stepBytesMax = limits.memtableChunksMax * limits.memtableChunkBytes;
+  return limits.logSegmentBytes + limits.logGroupBytesMax + stepBytesMax;
 }

@@ -148,6 +148,22 @@ test('A8 disks are wiped and old ones come back, as many as W allows', () => {
   }
 });
 
+test('values of 64 KB fill segments of the log far beyond their size, and it opens again', () => {
+  // A node took its own segment for damage: one step appends more than a segment and a group together.
+  const limits = {
+    ...drawConfiguration('20').limits,
+    valueBytesMax: 65_536,
+    memtableChunkBytes: 1 << 19,
+    siblingBytesMax: 1 << 16,
+    logSegmentBytes: 1 << 12,
+    logGroupBytesMax: 1 << 12,
+  };
+  const faults = { ...NO_FAULTS, crashMs: 500 };
+  for (const seed of ['20', '21']) {
+    passesWith(seed, { limits, faults, valueBytesMax: 65_536, workload: 'blind', workMs: 4000 });
+  }
+});
+
 test('E1, E3 clocks drift, jump by an hour, and strobe', () => {
   const faults = { ...NO_FAULTS, clockMs: 300, clockStrobeMs: 500 };
   for (const seed of ['3', '4', '5']) passesWith(seed, { faults, clockDriftMax: 20_000 });

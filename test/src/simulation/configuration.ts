@@ -79,6 +79,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   ]);
   // Registers are judged as such where one copy orders all writes.
   const copies = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
+  const limits = drawLimits(prng.stream('limits'));
   return {
     seed,
     nodeCount,
@@ -90,7 +91,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     clientCount: prng.between(2, 12),
     keyCount: prng.pick([1, 3, 8, 30, 200]),
     workload,
-    valueBytesMax: prng.pick([24, 64, 400, 1500, 2048]),
+    valueBytesMax: prng.pick([24, 64, 400, 1500, limits.valueBytesMax]),
     ...drawLevels(prng.stream('levels'), copies, workload),
     bucketIds: drawBuckets(prng.stream('buckets'), workload),
     workMs: prng.pick([4000, 8000, 15_000]),
@@ -108,7 +109,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     clockDriftMax: prng.pick([0, 500, 20_000]),
     actorPace: { heartbeatMs: prng.pick([100, 300, 1000]), compareMs: prng.pick([500, 3000]) },
     buggifySiteProbability: prng.stream('buggify').pick([0, 0.25, 0.25]),
-    limits: drawLimits(prng.stream('limits')),
+    limits,
   };
 }
 
@@ -190,7 +191,13 @@ function drawLinks(prng: Prng): LinkFaults {
 
 function drawLimits(prng: Prng): Limits {
   const memtableChunksMax = prng.pick([6, 8, 16]);
-  const memtableChunkBytes = prng.pick([1 << 14, 1 << 14, 1 << 15, 1 << 16]);
+  // Once in a while values of up to 64 KB, and chunks that hold a few of them.
+  const valueBytesMax = prng.pick([2048, 2048, 2048, 2048, 2048, 2048, 10_240, 65_536]);
+  const chunkBytesMin = 8 * valueBytesMax;
+  const memtableChunkBytes = Math.max(
+    prng.pick([1 << 14, 1 << 14, 1 << 15, 1 << 16]),
+    chunkBytesMin,
+  );
   return {
     ...DEFAULT_LIMITS,
     connectionsMax: 64,
@@ -200,7 +207,7 @@ function drawLimits(prng: Prng): Limits {
     memtableChunkBytes,
     // A chunk must hold the join of what all replicas may have let in.
     siblingBytesMax: memtableChunkBytes >> 3,
-    valueBytesMax: 2048,
+    valueBytesMax,
     memtableChunksMax,
     memtableFrozenMax: memtableChunksMax - 4,
     logSegmentBytes: prng.pick([1 << 12, 1 << 12, 1 << 14, 1 << 16]),
