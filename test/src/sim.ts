@@ -6,6 +6,7 @@
  *   npm run sim -- --seed 17 [--trace FILE] [--until MS] [--only TEXT] [--shrink]
  *   npm run sim -- --failure results/simulation/seed-17.json [--shrink] [...]
  *   npm run sim -- --loaded                             speed: five nodes under load, one core
+ *   npm run sim -- --rewrite-probe-lists                test/probes as the usual seeds have it now
  *
  * Says which marks of the cores (kernel/probe) no seed hit; with `--probes`, which share of the seeds
  * hit each. Ends in `N passed, N failed`, and with exit code 1 if any failed. A failing seed prints
@@ -20,6 +21,7 @@ import { parseArgs } from 'node:util';
 import { failureLines, writeFailure } from './simulation/failure-report.ts';
 import { loadedLines } from './simulation/loaded-run.ts';
 import { readCatalogue } from './simulation/probe-catalogue.ts';
+import { rewriteProbeLists, USUAL_SEEDS } from './simulation/probe-lists.ts';
 import { probeLines, ProbeTally } from './simulation/probe-tally.ts';
 import { readableRun } from './simulation/readable-run.ts';
 import { planOf, readFailure, type RunPlan } from './simulation/run-plan.ts';
@@ -49,6 +51,7 @@ const { values: options } = parseArgs({
     loaded: { type: 'boolean', default: false },
     'stop-at-first': { type: 'boolean', default: false },
     probes: { type: 'boolean', default: false },
+    'rewrite-probe-lists': { type: 'boolean', default: false },
   },
 });
 
@@ -146,11 +149,20 @@ async function runMany(): Promise<boolean> {
   return failedCount === 0;
 }
 
+function rewriteLists(): boolean {
+  const tally = new ProbeTally();
+  for (let seed = 1; seed <= USUAL_SEEDS; seed += 1)
+    tally.add(reportPlan(planOf(String(seed))).hits);
+  for (const name of rewriteProbeLists(readCatalogue(), tally)) print(`newly dead: ${name}`);
+  return true;
+}
+
 async function main(): Promise<boolean> {
   if (options.loaded) {
     for (const line of loadedLines()) print(line);
     return true;
   }
+  if (options['rewrite-probe-lists']) return rewriteLists();
   const plan =
     options.failure === undefined
       ? options.seed === undefined

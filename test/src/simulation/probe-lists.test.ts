@@ -1,7 +1,7 @@
 // Which marks were hit, over seeds, and what is newly dead.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { judgeProbes, linesOf, readProbeLists, reasonsOf } from './probe-lists.ts';
+import { judgeProbes, linesOf, listsFrom, readProbeLists, reasonsOf } from './probe-lists.ts';
 import { probeLines, ProbeTally } from './probe-tally.ts';
 
 const CATALOGUE = ['a: one', 'a: three', 'a: two'].map((name, index) => ({
@@ -55,6 +55,22 @@ test('[PL2] a mark that the usual seeds used to hit and do not hit any more is a
   assert.equal(judgeProbes(CATALOGUE, tallyOf(['a: one'], ['a: three']), lists), [
     'newly dead: a: two',
   ]);
+});
+
+test('lists written anew hold what five seeds hit, and keep the reasons for the rest', () => {
+  const often = Array.from({ length: 5 }, () => ['a: one']);
+  const tally = tallyOf(...often, ['a: two']);
+  const lists = listsFrom(CATALOGUE, tally, { hit: [], missed: reasonsOf('a: three | why') });
+  assert.equal(lists.hit, ['a: one']);
+  assert.equal(
+    [...lists.missed],
+    [
+      ['a: three', 'why'],
+      ['a: two', 'rare: hit by 1 of the usual seeds'],
+    ],
+  );
+  const without = listsFrom(CATALOGUE, tally, { hit: [], missed: new Map() });
+  assert.equal(judgeProbes(CATALOGUE, tally, without), ['without reason: a: three']);
 });
 
 test('lists have comments and blank lines, and those of this checkout can be read', () => {

@@ -1,16 +1,24 @@
 /**
  * The two lists of test/probes: marks that the usual seeds (1 to 30, of every test run) hit, and all
- * others, each with the reason why these seeds may miss it. What is newly dead fails the test.
+ * others, each with the reason why these seeds may miss it. What is newly dead fails the test. When a
+ * change of what seeds draw moves many of them, `npm run sim -- --rewrite-probe-lists` writes the lists
+ * anew; what it cannot give a reason for waits for a person's.
  *
  * Invariants:
  *   PL1 every mark of the catalogue is in exactly one list, and nothing else is
  *   PL2 a mark of the first list that no usual seed hits any more is a failure
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Mark } from './probe-catalogue.ts';
 import type { ProbeTally } from './probe-tally.ts';
 
 const FOLDER = new URL('../../probes/', import.meta.url);
+const HIT = new URL('hit-by-the-usual-seeds.txt', FOLDER);
+const MISSED = new URL('missed-by-the-usual-seeds.txt', FOLDER);
+
+export const USUAL_SEEDS = 30;
+/** So many of them must hit a mark before all later ones are asked to: fewer may be chance. */
+const SEEDS_MIN = 5;
 
 export interface ProbeLists {
   readonly hit: readonly string[];
@@ -20,8 +28,8 @@ export interface ProbeLists {
 
 export function readProbeLists(): ProbeLists {
   return {
-    hit: linesOf(readFileSync(new URL('hit-by-the-usual-seeds.txt', FOLDER), 'utf8')),
-    missed: reasonsOf(readFileSync(new URL('missed-by-the-usual-seeds.txt', FOLDER), 'utf8')),
+    hit: linesOf(readFileSync(HIT, 'utf8')),
+    missed: reasonsOf(readFileSync(MISSED, 'utf8')),
   };
 }
 
@@ -29,7 +37,7 @@ export function readProbeLists(): ProbeLists {
 export function reasonsOf(text: string): ReadonlyMap<string, string> {
   return new Map(
     linesOf(text).map((line) => {
-      const [name = '', reason = ''] = line.split(' | ');
+      const [name = '', reason = ''] = line.split(/ \|(?: |$)/);
       return [name, reason] as const;
     }),
   );
@@ -37,6 +45,45 @@ export function reasonsOf(text: string): ReadonlyMap<string, string> {
 
 export function linesOf(text: string): readonly string[] {
   return text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+}
+
+/** The lists as these hits would have them; reasons are kept, and are empty where nobody gave one. */
+export function listsFrom(
+  catalogue: readonly Mark[],
+  tally: ProbeTally,
+  before: ProbeLists,
+): ProbeLists {
+  const names = catalogue.map(({ name }) => name);
+  const isUsual = (name: string): boolean => tally.seedsThatHit(name) >= SEEDS_MIN;
+  const reasonOf = (name: string): string => {
+    const count = tally.seedsThatHit(name);
+    const rare = count === 0 ? '' : `rare: hit by ${count} of the usual seeds`;
+    return before.missed.get(name) ?? rare;
+  };
+  return {
+    hit: names.filter(isUsual),
+    missed: new Map(names.filter((name) => !isUsual(name)).map((name) => [name, reasonOf(name)])),
+  };
+}
+
+/** Returns what is newly dead: a person decides whether that may be. */
+export function rewriteProbeLists(catalogue: readonly Mark[], tally: ProbeTally): string[] {
+  const before = readProbeLists();
+  const { hit, missed } = listsFrom(catalogue, tally, before);
+  rewrite(HIT, hit);
+  rewrite(
+    MISSED,
+    [...missed].map(([name, reason]) => `${name} | ${reason}`.trimEnd()),
+  );
+  return before.hit.filter((name) => tally.seedsThatHit(name) === 0);
+}
+
+/** The lines for people at its head stay. */
+function rewrite(file: URL, lines: readonly string[]): void {
+  const head = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('#'));
+  writeFileSync(file, `${[...head, ...lines].join('\n')}\n`);
 }
 
 /** What does not fit, one line each; empty: all is well. */
