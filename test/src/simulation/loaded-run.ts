@@ -35,6 +35,8 @@ export function loadedPlan(seed: string): RunPlan {
       thinkMeanMs: (CLIENTS * 1000) / OPERATIONS_A_SECOND,
       backoffMeanMs: 40,
     },
+    // Heartbeats and comparisons as a real node has them.
+    actorPace: { heartbeatMs: 1000, compareMs: 5000 },
     links: { ...CALM_LINKS, mode: 'stream' },
     // One fault in ten virtual seconds, of several kinds.
     faults: { ...NO_FAULTS, crashMs: 30_000, partitionMs: 30_000, resetMs: 30_000 },
