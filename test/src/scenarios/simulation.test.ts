@@ -169,4 +169,30 @@ test('E1, E3 clocks drift, jump by an hour, and strobe', () => {
   for (const seed of ['3', '4', '5']) passesWith(seed, { faults, clockDriftMax: 20_000 });
 });
 
+test('links of two frames, loss, doubling, partitions, clogs and half-open ends, all at once', () => {
+  const faults = {
+    ...NO_FAULTS,
+    partitionMs: 800,
+    clogMs: 600,
+    swizzleClogMs: 2000,
+    resetMs: 1000,
+    halfOpenMs: 400,
+  };
+  for (const mode of ['stream', 'datagram'] as const) {
+    const links: LinkFaults = {
+      ...CALM_LINKS,
+      mode,
+      unevenness: 1,
+      lossProbability: mode === 'stream' ? 0.001 : 0.05,
+      duplicateProbability: 0.5,
+      holdProbability: 0.05,
+      holdMeanMs: 50,
+      halfOpenProbability: 0.5,
+      stallMeanMs: 300,
+      connectionFramesMax: 2,
+    };
+    for (const seed of ['1', '2', '3']) passesWith(seed, { faults, links, workMs: 3000 });
+  }
+});
+
 test.run();
