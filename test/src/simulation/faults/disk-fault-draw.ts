@@ -34,10 +34,10 @@ export const NO_DISK_FAULTS: DiskFaultRates = {
   lostFilesMs: Infinity,
 };
 
-/** Disks are well in half of the runs: a fenced shard answers nothing, and hides what others do. */
-const WELL_PROBABILITY = 0.5;
-/** Of the kinds, where disks fail. */
-const LEFT_OUT_PROBABILITY = 0.5;
+/** Disks are well in some of the runs: a fenced shard answers nothing, and hides what others do. */
+const WELL_PROBABILITY = 0.3;
+/** Of the kinds, where disks fail; the run keeps but a share of what is left (drawFaultRates). */
+const LEFT_OUT_PROBABILITY = 0.3;
 
 export function drawDiskFaultRates(prng: Prng): DiskFaultRates {
   if (prng.chance(WELL_PROBABILITY)) return NO_DISK_FAULTS;
