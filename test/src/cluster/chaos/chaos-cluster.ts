@@ -2,6 +2,7 @@
  * The cluster that a run torments: real node processes on loopback, or each on a host of its own; their
  * data in one folder, on small disks where that is asked for.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -96,13 +97,22 @@ export async function makeChaosCluster(parts: ClusterParts): Promise<ChaosCluste
   const disks = hasSmallDisks
     ? folders.map((folder) => new SmallDisk(folder, DISK_BYTES, cleanup))
     : [];
+  const endsWithUs = endingWithParent();
   const nodes = members.map((member, index) => {
     // The lock and the ring of a node are in a folder of its own on the small disk.
     const folder = path.join(folders[index]!, 'data');
-    const node = new TestNode(member, folder, settings, network?.launcherOf(index));
+    const launcher = [...(network?.launcherOf(index) ?? []), ...endsWithUs];
+    const node = new TestNode(member, folder, settings, launcher);
     return new ChaosNode(node, path.join(root, `${member.id}.log`), cleanup);
   });
   return new ChaosCluster(nodes, disks, network);
+}
+
+/** What makes the system kill a node whose run was itself killed, where there is such a tool. */
+function endingWithParent(): readonly string[] {
+  const launcher = ['setpriv', '--pdeathsig', 'KILL'];
+  const { status } = spawnSync(launcher[0]!, [...launcher.slice(1), 'true']);
+  return status === 0 ? launcher : [];
 }
 
 async function makeMembers({ nodeCount, network, prng }: ClusterParts): Promise<TestMember[]> {

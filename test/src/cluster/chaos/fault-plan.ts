@@ -121,10 +121,10 @@ function drawKill(prng: Prng, gapMs: number, nodeCount: number, killsLeft: numbe
   return { kind: 'kill', gapMs, nodes, downMs, againAfterMs };
 }
 
-/** Mostly one; at times two, or all at once. */
+/** Half of the time one; else two, or all at once, which shows what no other node can give back. */
 function victims(prng: Prng, nodeCount: number, countMax: number): readonly number[] {
   const all = prng.shuffle(Array.from({ length: nodeCount }, (_, node) => node));
-  const count = prng.pick([1, 1, 1, 1, 1, 2, 2, nodeCount]);
+  const count = prng.pick([1, 1, 1, 1, 2, 2, nodeCount, nodeCount]);
   return all.slice(0, Math.min(count, countMax)).toSorted((left, right) => left - right);
 }
 
