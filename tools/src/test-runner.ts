@@ -1,7 +1,7 @@
 // The command behind `npm test`: runs every test file, or those whose path contains one of the
 // patterns given, each in a process of its own. Exit code 1 when anything failed.
 //
-//   node tools/dist/test-runner.js [--jobs N] [PATTERN...]
+//   node tools/dist/test-runner.js [--jobs N] [--full] [PATTERN...]
 //
 // The boundary: runner/discover.ts finds files, runner/run-file.ts runs one, runner/verdict.ts
 // judges, runner/report.ts prints. What a file may ask of the runner: runner/header.ts.
@@ -15,7 +15,10 @@ import { schedule } from './runner/schedule.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { values, positionals } = parseArgs({
-  options: { jobs: { type: 'string', default: '2' } },
+  options: {
+    jobs: { type: 'string', default: '2' },
+    full: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const jobs = Number(values.jobs);
@@ -29,7 +32,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const beganAt = process.hrtime.bigint();
-const { files, faults } = discover(root, positionals);
+const { files, faults } = discover(root, positionals, values.full);
 const results: FileResult[] = [];
 await schedule(files, jobs, async (file) => {
   const result = await runFile(file);

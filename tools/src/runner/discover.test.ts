@@ -61,6 +61,17 @@ test('a pattern chooses files, and one that matches nothing is a fault', () => {
   assert.equal(faults, ['the pattern "no-such-file" matches no test file']);
 });
 
+test('a file that asks for it is run in full runs, or when it is named', () => {
+  write('test/src/cluster/many-kills.test.ts', '// runner: full\n');
+  write('test/dist/cluster/many-kills.test.js', '');
+  const names = (patterns: string[], isFull = false): string[] =>
+    discover(root, patterns, isFull).files.map((file) => path.basename(file.name));
+  assert.equal(names([]), ['core.test.ts', 'kill.test.ts']);
+  assert.equal(names(['cluster/']), ['kill.test.ts']);
+  assert.equal(names(['many-kills']), ['many-kills.test.ts']);
+  assert.equal(names([], true), ['core.test.ts', 'kill.test.ts', 'many-kills.test.ts']);
+});
+
 test('a tree without tests is a fault', () => {
   rmSync(path.join(root, 'packages'), { recursive: true });
   rmSync(path.join(root, 'test'), { recursive: true });

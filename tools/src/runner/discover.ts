@@ -20,7 +20,8 @@ const FOLDERS = ['packages', 'test', 'tools', 'bench'];
 const SKIPPED = new Set(['node_modules', 'dist', 'fixtures']);
 const ALONE_FOLDER = 'test/src/cluster/';
 
-export function discover(root: string, patterns: readonly string[]): Discovery {
+/** `isFull`: also the files that ask for it. A pattern that begins a file's own name is enough, too. */
+export function discover(root: string, patterns: readonly string[], isFull = false): Discovery {
   const names = FOLDERS.flatMap((folder) => testSources(root, folder)).toSorted();
   const faults = patterns
     .filter((pattern) => !names.some((name) => name.includes(pattern)))
@@ -30,12 +31,18 @@ export function discover(root: string, patterns: readonly string[]): Discovery {
     patterns.length === 0
       ? names
       : names.filter((name) => patterns.some((pattern) => name.includes(pattern)));
-  const files = chosen.map((name) => testFile(root, name));
+  const files = chosen
+    .map((name) => testFile(root, name))
+    .filter((file) => !file.full || isFull || isNamed(file.name, patterns));
   for (const file of files) {
     if (!existsSync(file.compiled))
       faults.push(`${file.name} has no compiled file: build it first`);
   }
   return { files: files.filter((file) => existsSync(file.compiled)), faults };
+}
+
+function isNamed(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => path.basename(name).startsWith(path.basename(pattern)));
 }
 
 function testSources(root: string, folder: string): string[] {

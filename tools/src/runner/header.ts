@@ -3,9 +3,11 @@
 //   runner: alone             nothing else runs beside this file
 //   runner: limit 120s        time for the whole file (default 60 s)
 //   runner: test limit 60s    time for one test (default 10 s)
+//   runner: full              run by `npm run test:full` only, or when its name is given
 
 export interface RunnerRequest {
   readonly alone: boolean;
+  readonly full: boolean;
   readonly fileMs: number;
   readonly testMs: number;
 }
@@ -24,6 +26,7 @@ export function readRequest(text: string): RunnerRequest {
   const fileMs = secondsAfter(header, /runner: limit (\d+)s\b/) ?? FILE_MS_DEFAULT;
   return {
     alone: /runner: alone\b/.test(header),
+    full: /runner: full\b/.test(header),
     fileMs,
     testMs:
       secondsAfter(header, /runner: test limit (\d+)s\b/) ?? Math.min(TEST_MS_DEFAULT, fileMs),
