@@ -4,7 +4,7 @@
  *
  * Invariants:
  *   LK1 a link is open where as many cuts and clogs have ended as began; ending one twice is once
- *   LK2 whoever waits for it hears that it is open, in a later event, in the order of its coming
+ *   LK2 what waits for it goes on in a later event than that which opens it
  */
 import type { Prng } from '@clockwise/kernel/prng';
 import type { LinkFaults } from './link-faults.ts';

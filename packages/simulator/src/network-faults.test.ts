@@ -55,7 +55,7 @@ test('each directed link bends the rates by a character of its own, equal for eq
   assert.is(delayOf('a', 'b'), delays[0]);
 });
 
-test('a clogged link holds what comes, and then lets all of it through', () => {
+test('[FP2] a clogged link holds what comes, and then lets all of it through', () => {
   for (const mode of MODES) {
     const { simulation, network, near, far } = makeGreeted('clog', { ...PATIENT, mode });
     const open = network.clog('near', 'far');
@@ -197,13 +197,14 @@ test('[CN4] a one-way cut ends the connection for its sender first, then for the
   assert.equal(far.frames, [0]);
 });
 
-test('a dial waits for a blocked link to open, but not for ever', () => {
+test('[LK2] a dial waits for a blocked link to open, but not for ever', () => {
   for (const block of ['cut', 'clog'] as const) {
     const { simulation, network, near } = makePair(`dial-${block}`, { stallMeanMs: 1000 });
     const open = network[block]('near', 'far');
     network.dial(near, 8, 'far:1');
     simulation.run(2030);
     open();
+    assert.is(near.heard.at(-1), 'connected 0 7', 'not from within the call');
     simulation.run(2100);
     assert.is(near.heard.at(-1), 'connected 1 8');
     network[block]('far', 'near');

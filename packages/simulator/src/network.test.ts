@@ -5,7 +5,7 @@ import { Network } from './network.ts';
 import { ascending, Listener, makePair, send } from './network-world.ts';
 import { Simulation } from './simulation.ts';
 
-test('[CN1] a stream gives every frame, in order', () => {
+test('[CN1] [FP1] a stream gives every frame, in order', () => {
   for (let seed = 0; seed < 20; seed += 1) {
     const faults = { delayMeanMs: 30, holdProbability: 0.2, holdMeanMs: 100 };
     const { simulation, network, near, far } = makePair(`stream-${seed}`, faults);
