@@ -71,7 +71,8 @@ export const CASES: readonly ExplorerCase[] = [
   }),
   explorerCase({
     name: 'put-get',
-    what: 'a get meets a put, and what it read is replaced by another put',
+    what: 'a get meets a put over an older value; what it read is replaced by another put',
+    prelude: [put('A0')],
     operations: [put('A1'), get('B1', { via: N2 }), put('B2', { via: N2, ...knowing('B1') })],
   }),
   explorerCase({
@@ -83,6 +84,21 @@ export const CASES: readonly ExplorerCase[] = [
     name: 'retry-meets-put',
     what: 'a put is repeated through another node, where somebody else puts',
     operations: [put('A1', { retryVia: N2 }), put('B1', { via: N2 })],
+  }),
+  explorerCase({
+    name: 'retry-after-crash',
+    what: 'a put is repeated through another node, and the first may lose what it made of it',
+    operations: [put('A1', { level: LEVEL.one, retryVia: N2 })],
+    crashes: [{ node: N1, when: 'unsynced-lost' }],
+    budget: { ...NO_FAULTS, crashes: 1 },
+  }),
+  explorerCase({
+    name: 'retry-after-crash-three-nodes',
+    what: 'the same on three nodes, of which two must acknowledge',
+    nodeCount: 3,
+    operations: [put('A1', { retryVia: N2 })],
+    crashes: [{ node: N1, when: 'unsynced-lost' }],
+    budget: { ...NO_FAULTS, crashes: 1 },
   }),
   explorerCase({
     name: 'maker-crashes-before-sync',

@@ -2,9 +2,7 @@
  * The real replica's core on its real store as a function of its inputs: what its disk held when it was
  * opened, and the operations that came since. The log writer is the world's: here each step leaves what
  * it appended and what waits for that.
- *
- * Invariants:
- *   O8 a store opens with everything that survived, and nothing else
+ * A store that opens with anything but what survived (O8) is a failed assertion.
  */
 import { assert } from '@clockwise/kernel/assert';
 import { FrameList } from '@clockwise/kernel/core';
