@@ -3,7 +3,7 @@
  * in one batch, its timers. It decides nothing: a core and its output are handed in.
  *
  * Invariants:
- *   AH1 inputs are taken in the order they came, whatever the batches
+ *   AH1 the inputs of a queue are taken in the order they came, whatever the batches
  *   AH2 after `stop` the core is never stepped again, and nothing that waited is taken
  *   AH3 `taken` of an input is called after the step that it was part of has returned
  */
@@ -27,9 +27,18 @@ type Input<Event> =
       readonly kind: 'frame';
       readonly words: Int32Array;
       readonly source: number;
+      readonly queue: number;
       readonly taken: (() => void) | undefined;
     }
-  | { readonly kind: 'event'; readonly event: Event; readonly taken: (() => void) | undefined };
+  | {
+      readonly kind: 'event';
+      readonly event: Event;
+      readonly queue: number;
+      readonly taken: (() => void) | undefined;
+    };
+
+/** Of the events; the others are those of frames, by their sources unless they say another. */
+const EVENT_QUEUE = -1;
 
 /** When it is to fire, and the earliest instant at which somebody looks. Infinity: not at all. */
 interface Timer {
@@ -81,15 +90,16 @@ export class ActorHost<Event> {
     this.#timers.clear();
   }
 
-  pushFrame(words: Int32Array, source: number, taken?: () => void): void {
+  /** `queue`: a ring of its own, which may be looked at earlier or later than others. */
+  pushFrame(words: Int32Array, source: number, taken?: () => void, queue: number = source): void {
     if (!this.isRunning) return;
-    this.#inputs.push({ kind: 'frame', words, source, taken });
+    this.#inputs.push({ kind: 'frame', words, source, queue, taken });
     this.#wake();
   }
 
   pushEvent(event: Event, taken?: () => void): void {
     if (!this.isRunning) return;
-    this.#inputs.push({ kind: 'event', event, taken });
+    this.#inputs.push({ kind: 'event', event, queue: EVENT_QUEUE, taken });
     this.#wake();
   }
 
@@ -158,11 +168,16 @@ export class ActorHost<Event> {
     if (this.#inputs.length > 0 && this.isRunning) this.#wake();
   }
 
+  /** All that waits; or so many from the front; or all but one queue. */
   #takeInputs(): Input<Event>[] {
     const { prng, pace } = this.#options;
     const waiting = this.#inputs.length;
-    const isPartial = waiting > 1 && prng.chance(pace.partialProbability);
-    return this.#inputs.splice(0, isPartial ? prng.between(1, waiting - 1) : waiting);
+    if (waiting < 2 || !prng.chance(pace.partialProbability)) return this.#inputs.splice(0);
+    if (prng.chance(0.5)) return this.#inputs.splice(0, prng.between(1, waiting - 1));
+    const { queue } = prng.pick(this.#inputs);
+    const taken = this.#inputs.filter((input) => input.queue !== queue);
+    this.#inputs = this.#inputs.filter((input) => input.queue === queue);
+    return taken.length > 0 ? taken : this.#inputs.splice(0);
   }
 
   #traceInputs(): void {

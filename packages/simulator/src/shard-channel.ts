@@ -8,9 +8,12 @@
  */
 import type { FrameRoute } from './step-output.ts';
 
+/** Above all sources. */
+const HELD_QUEUE = 2 ** 30;
+
 export interface ChannelReader {
   readonly isRunning: boolean;
-  pushFrame(words: Int32Array, source: number, taken?: () => void): void;
+  pushFrame(words: Int32Array, source: number, taken?: () => void, queue?: number): void;
 }
 
 export class ShardChannel implements FrameRoute {
@@ -74,8 +77,11 @@ export class ShardChannel implements FrameRoute {
   #pass(frame: Int32Array): void {
     const { length } = frame;
     const life = this.#life;
-    this.#reader()?.pushFrame(frame, this.#source, () => {
+    // The two lanes of a shard are two rings: what is in one says nothing of the other.
+    const queue = this.#isHeld ? this.#source + HELD_QUEUE : this.#source;
+    const taken = (): void => {
       if (life === this.#life) this.#consumed += length;
-    });
+    };
+    this.#reader()?.pushFrame(frame, this.#source, taken, queue);
   }
 }

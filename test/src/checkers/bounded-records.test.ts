@@ -60,7 +60,7 @@ const LIMITS = {
 function over(shape: Shape, isWrite: boolean, before?: Shape): string[] {
   const bounded = new Bounded();
   const earlier: EarlierVersion = before === undefined ? 'none' : viewOfRecord(words(before), 0);
-  new RecordBounds(bounded, LIMITS, 2).appended({
+  new RecordBounds(bounded, LIMITS, () => 2).appended({
     words: words(shape),
     record: 0,
     before: earlier,

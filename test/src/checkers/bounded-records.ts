@@ -3,7 +3,8 @@
  *
  * A client's write may not bring a record beyond its limits, but where it was beyond them before and
  * grows no further (V10). A join is never refused; a chunk of memory has room for what the limits let
- * in at each of the copies, so a join may hold so much and no more. What is remembered is bounded in
+ * in at each of the copies, so a join may hold so much and no more; a copy whose disk was wiped or
+ * damaged forgot what it had let in, and counts once more. What is remembered is bounded in
  * both, apart from what names the id of a living sibling.
  *
  * Invariants:
@@ -33,12 +34,13 @@ export interface BoundedAppend {
 export class RecordBounds {
   readonly #bounded: Bounded;
   readonly #limits: Limits;
-  readonly #copies: number;
+  readonly #lifeCount: () => number;
 
-  constructor(bounded: Bounded, limits: Limits, copies: number) {
+  /** `lifeCount`: copies, and how often one of them may have forgotten. */
+  constructor(bounded: Bounded, limits: Limits, lifeCount: () => number) {
     this.#bounded = bounded;
     this.#limits = limits;
-    this.#copies = copies;
+    this.#lifeCount = lifeCount;
   }
 
   appended(append: BoundedAppend): void {
@@ -54,13 +56,13 @@ export class RecordBounds {
 
   #joined({ words, record, where }: BoundedAppend, siblings: readonly number[]): void {
     const { siblingsMax, siblingBytesMax, valueBytesMax, contextEntriesMax } = this.#limits;
-    const copies = this.#copies;
+    const lifeCount = this.#lifeCount();
     const bounded = this.#bounded;
-    bounded.observe('siblings of a join', siblings.length, siblingsMax * copies, where);
-    const bytesMax = Math.max(siblingBytesMax, valueBytesMax) * copies;
+    bounded.observe('siblings of a join', siblings.length, siblingsMax * lifeCount, where);
+    const bytesMax = Math.max(siblingBytesMax, valueBytesMax) * lifeCount;
     bounded.observe('sibling bytes of a join', valueBytes(words, siblings), bytesMax, where);
     const entries = contextCount(words, record);
-    bounded.observe('context entries of a join', entries, contextEntriesMax * copies, where);
+    bounded.observe('context entries of a join', entries, contextEntriesMax * lifeCount, where);
   }
 
   /** [V10] */

@@ -41,6 +41,8 @@ function replicasAsked(level: number, copies: number): number {
 export class FaultAtlas {
   readonly victims: readonly number[];
   readonly isBeyondBudget: boolean;
+  /** How often data were destroyed. */
+  claimCount = 0;
   readonly #now: () => number;
   readonly #onDamaged: (node: number) => void;
   readonly #damagedAt: Map<number, number> = new Map();
@@ -64,6 +66,7 @@ export class FaultAtlas {
   /** Asked before a node's data are destroyed; false: they must not be. */
   claim(node: number): boolean {
     if (!this.victims.includes(node)) return false;
+    this.claimCount += 1;
     if (!this.#damagedAt.has(node)) {
       this.#damagedAt.set(node, this.#now());
       this.#onDamaged(node);

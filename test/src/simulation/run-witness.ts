@@ -40,7 +40,8 @@ export class RunWitness {
   readonly #limits: Limits;
   readonly #lwwBucketIds: ReadonlySet<number>;
 
-  constructor(ring: Ring, limits: Limits) {
+  /** `damageCount`: how often a disk of the run has been damaged or replaced. */
+  constructor(ring: Ring, limits: Limits, damageCount: () => number) {
     const lww = ring.buckets.filter((bucket) => bucket.conflictPolicy === 'lww');
     const copies = Math.max(...ring.assignments.map((table) => table.stride));
     const { ledger, mirror, causal, bounded } = this;
@@ -49,7 +50,7 @@ export class RunWitness {
     this.#appends = new AppendWatch({
       ledger,
       causal,
-      bounds: new RecordBounds(bounded, limits, copies),
+      bounds: new RecordBounds(bounded, limits, () => copies + damageCount()),
       mirror,
       lwwBucketIds: this.#lwwBucketIds,
     });

@@ -44,7 +44,7 @@ export class SimulatedCluster {
     const { prng } = simulation;
     this.network = new Network(simulation, prng.stream('network'), configuration.links);
     this.ring = makeRing(configuration);
-    this.witness = new RunWitness(this.ring, configuration.limits);
+    this.witness = new RunWitness(this.ring, configuration.limits, () => this.atlas.claimCount);
     const { shardCount: shards } = configuration;
     this.atlas = new FaultAtlas(
       configuration,
