@@ -31,17 +31,21 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+function refuse(reason: string): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(2);
+}
+
 function integer(name: string, text: string, max: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new Error(`--${name} ${text}: an integer from 1 to ${max}`);
+  return refuse(`--${name} ${text}: an integer from 1 to ${max}`);
 }
 
 function familiesOf(text: string): FaultFamily[] {
   return text.split(',').map((name) => {
     const family = FAMILIES.find((one) => one === name);
-    if (family === undefined) throw new Error(`--faults: ${name} is none of ${FAMILIES.join(',')}`);
-    return family;
+    return family ?? refuse(`--faults: ${name} is none of ${FAMILIES.join(',')}`);
   });
 }
 

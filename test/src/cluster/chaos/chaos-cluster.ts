@@ -79,10 +79,6 @@ export class ChaosCluster {
     await Promise.all(this.nodes.map((node) => node.start()));
   }
 
-  async settle(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.settle()));
-  }
-
   async end(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.end()));
   }

@@ -59,6 +59,7 @@ const MIXED_KEYS = 30;
 const VALUE_SIZES = { byteCountMax: 1500, byteCountLimit: VALUE_BYTES_LIMIT };
 const TIMEOUT_MS = 2500;
 const JUDGE_TIMEOUT_MS = 5000;
+const LIVE_MS = 60_000;
 /** Short: whoever writes to a full disk waits for it each time. */
 const PROBE_TIMEOUT_MS = 700;
 const SILENCE_MS = 600;
@@ -111,7 +112,8 @@ export class ChaosRound {
     await working;
     const workEntries = [...this.history];
     const rest = await comeToRest({
-      cluster,
+      nodes: cluster.nodes,
+      liveMs: LIVE_MS,
       history: workEntries,
       client: await this.#connect(JUDGE_TIMEOUT_MS),
       clientOfNode: await Promise.all(

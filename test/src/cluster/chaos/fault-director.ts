@@ -8,13 +8,36 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Violation } from '../../checkers/history.ts';
-import type { ChaosCluster } from './chaos-cluster.ts';
 import { type ChaosFault, faultText } from './fault-plan.ts';
 import type { FullDiskOutcome } from './full-disk.ts';
 import type { HostNetwork } from './host-network.ts';
 
+export interface DirectedNode {
+  /** Resolves when all that it was told is over. */
+  settle(): Promise<void>;
+  kill(downMs: number, againAfterMs: number | undefined): void;
+  stop(forMs: number): void;
+}
+
+export interface DirectedCluster {
+  readonly nodes: readonly DirectedNode[];
+  readonly network: LinkFaults | undefined;
+}
+
+type LinkFaults = Pick<
+  HostNetwork,
+  | 'cut'
+  | 'mendCut'
+  | 'refuse'
+  | 'mendRefusal'
+  | 'isolate'
+  | 'mendIsolation'
+  | 'slow'
+  | 'mendSlowness'
+>;
+
 export interface DirectorParts {
-  readonly cluster: ChaosCluster;
+  readonly cluster: DirectedCluster;
   readonly log: (line: string) => void;
   readonly fillDisk: (node: number, isKilledMeanwhile: boolean) => Promise<FullDiskOutcome>;
 }
@@ -91,7 +114,7 @@ export class FaultDirector {
   /** [FD1] */
   async #allOver(): Promise<void> {
     await this.#links;
-    await this.#parts.cluster.settle();
+    await Promise.all(this.#parts.cluster.nodes.map((node) => node.settle()));
   }
 
   #count(kind: string, count: number): void {
@@ -104,7 +127,7 @@ function timesOf({ againAfterMs }: ChaosFault & { readonly kind: 'kill' }): numb
 }
 
 /** Returns what ends it. */
-function harm(network: HostNetwork, fault: LinkFault): () => void {
+function harm(network: LinkFaults, fault: LinkFault): () => void {
   switch (fault.kind) {
     case 'cut':
       for (const direction of fault.directions) network.cut(direction);

@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LEVEL } from '@clockwise/protocol/frame';
 import { checkConvergence, type ReplicaState } from '../../checkers/convergence.ts';
 import { type KeyName, nameOfKey, type Violation } from '../../checkers/history.ts';
-import type { ChaosClient } from './chaos-client.ts';
-import type { ChaosCluster } from './chaos-cluster.ts';
+import type { StatusReport } from '@clockwise/server/status-report';
+import type { PlannedOperation } from '../../workloads/workload.ts';
 import {
   type ClientEntry,
   type ClientFinal,
@@ -19,12 +19,23 @@ import {
   isClientWrite,
 } from './client-history.ts';
 
+export interface RestingNode {
+  readonly id: string;
+  readonly node: { status(): Promise<Pick<StatusReport, 'nodeId' | 'differences'>> };
+}
+
+export interface Reader {
+  perform(planned: PlannedOperation): Promise<ClientEntry>;
+}
+
 export interface RestParts {
-  readonly cluster: ChaosCluster;
+  readonly nodes: readonly RestingNode[];
   readonly history: readonly ClientEntry[];
   /** One that may speak to any node, and for each node one that speaks to it alone. */
-  readonly client: ChaosClient;
-  readonly clientOfNode: readonly ChaosClient[];
+  readonly client: Reader;
+  readonly clientOfNode: readonly Reader[];
+  /** Within which all must work again. Real time, so far more than it takes. */
+  readonly liveMs: number;
 }
 
 export interface RestOutcome {
@@ -32,8 +43,6 @@ export interface RestOutcome {
   readonly violations: readonly Violation[];
 }
 
-/** Within which all must work again. Real time, so far more than it takes. */
-const LIVE_MS = 60_000;
 const ROUNDS_MAX = 6;
 const READS_AT_ONCE = 16;
 
@@ -43,7 +52,7 @@ export async function comeToRest(parts: RestParts): Promise<RestOutcome> {
       parts.history.map(({ bucketId, key }) => [nameOfKey({ bucketId, key }), { bucketId, key }]),
     ).values(),
   ];
-  const deadline = performance.now() + LIVE_MS;
+  const deadline = performance.now() + parts.liveMs;
   const isHiddenAtTimes = repeatedValues(parts.history);
   let finals: readonly ClientFinal[] = [];
   let divergence: readonly Violation[] = [];
@@ -55,13 +64,13 @@ export async function comeToRest(parts: RestParts): Promise<RestOutcome> {
     for (const [node, client] of parts.clientOfNode.entries()) {
       const own = await readEvery(client, keys, LEVEL.one, deadline);
       if (!own.ok) return { finals, violations: [own.violation] };
-      const { id } = parts.cluster.nodes[node]!;
+      const { id } = parts.nodes[node]!;
       states.push(...own.reads.map((read) => stateOf(id, read, isHiddenAtTimes)));
     }
     divergence = checkConvergence(states);
     if (divergence.length === 0) break;
   }
-  return { finals, violations: [...divergence, ...(await compareTrees(parts.cluster, deadline))] };
+  return { finals, violations: [...divergence, ...(await compareTrees(parts.nodes, deadline))] };
 }
 
 type Reads =
@@ -70,7 +79,7 @@ type Reads =
 
 /** [O11] Several at a time. */
 async function readEvery(
-  client: ChaosClient,
+  client: Reader,
   keys: readonly KeyName[],
   level: number,
   deadline: number,
@@ -94,7 +103,7 @@ async function readEvery(
 }
 
 async function readUntil(
-  client: ChaosClient,
+  client: Reader,
   { bucketId, key }: KeyName,
   level: number,
   deadline: number,
@@ -133,22 +142,22 @@ function stateOf(
 }
 
 /** [O4] By the nodes' own comparison of all that they hold. */
-async function compareTrees(cluster: ChaosCluster, deadline: number): Promise<Violation[]> {
-  if (cluster.nodes.length === 1) return [];
+async function compareTrees(nodes: readonly RestingNode[], deadline: number): Promise<Violation[]> {
+  if (nodes.length === 1) return [];
   for (;;) {
-    const differing = await treesDiffering(cluster);
+    const differing = await treesDiffering(nodes);
     if (differing.length === 0) return [];
     if (performance.now() > deadline) return [{ oracle: 'O4', text: differing.join('; ') }];
     await sleep(200);
   }
 }
 
-async function treesDiffering(cluster: ChaosCluster): Promise<string[]> {
-  const reports = await Promise.all(cluster.nodes.map(({ node }) => node.status()));
+async function treesDiffering(nodes: readonly RestingNode[]): Promise<string[]> {
+  const reports = await Promise.all(nodes.map(({ node }) => node.status()));
   return reports.flatMap(({ nodeId, differences }) => {
     const others = differences.filter(({ partitionsDiffering }) => partitionsDiffering > 0);
     const told = others.map((one) => `${one.partitionsDiffering} from ${one.nodeId}`);
-    if (differences.length < cluster.nodes.length - 1) told.push('not all were compared');
+    if (differences.length < nodes.length - 1) told.push('not all were compared');
     return told.length === 0 ? [] : [`hash trees of ${nodeId}: ${told.join(', ')}`];
   });
 }

@@ -39,6 +39,8 @@ export interface ChaosResult {
   readonly faults: ReadonlyMap<string, number>;
   /** Families that this machine does not let us have. */
   readonly skipped: readonly string[];
+  /** Where the run had its data. */
+  readonly root: string;
   /** Data, logs and evidence of a run that failed. */
   readonly folder: string | undefined;
 }
@@ -103,6 +105,7 @@ class ChaosRun {
       counters: this.#counters,
       faults: this.#faults,
       skipped: this.#skipped,
+      root: this.#root,
       folder: this.#hasFailed ? keptFolder : undefined,
     };
   }
