@@ -1,121 +1,80 @@
 /**
- * The power of the judge: applies each small patch of test/seeded-bugs to a copy of the checkout, builds
- * what it touches, runs the patch's command there and demands that it fails.
+ * `npm run seeded-bugs`: the power of the judge. Applies each small patch of test/seeded-bugs to a copy of
+ * the checkout, builds what it touches, runs the patch's command there and demands that it fails, and
+ * that what failed passes without the patch.
  *
- *   node test/dist/seeded-bugs.js [PATTERN ...]
+ *   npm run seeded-bugs [-- PATTERN ...]          those whose name contains a pattern; all
+ *   npm run seeded-bugs -- --quick [PATTERN ...]  commands of the simulator from one first seed, not three
+ *   npm run seeded-bugs -- --list [PATTERN ...]   name, bug and command of each
  *
- * A patch says in its first lines, as `bug: ...` and `command: ...`, what it breaks and what must
- * notice. Where the command is the simulator, the seeds that it took are printed.
+ * Where the command is the simulator, the seeds that it took are printed, from each first seed and their
+ * median. A patch that does not apply, does not build or survives, and one whose command fails without it
+ * too, is a failure: exit code 1. What a patch says of itself: seeded-bugs/patch-text.ts.
  */
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CheckoutCopy } from './seeded-bugs/checkout-copy.ts';
+import { BugJudge } from './seeded-bugs/judge-bug.ts';
+import { parseBug, type SeededBug } from './seeded-bugs/patch-text.ts';
 
 const ROOT = path.resolve(fileURLToPath(new URL('../..', import.meta.url)));
 const PATCHES = path.join(ROOT, 'test/seeded-bugs');
-const COMMAND_MS_MAX = 300_000;
+const ENDING = '.patch';
+const COMMAND_MS_MAX = 600_000;
 
-interface SeededBug {
-  readonly name: string;
-  readonly file: string;
-  readonly bug: string;
-  readonly command: readonly string[];
-  /** Folders of packages that the patch touches. */
-  readonly packages: readonly string[];
+const { values: options, positionals: patterns } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+});
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
-interface Verdict {
-  readonly name: string;
-  readonly isKilled: boolean;
-  readonly text: string;
+function fileOf(name: string): string {
+  return path.join(PATCHES, `${name}${ENDING}`);
 }
 
-function readBug(name: string): SeededBug {
-  const file = path.join(PATCHES, name);
-  const text = readFileSync(file, 'utf8');
-  const field = (label: string): string => {
-    const match = new RegExp(`^${label}: (.*)$`, 'm').exec(text);
-    if (match === null) throw new Error(`${name} has no line "${label}: ..."`);
-    return match[1]!;
-  };
-  const touched = [...text.matchAll(/^\+\+\+ b\/(packages\/.*?)\/src\//gm)].map(
-    (match) => match[1]!,
-  );
-  return {
-    name,
-    file,
-    bug: field('bug'),
-    command: field('command').split(' '),
-    packages: [...new Set(touched)],
-  };
+function chosenBugs(): SeededBug[] {
+  const names = readdirSync(PATCHES)
+    .filter((file) => file.endsWith(ENDING))
+    .map((file) => file.slice(0, -ENDING.length))
+    .filter((name) => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern)));
+  return names.toSorted().map((name) => parseBug(name, readFileSync(fileOf(name), 'utf8')));
 }
 
-/** All but what is installed and git's own: that is shared, or not needed. */
-function copyCheckout(): string {
-  const copy = mkdtempSync(path.join(tmpdir(), 'clockwise-seeded-bug-'));
-  const skipped = new Set(['node_modules', '.git'].map((name) => path.join(ROOT, name)));
-  cpSync(ROOT, copy, {
-    recursive: true,
-    preserveTimestamps: true,
-    verbatimSymlinks: true,
-    filter: (source) => !skipped.has(source),
-  });
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(copy, 'node_modules'));
-  return copy;
-}
-
-function run(
-  copy: string,
-  command: readonly string[],
-): { readonly ok: boolean; readonly text: string } {
-  const [program, ...parameters] = command;
-  const result = spawnSync(program!, parameters, {
-    cwd: copy,
-    encoding: 'utf8',
-    timeout: COMMAND_MS_MAX,
-    maxBuffer: 1 << 28,
-  });
-  return { ok: result.status === 0, text: `${result.stdout}${result.stderr}` };
-}
-
-function mustRun(copy: string, command: readonly string[]): void {
-  const result = run(copy, command);
-  if (!result.ok) throw new Error(`${command.join(' ')} failed:\n${result.text}`);
-}
-
-function judge(bug: SeededBug): Verdict {
-  const copy = copyCheckout();
+/** Returns how many were not caught. */
+function judgeAll(bugs: readonly SeededBug[]): number {
+  const copy = new CheckoutCopy(ROOT, COMMAND_MS_MAX);
+  let failedCount = 0;
   try {
-    mustRun(copy, ['patch', '-p1', '--forward', '--batch', '-i', bug.file]);
-    const compiler = path.join('node_modules', 'typescript', 'bin', 'tsc');
-    mustRun(copy, ['node', compiler, '-b', ...bug.packages]);
-    const { ok, text } = run(copy, bug.command);
-    return { name: bug.name, isKilled: !ok, text: ok ? 'nobody noticed' : causeOf(text) };
+    const built = copy.build();
+    if (built.exitCode !== 0) throw new Error(`the checkout does not build:\n${built.output}`);
+    const judge = new BugJudge(copy, options.quick);
+    for (const bug of bugs) {
+      const verdict = judge.judge(bug, fileOf(bug.name));
+      if (verdict.kind === 'failed') failedCount += 1;
+      const state = verdict.kind === 'failed' ? verdict.state : 'caught';
+      print(`${state} ${bug.name} (${bug.bug}): ${verdict.text}`);
+    }
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    copy.remove();
   }
+  return failedCount;
 }
 
-/** How many seeds it took, and what the first failing one said. */
-function causeOf(text: string): string {
-  const count = /(\d+) passed, (\d+) failed\s*$/.exec(text);
-  const violation = /^seed .* failed at commit.*\n {2}(.*)$/m.exec(text)?.[1]?.slice(0, 140);
-  if (count === null) return text.trim().split('\n').at(-1) ?? '';
-  return `${Number(count[1]) + Number(count[2])} seeds: ${violation ?? 'failed'}`;
+const bugs = chosenBugs();
+if (options.list) {
+  for (const { name, bug, command } of bugs) print(`${name}\n  ${bug}\n  ${command.join(' ')}`);
+  print(`${bugs.length} bugs`);
+} else {
+  if (bugs.length === 0) throw new Error(`no patch is called ${patterns.join(' or ')}`);
+  const failedCount = judgeAll(bugs);
+  print(`${bugs.length - failedCount} caught, ${failedCount} not caught`);
+  process.exitCode = failedCount === 0 ? 0 : 1;
 }
-
-const patterns = process.argv.slice(2);
-const names = readdirSync(PATCHES)
-  .filter((name) => name.endsWith('.patch'))
-  .filter((name) => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern)));
-let survived = 0;
-for (const bug of names.toSorted().map(readBug)) {
-  const verdict = judge(bug);
-  if (!verdict.isKilled) survived += 1;
-  const state = verdict.isKilled ? 'caught  ' : 'SURVIVED';
-  process.stdout.write(`${state} ${verdict.name} (${bug.bug}): ${verdict.text}\n`);
-}
-process.stdout.write(`${names.length - survived} caught, ${survived} survived\n`);
-process.exitCode = survived === 0 && names.length > 0 ? 0 : 1;
