@@ -148,6 +148,7 @@ class Run {
     for (const endpoint of this.everyone) {
       for (const heard of endpoint.connections) {
         assert.ok(heard.endCount <= 1, '[NW3] an end is heard of once');
+        assert.is(heard.lateCount, 0, '[CN3] nothing comes after it');
         if (heard.frames.length > 0) this.#checkFrames(heard.frames);
         if (heard.endCount === 0 && this.endpoints.includes(endpoint)) this.#checkWhole(heard);
       }

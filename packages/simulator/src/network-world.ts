@@ -12,6 +12,8 @@ export interface HeardConnection {
   readonly peer: number;
   readonly frames: Int32Array[];
   endCount: number;
+  /** Frames that came after the end: there must be none. */
+  lateCount: number;
 }
 
 export class Listener implements NetworkEndpoint {
@@ -40,7 +42,7 @@ export class Listener implements NetworkEndpoint {
 
   onConnected(number: number, peer: number): void {
     this.connection = number;
-    this.connections.push({ number, peer, frames: [], endCount: 0 });
+    this.connections.push({ number, peer, frames: [], endCount: 0, lateCount: 0 });
     this.heard.push(`connected ${number} ${peer}`);
   }
 
@@ -57,7 +59,9 @@ export class Listener implements NetworkEndpoint {
 
   onFrame(number: number, frame: Int32Array): void {
     this.watch(frame);
-    this.latest(number)!.frames.push(frame);
+    const connection = this.latest(number)!;
+    if (connection.endCount > 0) connection.lateCount += 1;
+    connection.frames.push(frame);
     this.frames.push(frame[0]!);
   }
 }
