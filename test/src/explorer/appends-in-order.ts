@@ -7,16 +7,19 @@
  */
 import { CausalLedger } from '../checkers/causal-ledger.ts';
 import { DotLedger } from '../checkers/dot-ledger.ts';
-import { type KeyName, nameOfDot, nameOfKey } from '../checkers/history.ts';
-import { SESSION_HIGH } from '../simulation/client-identity.ts';
+import { type KeyName, nameOfDot, nameOfKey, type Violation } from '../checkers/history.ts';
+import { SESSION_HIGH, sessionOfClient } from '../simulation/client-identity.ts';
+import { checkAppliedOnce } from './applied-once.ts';
 import { contextGiven } from './client-operations.ts';
 import type { Append } from './explored-replica.ts';
-import { BUCKET_ID, nodeName } from './explored-setting.ts';
+import { BUCKET_ID, EXPLORED_LIMITS, nodeName } from './explored-setting.ts';
 import type { WorldState } from './world-state.ts';
 
 export interface Ledgers {
   readonly dots: DotLedger;
   readonly causal: CausalLedger;
+  /** Writes that were made again (V9). */
+  readonly repeated: readonly Violation[];
 }
 
 interface PlacedAppend {
@@ -26,10 +29,12 @@ interface PlacedAppend {
 }
 
 export function ledgersOf(state: WorldState): Ledgers {
-  const ledgers = { dots: new DotLedger(), causal: new CausalLedger() };
-  tellRequests(state, ledgers.causal);
-  for (const placed of appendsInOrder(state)) tellAppend(ledgers, placed);
-  return ledgers;
+  const dots = new DotLedger();
+  const causal = new CausalLedger();
+  tellRequests(state, causal);
+  const appends = appendsInOrder(state);
+  for (const placed of appends) tellAppend(dots, causal, placed);
+  return { dots, causal, repeated: repeatedOf(state, dots, appends) };
 }
 
 function keyNameOf(key: string): string {
@@ -51,7 +56,11 @@ function tellRequests(state: WorldState, causal: CausalLedger): void {
   }
 }
 
-function tellAppend({ dots, causal }: Ledgers, { shard, opening, append }: PlacedAppend): void {
+function tellAppend(
+  dots: DotLedger,
+  causal: CausalLedger,
+  { shard, opening, append }: PlacedAppend,
+): void {
   const { version, before } = append;
   causal.appended({
     shard,
@@ -63,6 +72,21 @@ function tellAppend({ dots, causal }: Ledgers, { shard, opening, append }: Place
     after: version.view,
   });
   dots.observe(version.record, version.key, `${opening}, sequence ${version.sequence}`);
+}
+
+function repeatedOf(
+  state: WorldState,
+  dots: DotLedger,
+  appends: readonly PlacedAppend[],
+): Violation[] {
+  const writes = state.operations.flatMap(({ plan, client }, sequence) =>
+    plan.kind === 'get' ? [] : [{ plan, session: sessionOfClient(client), sequence }],
+  );
+  if (writes.some(({ plan }) => plan.context.kind !== 'overwrite')) return [];
+  const { recentOperationsMax } = EXPLORED_LIMITS;
+  return appends.flatMap(({ append, opening }) =>
+    checkAppliedOnce({ append, opening, dots, writes, recentOperationsMax }),
+  );
 }
 
 function appendsInOrder(state: WorldState): PlacedAppend[] {

@@ -86,6 +86,15 @@ export const CASES: readonly ExplorerCase[] = [
     operations: [put('A1', { retryVia: N2 }), put('B1', { via: N2 })],
   }),
   explorerCase({
+    name: 'retry-meets-context',
+    what: 'a put is repeated through a node that hears of it only by what another put knows',
+    operations: [
+      put('A1', { retryVia: N2, level: LEVEL.one }),
+      get('B1', { level: LEVEL.one }),
+      put('B2', { via: N2, level: LEVEL.one, ...knowing('B1') }),
+    ],
+  }),
+  explorerCase({
     name: 'retry-after-crash',
     what: 'a put is repeated through another node, and the first may lose what it made of it',
     operations: [put('A1', { level: LEVEL.one, retryVia: N2 })],
@@ -96,6 +105,7 @@ export const CASES: readonly ExplorerCase[] = [
     name: 'retry-after-crash-three-nodes',
     what: 'the same on three nodes, of which two must acknowledge',
     nodeCount: 3,
+    statesMax: 800_000,
     operations: [put('A1', { retryVia: N2 })],
     crashes: [{ node: N1, when: 'unsynced-lost' }],
     budget: { ...NO_FAULTS, crashes: 1 },

@@ -6,7 +6,7 @@
  * is given instants that say just this.
  *
  * Invariants:
- *   O1, O2, O3, O4, O6, O7, O10, O11, P3 and RP1, as test/src/checkers define them
+ *   O1, O2, O3, O4, O6, O7, O10, O11, P3, RP1 and V9, as test/src/checkers define them
  */
 import { assert } from '@clockwise/kernel/assert';
 import { FRAME_HEADER_WORDS, LEVEL } from '@clockwise/protocol/frame';
@@ -65,11 +65,12 @@ export class Judge {
     const name = `${nameReplicas(state)}|${ended.join()}`;
     if (this.#judged.has(name)) return [];
     this.#judged.add(name);
-    const { dots: ledger, causal } = ledgersOf(state);
+    const { dots: ledger, causal, repeated } = ledgersOf(state);
     const history = historyOf(state, this.#trustsRefusals);
     return [
       ...ledger.violations,
       ...causal.violations,
+      ...repeated,
       ...checkHonestReads(history),
       ...checkQuorumReads({ history, ledger, ...this.#common(state) }),
       ...state.nodes.flatMap(({ coordinator }, node) =>
