@@ -5,7 +5,7 @@
  * Dials and redials belong to the world (world-steps.ts links nodes), so `dial` effects and the
  * keeper's timer are passed over.
  */
-import { assert } from '@clockwise/kernel/assert';
+import { assert, unreachable } from '@clockwise/kernel/assert';
 import { FrameList } from '@clockwise/kernel/core';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { CoordinatorCore, type CoordinatorEvent } from '@clockwise/coordinator/coordinator-core';
@@ -174,6 +174,8 @@ class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutp
       }
       case 'frame':
         return this.#stepFrame(input.source, input.frame, before);
+      default:
+        return unreachable(input);
     }
   }
 

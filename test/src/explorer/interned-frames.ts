@@ -25,8 +25,10 @@ export class InternedFrames {
   readonly #byContent: Map<string, Frame> = new Map();
 
   intern(words: Int32Array, records: readonly NamedRecord[] = []): Frame {
-    const named = records.map(({ chunk, offset, words: record }) => `${chunk}@${offset}=${record}`);
-    const content = `${words}|${named.join('|')}`;
+    const named = records.map(
+      (record) => `${record.chunk}@${record.offset}=${record.words.join()}`,
+    );
+    const content = `${words.join()}|${named.join('|')}`;
     let frame = this.#byContent.get(content);
     if (frame === undefined) {
       frame = { id: this.#byContent.size, words, records };
