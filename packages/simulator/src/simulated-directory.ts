@@ -8,7 +8,7 @@
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
-import { SimulatedFile } from './simulated-file.ts';
+import type { SimulatedFile } from './simulated-file.ts';
 
 /**
  * keep-all: the process died, the machine did not. drop-all: nothing unsynced survives. prefix: writes
