@@ -8,6 +8,7 @@
  *       tombstones, expired values, and what one operation made a second time (V11, V12); in a `lww`
  *       bucket it shows the latest of what it covers
  *   O2h a get's answer shows only what it covers
+ *   O2i the answer of a put or delete covers a dot that its operation made
  */
 import { ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
 import type { CausalLedger } from './causal-ledger.ts';
@@ -27,6 +28,15 @@ export interface AnsweredGet {
   readonly keyName: string;
   readonly isLww: boolean;
   /** Context entries, then siblings, as in the answer's body. */
+  readonly shown: VersionView;
+}
+
+export interface AnsweredWrite {
+  readonly who: string;
+  readonly keyName: string;
+  /** By `operationName`. */
+  readonly operation: string;
+  /** The new context; no siblings. */
   readonly shown: VersionView;
 }
 
@@ -54,7 +64,7 @@ export class CausalReplies {
     this.getCount += 1;
     const { keyName, shown, who } = answer;
     const dots = this.#ledger.keyDots(keyName);
-    const areKnown = this.answeredContext(who, keyName, shown);
+    const areKnown = this.#areDots(who, keyName, shown);
     const visible = siblingOffsets(shown).map((sibling) =>
       dots.find(shown.words, sibling + SIBLING.incarnationLow),
     );
@@ -79,8 +89,15 @@ export class CausalReplies {
     }
   }
 
-  /** [O2f] Of any answer. Returns whether all is well. */
-  answeredContext(who: string, keyName: string, shown: VersionView): boolean {
+  answeredWrite({ who, keyName, operation, shown }: AnsweredWrite): void {
+    this.#areDots(who, keyName, shown);
+    const made = this.#ledger.keyDots(keyName).ofOperation(operation);
+    if (made.some((dot) => isCovered(dot, shown))) return;
+    this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
+  }
+
+  /** [O2f] Returns whether all is well. */
+  #areDots(who: string, keyName: string, shown: VersionView): boolean {
     const dots = this.#ledger.keyDots(keyName);
     let isWell = true;
     for (let index = 0; index < shown.contextCount; index += 1) {

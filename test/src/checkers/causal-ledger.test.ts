@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Dot, encodeRecord, type RecordObject } from '@clockwise/record/build';
 import { CausalLedger } from './causal-ledger.ts';
+import { operationName } from './causal-ledger-dots.ts';
 import { CausalReplies } from './causal-ledger-replies.ts';
 import { type EarlierVersion, type VersionView, viewOfRecord } from './causal-ledger-version.ts';
 
@@ -99,6 +100,18 @@ class World {
   get(shape: Shape): void {
     const shown = view(shape);
     this.replies.answeredGet({ who: 'client-0', keyName: '1/k', isLww: this.isLww, shown });
+  }
+
+  /** A put or delete was answered with a context; its operation is that of the dot of this name. */
+  answered(name: string, context: string): void {
+    const { incarnation, counter } = dot(name);
+    const operation = operationName(
+      Number(BigInt.asIntN(32, incarnation)),
+      Number(incarnation >> 32n),
+      Number(counter),
+    );
+    const shown = view({ context, siblings: '' });
+    this.replies.answeredWrite({ who: 'client-0', keyName: '1/k', operation, shown });
   }
 
   /** The rules that were violated, in order. */
@@ -291,6 +304,17 @@ test('[O2f, O2h] an answer covers dots that were made, and shows what it covers'
   assert.equal(world.rules, ['O2 O2f']);
   world.get({ context: 'a1', siblings: 'a1 b1' });
   assert.equal(world.rules.slice(1), ['O2 O2h', 'O2 O2g']);
+});
+
+test('[O2i] the answer of a write covers a dot that its operation made', () => {
+  const world = twoSiblings();
+  world.write('a', 'a2', { context: 'a2 b1', siblings: 'a2 b1' }, 'a1');
+  world.answered('a2', 'a2 b1');
+  world.answered('a1', 'a2 b1');
+  assert.equal(world.rules, []);
+  world.answered('a2', 'a1 b1');
+  world.answered('c1', 'a2 b1');
+  assert.equal(world.rules, ['O2 O2i', 'O2 O2i']);
 });
 
 test('a version that was forgotten is judged by what is covered alone', () => {

@@ -60,7 +60,7 @@ export class BugJudge {
     if (exitCode === 0) return { kind: 'unnoticed' };
     const from = firstSeedOf(command);
     if (from === undefined) {
-      return { kind: 'noticed', control: command, seedCount: 0, text: lastLine(result) };
+      return { kind: 'noticed', control: command, seedCount: 0, text: failureOf(result) };
     }
     const seed = failingSeedOf(output);
     // It failed without a seed that fails: it never came to judge.
@@ -124,6 +124,12 @@ function countsText(outcomes: readonly RunOutcome[]): string {
     return outcome.seedCount === 0 ? 'noticed' : String(outcome.seedCount);
   });
   return texts.join(', ');
+}
+
+/** The first test that failed, or how the output ends. */
+function failureOf(result: CommandResult): string {
+  const test = /^\s*FAIL\s+(?:\S+\s+)?"(.*)"\s*$/m.exec(result.output)?.[1];
+  return test === undefined ? lastLine(result) : shortened(test);
 }
 
 function lastLine({ output }: CommandResult): string {

@@ -12,6 +12,7 @@ import { ENTRY_WORDS } from '@clockwise/record/layout';
 import { Bounded } from '../checkers/bounded.ts';
 import { RecordBounds } from '../checkers/bounded-records.ts';
 import { CausalLedger } from '../checkers/causal-ledger.ts';
+import { operationName } from '../checkers/causal-ledger-dots.ts';
 import { CausalReplies } from '../checkers/causal-ledger-replies.ts';
 import type { VersionView } from '../checkers/causal-ledger-version.ts';
 import { DotLedger } from '../checkers/dot-ledger.ts';
@@ -91,21 +92,20 @@ export class RunWitness {
     });
   }
 
-  /** What a client was answered: a get with what it may see, a write with its new context. */
-  answered(who: string, kind: 'get' | 'write', key: KeyName, body: AnswerBody): void {
-    const keyName = nameOfKey(key);
-    const shown: VersionView = {
-      words: body.words,
-      context: 0,
-      contextCount: body.contextWords / ENTRY_WORDS,
-      siblings: body.contextWords,
-      siblingCount: body.siblingCount,
-    };
-    if (kind === 'write') this.replies.answeredContext(who, keyName, shown);
-    else {
-      const isLww = this.#lwwBucketIds.has(key.bucketId);
-      this.replies.answeredGet({ who, keyName, isLww, shown });
-    }
+  /** A client was answered what it may see. */
+  answeredGet(who: string, key: KeyName, body: AnswerBody): void {
+    const isLww = this.#lwwBucketIds.has(key.bucketId);
+    this.replies.answeredGet({ who, keyName: nameOfKey(key), isLww, shown: viewOf(body) });
+  }
+
+  /** A client was answered the new context of its put or delete. */
+  answeredWrite(client: number, operation: number, key: KeyName, body: AnswerBody): void {
+    this.replies.answeredWrite({
+      who: `${client}/${operation}`,
+      keyName: nameOfKey(key),
+      operation: operationName(client + 1, SESSION_HIGH, operation),
+      shown: viewOf(body),
+    });
   }
 
   /** [O12] The ring that a node starts with. */
@@ -122,6 +122,11 @@ export class RunWitness {
     const { clusterId, epoch, ringHash } = read.message;
     this.oneRing.observe({ clusterId, epoch, ringHash, who });
   }
+}
+
+function viewOf({ words, contextWords, siblingCount }: AnswerBody): VersionView {
+  const contextCount = contextWords / ENTRY_WORDS;
+  return { words, context: 0, contextCount, siblings: contextWords, siblingCount };
 }
 
 /** Who owns what: the node ids, and for each table and partition its replicas in order. */

@@ -65,7 +65,8 @@ export interface ClientPace {
 /** Told of each write when it begins, and of each answer that says what a context covers. */
 export interface ClientWitness {
   asked(client: number, operation: number, key: KeyName, context: Int32Array | undefined): void;
-  answered(who: string, kind: 'get' | 'write', key: KeyName, body: AnswerBody): void;
+  answeredGet(who: string, key: KeyName, body: AnswerBody): void;
+  answeredWrite(client: number, operation: number, key: KeyName, body: AnswerBody): void;
 }
 
 export interface SimulatedClientOptions {
@@ -333,14 +334,16 @@ export class SimulatedClient implements NetworkEndpoint {
     if (status === STATUS_OK || status === STATUS_NOT_FOUND) {
       const isWrite = pending.planned.kind !== 'get';
       const context = readContext(frame, offset);
-      this.#options.witness.answered(this.site, isWrite ? 'write' : 'get', pending.planned, {
-        words: frame.slice(
-          offset + RESPONSE_HEADER_WORDS,
-          offset + responseWordCount(frame, offset),
-        ),
+      const end = offset + responseWordCount(frame, offset);
+      const body: AnswerBody = {
+        words: frame.slice(offset + RESPONSE_HEADER_WORDS, end),
         contextWords: context.length,
         siblingCount: isWrite ? 0 : responseItemCount(frame, offset),
-      });
+      };
+      const { witness, client } = this.#options;
+      const { planned, operation } = pending;
+      if (isWrite) witness.answeredWrite(client, operation, planned, body);
+      else witness.answeredGet(this.site, planned, body);
       this.#finish(pending, {
         status,
         outcome: 'ok',
