@@ -118,6 +118,7 @@ test('[VR2] counts and words that do not agree are refused', () => {
   assert.is(change(FRAME.operationCount, 6), 'wordsLeftOver');
   assert.is(change(FRAME.operationCount, 0), 'frameOperationCount');
   assert.is(change(FRAME.operationCount, -1), 'frameOperationCount');
+  assert.is(change(FRAME.operationCount, LIMITS.frameOperationsMax + 1), 'frameOperationCount');
   assert.is(change(first, 0), 'operationTooShort');
   assert.is(change(first, -12), 'operationTooShort');
   assert.is(change(first, 0x7fff_fffe), 'operationTooLong');

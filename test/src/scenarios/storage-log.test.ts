@@ -5,6 +5,10 @@ import {
   GROUP,
   GROUP_HEADER_WORDS,
   GROUP_MAGIC,
+  isGroupHeader,
+  readSegmentHeader,
+  SEGMENT,
+  SEGMENT_HEADER_WORDS,
   segmentHeader,
 } from '@clockwise/storage/log-format';
 import { readSegment } from '@clockwise/storage/log-segment';
@@ -156,6 +160,26 @@ test('[LR2] a segment that is gone, or a manifest whose log is gone, is needs-re
     else disk.remove(logNames(disk)[which]!);
     const found = TestStore.open(disk);
     assert.is(found instanceof TestStore ? 'open' : found.kind, 'needs-repair');
+  }
+});
+
+test('F3 [LS1] no bit of a header can change unnoticed: the checksum is over all of it', () => {
+  const disk = newDisk('headers');
+  putSynced(mustOpen(disk), 1, 2);
+  const [name] = logNames(disk);
+  const words = new Int32Array(disk.contents(name!).slice().buffer);
+  const id = { ...STORE_ID, opening: words[SEGMENT.opening]!, index: words[SEGMENT.index]! };
+  const group = SEGMENT_HEADER_WORDS;
+  assert.ok(isGroupHeader(words, group, id, checksum));
+  for (let bit = 0; bit < GROUP_HEADER_WORDS * 32; bit += 1) {
+    const changed = words.slice();
+    changed[group + (bit >>> 5)]! ^= 1 << (bit & 31);
+    assert.not.ok(isGroupHeader(changed, group, id, checksum), `bit ${bit} of the group's`);
+  }
+  for (let bit = 0; bit < (SEGMENT.checksum + 1) * 32; bit += 1) {
+    const changed = words.slice();
+    changed[bit >>> 5]! ^= 1 << (bit & 31);
+    assert.is(readSegmentHeader(changed, id, checksum).kind, 'invalid', `bit ${bit}`);
   }
 });
 
