@@ -7,7 +7,8 @@
  *
  * Invariants:
  *   CN1 after the close frame nothing more is written
- *   CN2 above the high mark nothing is read either; both go on at the low mark
+ *   CN2 above the high mark the side that accepted reads nothing either; both go on at the low mark.
+ *       The side that dialled always reads: else two that are both above it would wait for each other
  */
 import type { Socket } from 'node:net';
 import type { BufferPool } from './buffer-pool.ts';
@@ -59,6 +60,7 @@ export class Connection implements EndpointOwner {
   readonly #endpoint: WebSocketEndpoint;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
+  readonly #dialled: boolean;
   #reason = '';
   #heard = true;
   #pingedAtMs: number;
@@ -70,6 +72,7 @@ export class Connection implements EndpointOwner {
     const { frameBytesMax, frameWordsTarget } = owner.limits;
     this.index = index;
     this.#owner = owner;
+    this.#dialled = client;
     this.#pingedAtMs = options.nowMs;
     this.backing = new SocketBacking(owner.pool, client, frameWordsTarget);
     this.#endpoint = new WebSocketEndpoint(socket, {
@@ -173,6 +176,6 @@ export class Connection implements EndpointOwner {
   #block(): void {
     if (this.backing.blocked) return;
     this.backing.blocked = true;
-    this.#endpoint.pause();
+    if (!this.#dialled) this.#endpoint.pause();
   }
 }

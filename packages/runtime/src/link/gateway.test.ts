@@ -302,6 +302,36 @@ test('[SB3] [CN2] H9 a reader that stops is blocked at the high mark, and goes o
   server.gateway.close();
 });
 
+test('[CN2] two sides that are both above their high marks do not wait for each other', async () => {
+  const server = await new Bench().listen();
+  const dialler = new Bench();
+  dialler.gateway.dial(3, `127.0.0.1:${server.port}`);
+  const near = (await dialler.event('connected')).connection;
+  const far = (await server.event('connected')).connection;
+  // Each writes until it is refused, without a turn in which the other could read.
+  let sentCount = 0;
+  for (let turn = 0; turn < 2000; turn += 1) {
+    for (const [bench, connection] of [
+      [dialler, near],
+      [server, far],
+    ] as const) {
+      if (bench.write(connection, 0, 4096)) sentCount += 1;
+      bench.gateway.flush();
+    }
+  }
+  assert.ok(sentCount > 100 && sentCount < 4000, `${sentCount} frames: both were refused`);
+  let canWrite = false;
+  for (let turn = 0; turn < 5000 && !canWrite; turn += 1) {
+    dialler.gateway.tick(0);
+    server.gateway.tick(0);
+    canWrite = dialler.write(near, 0, 8) && server.write(far, 0, 8);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(canWrite, 'both write again');
+  dialler.gateway.close();
+  server.gateway.close();
+});
+
 test('H9 who stays above the low mark for too long is closed, and his memory is free', async () => {
   const server = await new Bench().listen();
   const client = await server.openClient();
