@@ -88,6 +88,7 @@ export const CASES: readonly ExplorerCase[] = [
   explorerCase({
     name: 'retry-meets-context',
     what: 'a put is repeated through a node that hears of it only by what another put knows',
+    statesMax: 1_300_000,
     operations: [
       put('A1', { retryVia: N2, level: LEVEL.one }),
       get('B1', { level: LEVEL.one }),
