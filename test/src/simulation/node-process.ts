@@ -70,6 +70,8 @@ export class NodeProcess {
   readonly #supervision: ShardSupervision;
   readonly #shards: (ShardProcess | undefined)[] = [];
   readonly #actors: Map<SimulatedActorName, SimulatedActor> = new Map();
+  /** Of the coordinator's life. */
+  #inFlightCount = (): number => 0;
   #isRunning = true;
   #lifeCount = 0;
 
@@ -122,6 +124,11 @@ export class NodeProcess {
 
   isServing(shard: number): boolean {
     return this.#shards[shard] !== undefined && this.#supervision.trouble(shard) === undefined;
+  }
+
+  /** Requests that the coordinator has not ended, and operations that its shards have not answered. */
+  get inFlightCount(): number {
+    return this.#inFlightCount();
   }
 
   /** SIGSTOP and SIGCONT: nothing in the process goes on, and the machine does. */
@@ -228,6 +235,13 @@ export class NodeProcess {
       },
     });
     this.#actors.set(name, actor);
+    if (core instanceof CoordinatorCore) {
+      this.#inFlightCount = () =>
+        [...parts.disks.keys()].reduce(
+          (sum, shard) => sum + core.operationsInFlight(shard),
+          core.requestsInFlight,
+        );
+    }
     actor.start();
     if (name !== COORDINATOR) return;
     for (const [target, shard] of shards.entries()) {

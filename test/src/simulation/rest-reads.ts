@@ -9,7 +9,8 @@
  * cannot be read, and its coordinator asks on), it is excused; anything else is a lie.
  *
  * Invariants:
- *   O11 each key can be read from all replicas whose disks never lied, together
+ *   O11 each key can be read from all replicas whose disks never lied, together; and when nobody asks
+ *       any more, no coordinator waits for anything: every request has ended, every credit is back
  *   O10 a replica answers what it appended last
  */
 import { LEVEL } from '@clockwise/protocol/frame';
@@ -61,6 +62,17 @@ export class RestReads {
       }
     }
     return this.violations.length === 0;
+  }
+
+  /** [O11] Nobody asks any more. Gossip's own questions come and go. */
+  awaitSilence(): void {
+    const { cluster, liveMs } = this.#options;
+    const { simulation, nodes } = cluster;
+    simulation.run(simulation.now + liveMs, () => nodes.every((node) => node.inFlightCount === 0));
+    for (const { nodeId, inFlightCount } of nodes) {
+      if (inFlightCount === 0) continue;
+      this.#blame('O11', `at rest, ${nodeId} waits for ${inFlightCount} answers that never come`);
+    }
   }
 
   /** What all replicas together hold of a key; reading mends them. Undefined: nobody answers. */

@@ -257,6 +257,7 @@ class SeedRun {
     const judge = this.#client(JUDGE, undefined, this.#restHistory);
     const rest = new RestReads({ cluster, judge, copies, shardCount, liveMs: LIVE_MS });
     const divergence = rest.awaitShards() ? this.#comeToRest(rest) : undefined;
+    if (divergence !== undefined) rest.awaitSilence();
     this.#violations.push(...rest.violations);
     if (divergence === undefined) return;
     if (!cluster.atlas.isBeyondBudget) this.#violations.push(...divergence);

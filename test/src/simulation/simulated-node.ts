@@ -100,6 +100,10 @@ export class SimulatedNode implements NodeParts {
     return this.#process?.isServing(shard) === true;
   }
 
+  get inFlightCount(): number {
+    return this.#process?.inFlightCount ?? 0;
+  }
+
   /** Each shard answers, or is known not to. */
   get isSettled(): boolean {
     return this.#process?.isSettled === true;
