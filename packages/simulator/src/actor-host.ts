@@ -16,7 +16,7 @@ import type { Simulation } from './simulation.ts';
 import { TraceHash } from './trace-hash.ts';
 
 export interface HostPace {
-  /** Mean milliseconds between an input's coming and the step that takes it. */
+  /** Mean milliseconds between an input's coming and the step that takes it; 0: none at all. */
   readonly wakeMeanMs: number;
   /** Probability that a batch holds only a part of what waits. */
   readonly partialProbability: number;
@@ -68,6 +68,8 @@ export class ActorHost<Event> {
   readonly #nameWord: number;
   readonly #options: ActorHostOptions<Event>;
   #inputs: Input<Event>[] = [];
+  /** An empty list, used in turn with the other. */
+  #spare: Input<Event>[] = [];
   #isAwake = false;
   readonly #timers: Map<number, Timer> = new Map();
   readonly #batch: { now: Instant; wallTimeMs: number; frames: FrameList; events: Event[] };
@@ -140,12 +142,17 @@ export class ActorHost<Event> {
   #wake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
-    const { gate, prng, pace } = this.#options;
-    gate.after(prng.exponential(pace.wakeMeanMs), () => {
-      this.#isAwake = false;
-      if (this.isRunning) this.#step();
-    });
+    const { simulation, gate, prng, pace } = this.#options;
+    if (pace.wakeMeanMs > 0) gate.after(prng.exponential(pace.wakeMeanMs), this.#woken);
+    else simulation.soon(this.#pass);
   }
+
+  readonly #pass = (): void => this.#options.gate.pass(this.#woken);
+
+  readonly #woken = (): void => {
+    this.#isAwake = false;
+    if (this.isRunning) this.#step();
+  };
 
   #step(): void {
     const { simulation, clock, step, stateHash } = this.#options;
@@ -165,6 +172,8 @@ export class ActorHost<Event> {
     batch.frames.clear();
     batch.events.length = 0;
     for (const input of inputs) input.taken?.();
+    inputs.length = 0;
+    this.#spare = inputs;
     if (this.#inputs.length > 0 && this.isRunning) this.#wake();
   }
 
@@ -172,7 +181,11 @@ export class ActorHost<Event> {
   #takeInputs(): Input<Event>[] {
     const { prng, pace } = this.#options;
     const waiting = this.#inputs.length;
-    if (waiting < 2 || !prng.chance(pace.partialProbability)) return this.#inputs.splice(0);
+    if (waiting < 2 || !prng.chance(pace.partialProbability)) {
+      const all = this.#inputs;
+      this.#inputs = this.#spare;
+      return all;
+    }
     if (prng.chance(0.5)) return this.#inputs.splice(0, prng.between(1, waiting - 1));
     const { queue } = prng.pick(this.#inputs);
     const taken = this.#inputs.filter((input) => input.queue !== queue);

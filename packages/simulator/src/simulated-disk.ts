@@ -228,7 +228,9 @@ export class SimulatedDisk implements Disk {
     if (failed !== undefined) return failed;
     if (!writable) return refuse('OTHER', 'the file is open for reading');
     const growth = Math.max(0, position + total - file.size);
-    const room = Math.max(0, this.faults.capacityBytes(this.capacityBytes) - this.usedBytes());
+    const capacityBytes = this.faults.capacityBytes(this.capacityBytes);
+    const isBounded = capacityBytes < Number.MAX_SAFE_INTEGER;
+    const room = isBounded ? Math.max(0, capacityBytes - this.usedBytes()) : Infinity;
     const fitting = growth <= room ? total : Math.max(0, total - (growth - room));
     if (fitting === 0 && total > 0) return refuse('ENOSPC', `write file ${handle}`);
     const taken = bytes.subarray(0, this.#shorten(fitting));

@@ -19,6 +19,7 @@ export class Simulation {
   readonly trace: TraceHash = new TraceHash();
   readonly #queue: EventQueue = new EventQueue();
   readonly #ties: Prng;
+  readonly #soon: (() => void)[] = [];
   readonly #log: ((line: string) => void) | undefined;
 
   /** `log` hears in words what happens; it changes nothing. */
@@ -41,6 +42,11 @@ export class Simulation {
     this.at(this.now + delayMs, run);
   }
 
+  /** Right behind what happens now, before anything else that is due: for what takes no time at all. */
+  soon(run: () => void): void {
+    this.#soon.push(run);
+  }
+
   /** Whether `note` is heard, so that nobody builds a line for no one. */
   get isLogged(): boolean {
     return this.#log !== undefined;
@@ -59,6 +65,9 @@ export class Simulation {
     this.now = next.due;
     this.eventCount += 1;
     next.run();
+    // What is asked for meanwhile is done as well, in the order in which it was asked for.
+    for (let index = 0; index < this.#soon.length; index += 1) this.#soon[index]!();
+    this.#soon.length = 0;
     return true;
   }
 

@@ -151,7 +151,7 @@ function drawBuckets(prng: Prng, workload: WorkloadName): readonly number[] {
 
 function drawPace(prng: Prng): NodePace {
   return {
-    wakeMeanMs: prng.pick([0.01, 0.05, 0.5, 3]),
+    wakeMeanMs: prng.pick([0, 0.01, 0.05, 0.5, 3]),
     partialProbability: prng.pick([0, 0.2, 0.5]),
     diskMeanMs: prng.pick([0.2, 2, 20]),
     staleProbability: prng.pick([0, 0.3, 0.8]),

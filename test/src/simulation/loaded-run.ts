@@ -2,8 +2,10 @@
  * The simulator's speed: five nodes under 200 operations a virtual second, with faults, in one thread:
  * how many times faster than real time that is, and how many events, faults and operations a second.
  */
+import type { Limits } from '@clockwise/kernel/limits';
 import { LEVEL } from '@clockwise/protocol/frame';
 import { CALM_LINKS } from '@clockwise/simulator/link-faults';
+import { BUCKET, drawConfiguration } from './configuration.ts';
 import { NO_FAULTS } from './fault-schedule.ts';
 import { planOf, type RunPlan } from './run-plan.ts';
 import { runPlan } from './run-seed.ts';
@@ -13,6 +15,7 @@ const SEEDS = ['1', '2', '3', '4', '5'];
 const WORK_MS = 60_000;
 const CLIENTS = 10;
 const OPERATIONS_A_SECOND = 200;
+const OPERATION_MS = 6;
 
 export function loadedPlan(seed: string): RunPlan {
   return planOf(seed, {
@@ -28,19 +31,53 @@ export function loadedPlan(seed: string): RunPlan {
     readLevels: [LEVEL.quorum],
     writeLevels: [LEVEL.quorum],
     workMs: WORK_MS,
+    valueBytesMax: 400,
+    bucketIds: [BUCKET.sync],
+    buggifySiteProbability: 0,
+    clockOffsetMaxMs: 200,
+    clockDriftMax: 500,
     isBeyondBudget: false,
     clientPace: {
       attemptMs: 800,
       patienceMs: 5000,
-      thinkMeanMs: (CLIENTS * 1000) / OPERATIONS_A_SECOND,
+      // An operation takes some milliseconds by itself.
+      thinkMeanMs: (CLIENTS * 1000) / OPERATIONS_A_SECOND - OPERATION_MS,
       backoffMeanMs: 40,
     },
+    // Threads and disks of a machine that is well; memtables that are flushed now and then.
+    pace: {
+      wakeMeanMs: 0,
+      partialProbability: 0.1,
+      diskMeanMs: 0.2,
+      staleProbability: 0.1,
+      channelWordsMax: 1 << 16,
+      log: { writeMeanMs: 0.02, syncMinMs: 0.1, syncMeanMs: 0.3, partialProbability: 0.1 },
+    },
+    limits: loadedLimits(seed),
     // Heartbeats and comparisons as a real node has them.
     actorPace: { heartbeatMs: 1000, compareMs: 5000 },
     links: { ...CALM_LINKS, mode: 'stream' },
     // One fault in ten virtual seconds, of several kinds.
     faults: { ...NO_FAULTS, crashMs: 30_000, partitionMs: 30_000, resetMs: 30_000 },
   });
+}
+
+function loadedLimits(seed: string): Limits {
+  return {
+    ...drawConfiguration(seed).limits,
+    memtableChunkBytes: 1 << 16,
+    memtableChunksMax: 16,
+    memtableFrozenMax: 12,
+    siblingBytesMax: 1 << 13,
+    valueBytesMax: 2048,
+    contextEntriesMax: 64,
+    logSegmentBytes: 1 << 18,
+    logGroupBytesMax: 1 << 16,
+    requestsInFlightMax: 256,
+    replicaOperationsInFlightMax: 256,
+    parkedOperationsMax: 256,
+    tableBlockBytes: 4096,
+  };
 }
 
 export function loadedLines(): string[] {

@@ -3,14 +3,19 @@
  * channels with the node's coordinator, its log writer, its pool jobs and its reads.
  */
 import { unreachable } from '@clockwise/kernel/assert';
-import { LANE, type Lane } from '@clockwise/kernel/core';
+import { FrameList, LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
 import { FRAME_HEADER_WORDS, REPLICA_REPLY_HEADER_WORDS } from '@clockwise/protocol/frame';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
-import type { ReplicaEffect, ReplicaEvent, ReplicaOut } from '@clockwise/replica/replica-context';
+import type {
+  ReplicaBatch,
+  ReplicaEffect,
+  ReplicaEvent,
+  ReplicaOut,
+} from '@clockwise/replica/replica-context';
 import { ActorHost } from '@clockwise/simulator/actor-host';
 import { type AppendedRange, DurableLane } from '@clockwise/simulator/durable-lane';
 import { Gate } from '@clockwise/simulator/gate';
@@ -76,6 +81,8 @@ export class ShardProcess {
   readonly #poison: ChunkPoison;
   readonly #memtable: Memtable;
   readonly #jobs: Set<JobInput> = new Set();
+  readonly #batch: { -readonly [Key in keyof ReplicaBatch]: ReplicaBatch[Key] };
+  readonly #out: ReplicaOut;
   #ranges: AppendedRange[] = [];
   #lastSequence = 0;
   #needsSync = false;
@@ -129,6 +136,14 @@ export class ShardProcess {
     this.#output = new StepOutput((_, lane) => this.#lanes[lane], 256);
     this.#published = this.#makePublished(prng.stream('published'), pace.staleProbability);
     this.#core = new ReplicaCore(opened.options);
+    this.#batch = {
+      now: 0,
+      wallTimeMs: 0,
+      frames: new FrameList(),
+      events: [],
+      published: this.#published,
+    };
+    this.#out = this.#makeOut();
   }
 
   /** The memory that the coordinator resolves replies in. */
@@ -172,6 +187,20 @@ export class ShardProcess {
     this.#jobs.clear();
   }
 
+  #makeOut(): ReplicaOut {
+    const output = this.#output;
+    return {
+      send: (target, lane) => output.send(target, lane),
+      effect: (effect) => output.effect(effect),
+      append: (chunk, fromWord, toWord, lastSequence, needsSync) => {
+        this.#ranges.push({ chunk, fromWord, toWord });
+        this.#lastSequence = lastSequence;
+        this.#needsSync ||= needsSync;
+        this.#options.observe(this.chunks[chunk]!, fromWord, toWord);
+      },
+    };
+  }
+
   #makePublished(prng: Prng, staleProbability: number): ReplicaPublished {
     const stale = (): StaleCount => new StaleCount(prng, staleProbability);
     const released = stale();
@@ -187,17 +216,11 @@ export class ShardProcess {
     batch: Parameters<ConstructorParameters<typeof ActorHost<ReplicaEvent>>[0]['step']>[0],
   ): void {
     const output = this.#output;
-    const out: ReplicaOut = {
-      send: (target, lane) => output.send(target, lane),
-      effect: (effect) => output.effect(effect),
-      append: (chunk, fromWord, toWord, lastSequence, needsSync) => {
-        this.#ranges.push({ chunk, fromWord, toWord });
-        this.#lastSequence = lastSequence;
-        this.#needsSync ||= needsSync;
-        this.#options.observe(this.chunks[chunk]!, fromWord, toWord);
-      },
-    };
-    this.#core.step({ ...batch, published: this.#published }, out);
+    this.#batch.now = batch.now;
+    this.#batch.wallTimeMs = batch.wallTimeMs;
+    this.#batch.frames = batch.frames;
+    this.#batch.events = batch.events;
+    this.#core.step(this.#batch, this.#out);
     output.flush();
     this.#submit();
     this.#poison.look();
