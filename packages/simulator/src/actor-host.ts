@@ -9,6 +9,7 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import { type Batch, FrameList, type Instant } from '@clockwise/kernel/core';
+import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { Gate } from './gate.ts';
 import type { NodeClock } from './node-clock.ts';
@@ -177,20 +178,25 @@ export class ActorHost<Event> {
     if (this.#inputs.length > 0 && this.isRunning) this.#wake();
   }
 
-  /** All that waits; or so many from the front; or all but one queue. */
+  /** All that waits; or so many from the front; or all but one ring's. */
   #takeInputs(): Input<Event>[] {
     const { prng, pace } = this.#options;
     const waiting = this.#inputs.length;
-    if (waiting < 2 || !prng.chance(pace.partialProbability)) {
-      const all = this.#inputs;
-      this.#inputs = this.#spare;
-      return all;
-    }
+    if (waiting < 2 || !prng.chance(pace.partialProbability)) return this.#takeAll();
     if (prng.chance(0.5)) return this.#inputs.splice(0, prng.between(1, waiting - 1));
-    const { queue } = prng.pick(this.#inputs);
+    const late = prng.pick(this.#inputs);
+    // What comes of sockets comes in one order with their events.
+    if (late.kind === 'event' || late.source >= CONNECTION_TARGET) return this.#takeAll();
+    const { queue } = late;
     const taken = this.#inputs.filter((input) => input.queue !== queue);
     this.#inputs = this.#inputs.filter((input) => input.queue === queue);
-    return taken.length > 0 ? taken : this.#inputs.splice(0);
+    return taken.length > 0 ? taken : this.#takeAll();
+  }
+
+  #takeAll(): Input<Event>[] {
+    const all = this.#inputs;
+    this.#inputs = this.#spare;
+    return all;
   }
 
   #traceInputs(): void {
