@@ -195,6 +195,7 @@ export class NodeProcess {
     if (actor === undefined) return;
     this.#actors.delete(name);
     actor.stop('killed');
+    if (name === COORDINATOR) for (const shard of this.#shards) shard?.coordinatorGone();
     this.#options.simulation.after(downMs, () => {
       if (this.#isRunning && !this.#actors.has(name)) this.#startActor(name);
     });

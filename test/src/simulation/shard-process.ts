@@ -164,6 +164,13 @@ export class ShardProcess {
     this.host.start();
   }
 
+  /** The coordinator has gone: what it had sent is not read any more. */
+  coordinatorGone(): void {
+    this.requests.renew();
+    this.host.dropFramesOf(COORDINATOR);
+    this.host.pushEvent({ kind: 'channel-down', target: COORDINATOR });
+  }
+
   /** The coordinator has a successor. */
   renewLanes(): void {
     for (const lane of this.#lanes) lane.renew();

@@ -9,10 +9,11 @@
 import { buggify } from '@clockwise/kernel/buggify';
 import { paddedWords } from '@clockwise/record/layout';
 import { keysEqual } from '@clockwise/record/compare';
+import { NOBODY } from './reply.ts';
 
 /** Who asked: the coordinator, and a copy of the operation, which begins at word 0. */
 export interface ParkedOperation {
-  readonly source: number;
+  source: number;
   readonly words: Int32Array;
 }
 
@@ -105,6 +106,15 @@ export class ParkedOperations {
     else this.#byHash.set(parked.hash, others);
     this.#count -= parked.operations.length;
     return parked.operations;
+  }
+
+  /** Whoever asked has gone: what it asked is done as it was asked, and answered to nobody. */
+  forgetAsker(source: number): void {
+    for (const parked of this.keys()) {
+      for (const operation of parked.operations) {
+        if (operation.source === source) operation.source = NOBODY;
+      }
+    }
   }
 
   /** Every key that waits, for a fence that ends them all. */

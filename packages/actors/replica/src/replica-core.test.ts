@@ -249,6 +249,18 @@ test('[S2] a counter of this incarnation that it never gave ends the actor', () 
   assert.throws(() => world.ask([{ kind: 'store', record: lie }]), /S2/);
 });
 
+test('[RP2] H4 what a coordinator had asked is answered to nobody once it has gone, and its successor is', () => {
+  const world = worldWithTable('a');
+  world.ask([read('a'), write('a', 'new'), { kind: 'scan', partition: 0 }]);
+  world.ask([read('a')], 1);
+  world.step([], [{ kind: 'channel-down', target: 0 }]);
+  world.step([], [{ kind: 'channel-up', target: 0 }]);
+  assert.equal(world.ask([read('a')]), []);
+  const replies = world.endReads();
+  assert.equal(replies.map(({ target }) => target).toSorted(), [0, 1]);
+  for (const reply of replies) assert.equal(valuesOf(reply), ['new']);
+});
+
 test('each group is synced if any write of its steps asks for that, and not otherwise', () => {
   const world = new ReplicaWorld();
   const asked: boolean[] = [];

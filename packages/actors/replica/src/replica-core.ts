@@ -116,8 +116,12 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       case 'told':
         this.#takeMessage(event.from, event.message);
         return;
-      case 'channel-up':
       case 'channel-down':
+        // [RP2]
+        this.#parked.forgetAsker(event.target);
+        this.#scans.forgetAsker(event.target);
+        return;
+      case 'channel-up':
       case 'timer':
       case 'connected':
       case 'dial-failed':

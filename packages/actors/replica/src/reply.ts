@@ -3,6 +3,8 @@
  *
  * Invariants:
  *   RP1 an answer that rests on a record leaves only when that record is durable
+ *   RP2 the life of a coordinator that asked gets the answer, or nobody: its successor has slots of the
+ *       same numbers, and counts what it asked itself
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -16,6 +18,9 @@ import {
 } from '@clockwise/protocol/frame';
 import { recordWordCount } from '@clockwise/record/layout';
 import { sequenceOf, type ReplicaContext } from './replica-context.ts';
+
+/** The source of an operation whose asker has gone. */
+export const NOBODY = -1;
 
 /** Which operation is answered: who asked, by the words of the request at `offset`. */
 export interface Asker {
@@ -68,6 +73,7 @@ function reply(
   offset: number,
   recordWords: number,
 ): void {
+  if (asker.source === NOBODY) return;
   const sink = context.out.send(asker.source, lane);
   const start = sink.begin(TAG.replicaReply, REPLICA_REPLY_HEADER_WORDS);
   assert(start >= 0, 'a request is sent only with credit for its reply');

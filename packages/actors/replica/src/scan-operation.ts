@@ -30,7 +30,7 @@ import { collectPartition } from '@clockwise/storage/memtable-scan';
 import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
 import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-range';
 import type { ReplicaContext } from './replica-context.ts';
-import { replyStatus, type Asker } from './reply.ts';
+import { NOBODY, replyStatus, type Asker } from './reply.ts';
 import { mergePage, type MergedPage, type PageSource, type ScanCursor } from './scan-merge.ts';
 import type { TableReads } from './table-reads.ts';
 import type { TableSet } from './table-set.ts';
@@ -84,6 +84,16 @@ export class ScanOperations {
   start(asker: Asker): void {
     if (!this.#waiting.push(this.#scanOf(asker))) this.#refuse(asker, ERRORS.OVERLOADED.code);
     this.#beginWaiting();
+  }
+
+  /** [RP2] */
+  forgetAsker(source: number): void {
+    for (const scan of this.#scans) forget(scan.asker, source);
+    for (let left = this.#waiting.count; left > 0; left -= 1) {
+      const scan = this.#waiting.shift()!;
+      forget(scan.asker, source);
+      this.#waiting.push(scan);
+    }
   }
 
   #beginWaiting(): void {
@@ -214,6 +224,7 @@ export class ScanOperations {
   }
 
   #reply(asker: Asker, page: MergedPage): void {
+    if (asker.source === NOBODY) return;
     const wordCount = REPLICA_REPLY_HEADER_WORDS + page.wordCount;
     // [SO3]
     const sink = this.#context.out.send(asker.source, LANE.durable);
@@ -242,6 +253,10 @@ export class ScanOperations {
   #refuse(asker: Asker, status: number): void {
     replyStatus(this.#context, asker, REPLY_KIND.scanned, status, LANE.now);
   }
+}
+
+function forget(asker: Asker, source: number): void {
+  if (asker.source === source) asker.source = NOBODY;
 }
 
 function atMost(asked: number, limit: number): number {
