@@ -6,6 +6,8 @@
  * Invariants:
  *   C1 nothing is done for a connection that has not been greeted, nor for a frame that is not valid
  *   C2 every request is answered or its connection is gone
+ *   C3 what a step sends to a shard goes to the life that it has when the step begins, and is counted
+ *      for it: which shards there are is heard before all else
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Batch, Core, Out } from '@clockwise/kernel/core';
@@ -99,7 +101,9 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       this.#started = true;
       this.#keeper.start(out);
     }
-    for (const event of batch.events) this.#takeEvent(event);
+    // [C3]
+    for (const event of batch.events) if (isOfChannel(event)) this.#takeEvent(event);
+    for (const event of batch.events) if (!isOfChannel(event)) this.#takeEvent(event);
     const { frames } = batch;
     for (let index = 0; index < frames.count; index += 1) {
       const words = frames.words[index]!;
@@ -345,6 +349,10 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     const message: ActorMessage = { kind: 'probe-answer', probe };
     this.#context.out.effect({ kind: 'tell', to: 'gossiper', message });
   }
+}
+
+function isOfChannel({ kind }: CoordinatorEvent): boolean {
+  return kind === 'channel-up' || kind === 'channel-down';
 }
 
 const SWEEP_GRAIN_MS = 5;

@@ -95,6 +95,22 @@ test('[RD2] what a shard still said before it went down was given up with its cr
   );
 });
 
+test('[C3] H4 what is sent in the step that hears of a new life of a shard counts for that life', () => {
+  const world = CoordinatorWorld.linked({ ...ALONE, limits: { replicaOperationsInFlightMax: 1 } });
+  const message = { kind: 'probe', probe: 1 } as const;
+  world.step([
+    { kind: 'told', from: 'gossiper', message },
+    { kind: 'channel-down', target: 0 },
+    { kind: 'channel-up', target: 0 },
+  ]);
+  const [probe] = world.sentToShard();
+  world.shardReplies([[probe!, { kind: probed }]]);
+  world.ask(CLIENT, (writer) => {
+    for (const id of [1, 2]) get(id, 'k')(writer);
+  });
+  assert.is(world.sentToShard().length, 1, 'as many as there is credit for');
+});
+
 test('[RD3] a reply of the wrong kind is no answer, and the right one still counts', () => {
   const rows = [
     { fill: get(1, 'k', { level: 3 }), right: read },

@@ -73,6 +73,10 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       this.#started = true;
       this.#tellState('ready', '');
     }
+    // [RP2] An answer goes to the life that its ring belongs to when the step begins.
+    for (const event of batch.events) {
+      if (event.kind === 'channel-down') this.#forgetAsker(event.target);
+    }
     for (const event of batch.events) this.#takeEvent(event);
     const { frames } = batch;
     for (let index = 0; index < frames.count; index += 1) {
@@ -116,12 +120,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       case 'told':
         this.#takeMessage(event.from, event.message);
         return;
-      case 'channel-down':
-        // [RP2]
-        this.#parked.forgetAsker(event.target);
-        this.#scans.forgetAsker(event.target);
-        return;
       case 'channel-up':
+      case 'channel-down':
       case 'timer':
       case 'connected':
       case 'dial-failed':
@@ -160,6 +160,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         message: { kind: 'figures', request: message.request, figures },
       });
     }
+  }
+
+  #forgetAsker(target: number): void {
+    this.#parked.forgetAsker(target);
+    this.#scans.forgetAsker(target);
   }
 
   /** [R3] An error of the log is final for this opening of the store. */
