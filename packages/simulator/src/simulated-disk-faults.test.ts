@@ -242,7 +242,7 @@ test('a disk set back to an image holds what was durable then; the image stays a
   }
 });
 
-test('F7 a rename may be durable before the bytes it names, and bytes before their name', () => {
+test('[SX1] F7 a rename may be durable before the bytes it names, and bytes before their name', () => {
   const play = (model: 'entries-first' | 'data-first'): SimulatedDisk => {
     const disk = newDisk();
     const file = durable(disk, 'log-1', 100, 1);

@@ -3,7 +3,7 @@
  * Written to a file when a run fails, and read to play it again.
  *
  * Invariants:
- *   PL1 a plan that was written and read runs to an equal trace hash
+ *   RN1 a plan that was written and read runs to an equal trace hash
  */
 import { drawConfiguration, type SimulationConfiguration } from './configuration.ts';
 import { drawFaults, type FaultEvent } from './fault-schedule.ts';

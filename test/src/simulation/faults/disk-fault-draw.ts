@@ -64,12 +64,7 @@ export function drawDiskFaults(
   rates: DiskFaultRates,
   { nodeIds, shardCount, workMs, victims }: FaultPlan,
 ): DiskFault[] {
-  const draw = (
-    label: string,
-    meanMs: number,
-    nodes: readonly number[],
-    one: (stream: Prng, place: Place) => DiskFault,
-  ): DiskFault[] => {
+  const draw: DrawKind = (label, meanMs, nodes, one) => {
     if (nodes.length === 0) return [];
     const stream = prng.stream(label);
     return drawFaultTimes(stream, meanMs, workMs).map((atMs) =>
@@ -77,6 +72,18 @@ export function drawDiskFaults(
     );
   };
   const all = Array.from(nodeIds, (_, node) => node);
+  return [...drawTroubles(draw, rates, all), ...drawDamage(draw, rates, victims)];
+}
+
+type DrawKind = (
+  label: string,
+  meanMs: number,
+  nodes: readonly number[],
+  one: (stream: Prng, place: Place) => DiskFault,
+) => DiskFault[];
+
+/** What fails, fills up or hangs, and says so. */
+function drawTroubles(draw: DrawKind, rates: DiskFaultRates, all: readonly number[]): DiskFault[] {
   return [
     ...draw('errors', rates.diskErrorsMs, all, drawErrors),
     ...draw('sync-error', rates.syncErrorMs, all, drawSyncError),
@@ -113,6 +120,16 @@ export function drawDiskFaults(
       calls: stream.pick(['reads', 'writes', 'all']),
       forMs: stream.pick([200, 2000, 15_000, 60_000]),
     })),
+  ];
+}
+
+/** What destroys data behind everybody's back. */
+function drawDamage(
+  draw: DrawKind,
+  rates: DiskFaultRates,
+  victims: readonly number[],
+): DiskFault[] {
+  return [
     ...draw('bad-write', rates.badWriteMs, victims, (stream, place) => ({
       kind: 'bad-write',
       ...place,

@@ -114,30 +114,40 @@ export function drawProcessFaults(
   rates: ProcessFaultRates,
   plan: FaultPlan,
 ): ProcessFault[] {
-  const { nodeIds, shardCount, workMs, victims } = plan;
-  const node = (stream: Prng): number => stream.below(nodeIds.length);
-  const kind = (
-    label: string,
-    meanMs: number,
-    draw: (stream: Prng, atMs: number) => ProcessFault,
-  ): ProcessFault[] => {
+  const kind: DrawKind = (label, meanMs, draw) => {
     const stream = prng.stream(label);
-    return drawFaultTimes(stream, meanMs, workMs).map((atMs) => draw(stream, atMs));
+    return drawFaultTimes(stream, meanMs, plan.workMs).map((atMs) => draw(stream, atMs));
   };
-  /** Of these only where there is anybody whose data may be destroyed. */
-  const onVictims = (meanMs: number): number => (victims.length === 0 ? Infinity : meanMs);
+  return [
+    ...drawCrashes(kind, rates, plan),
+    ...drawStandstills(kind, rates, plan),
+    ...drawNewDisks(kind, rates, plan),
+  ];
+}
+
+type DrawKind = (
+  label: string,
+  meanMs: number,
+  draw: (stream: Prng, atMs: number) => ProcessFault,
+) => ProcessFault[];
+
+function drawCrashes(
+  kind: DrawKind,
+  rates: ProcessFaultRates,
+  { nodeIds, shardCount }: FaultPlan,
+): ProcessFault[] {
   return [
     ...kind('crash', rates.crashMs, (stream, atMs) => ({
       kind: 'crash',
       atMs,
-      node: node(stream),
+      node: stream.below(nodeIds.length),
       model: stream.pick(CRASH_MODELS),
       downMs: stream.pick([5, 100, 1500]),
     })),
     ...kind('shard-crash', rates.shardCrashMs, (stream, atMs) => ({
       kind: 'shard-crash',
       atMs,
-      node: node(stream),
+      node: stream.below(nodeIds.length),
       shard: stream.below(shardCount),
       downMs: stream.pick([1, 100, 1000]),
     })),
@@ -150,14 +160,29 @@ export function drawProcessFaults(
     ...kind('actor-crash', rates.actorCrashMs, (stream, atMs) => ({
       kind: 'actor-crash',
       atMs,
-      node: node(stream),
+      node: stream.below(nodeIds.length),
       actor: stream.chance(0.5) ? COORDINATOR : stream.pick(SMALL_ACTORS),
       downMs: stream.pick([1, 100, 1000]),
     })),
+    ...kind('reboot', rates.rebootMs, (stream, atMs) => ({
+      kind: 'reboot',
+      atMs,
+      node: stream.below(nodeIds.length),
+      downMs: stream.pick([300, 3000]),
+    })),
+  ];
+}
+
+function drawStandstills(
+  kind: DrawKind,
+  rates: ProcessFaultRates,
+  { nodeIds, shardCount }: FaultPlan,
+): ProcessFault[] {
+  return [
     ...kind('hang', rates.hangMs, (stream, atMs) => ({
       kind: 'hang',
       atMs,
-      node: node(stream),
+      node: stream.below(nodeIds.length),
       actor: stream.pick<SimulatedActorName | number>([
         COORDINATOR,
         stream.below(shardCount),
@@ -168,22 +193,27 @@ export function drawProcessFaults(
     ...kind('pause', rates.pauseMs, (stream, atMs) => ({
       kind: 'pause',
       atMs,
-      node: node(stream),
+      node: stream.below(nodeIds.length),
       forMs: stream.pick([50, 700, 5000]),
     })),
-    ...kind('reboot', rates.rebootMs, (stream, atMs) => ({
-      kind: 'reboot',
-      atMs,
-      node: node(stream),
-      downMs: stream.pick([300, 3000]),
-    })),
-    ...kind('wipe', onVictims(rates.wipeMs), (stream, atMs) => ({
+  ];
+}
+
+/** Only where there is anybody whose data may be destroyed. */
+function drawNewDisks(
+  kind: DrawKind,
+  rates: ProcessFaultRates,
+  { victims }: FaultPlan,
+): ProcessFault[] {
+  if (victims.length === 0) return [];
+  return [
+    ...kind('wipe', rates.wipeMs, (stream, atMs) => ({
       kind: 'wipe',
       atMs,
       node: stream.pick(victims),
       downMs: stream.pick([100, 1500]),
     })),
-    ...kind('restore', onVictims(rates.restoreMs), (stream, atMs) => ({
+    ...kind('restore', rates.restoreMs, (stream, atMs) => ({
       kind: 'restore',
       atMs,
       node: stream.pick(victims),
