@@ -64,7 +64,7 @@ firstHour('concurrent values are all told, and a context replaces them', async (
   await cluster.run('put', 'twice', 'two', '--context', 'none');
   const both = await cluster.run('get', 'twice');
   // Siblings come in the order of their dots, and the incarnations in those are drawn at random.
-  assert.equal([both.code, both.out.split('\n').sort()], [0, ['', 'one', 'two']]);
+  assert.equal([both.code, both.out.split('\n').toSorted()], [0, ['', 'one', 'two']]);
   const token = /--context ([0-9a-f]+)/.exec(both.error)?.[1] ?? '';
   assert.is((await cluster.run('put', 'twice', 'three', '--context', token)).code, 0);
   assert.is((await cluster.run('get', 'twice')).out, 'three\n');

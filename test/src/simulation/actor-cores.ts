@@ -21,5 +21,5 @@ export function makeCore(
 ): Core<ActorEvent, ActorEffect> {
   if (name === COORDINATOR) return coordinatorCore(context, shards);
   // What a small actor is hosted as says nothing of its events: all of them take the same.
-  return smallActor(name, context).core as unknown as Core<ActorEvent, ActorEffect>;
+  return smallActor(name, context).core;
 }

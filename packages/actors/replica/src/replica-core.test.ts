@@ -257,7 +257,10 @@ test('[RP2] H4 what a coordinator had asked is answered to nobody once it has go
   world.step([], [{ kind: 'channel-up', target: 0 }]);
   assert.equal(world.ask([read('a')]), []);
   const replies = world.endReads();
-  assert.equal(replies.map(({ target }) => target).toSorted(), [0, 1]);
+  assert.equal(
+    replies.map(({ target }) => target).toSorted((left, right) => left - right),
+    [0, 1],
+  );
   for (const reply of replies) assert.equal(valuesOf(reply), ['new']);
 });
 

@@ -14,6 +14,8 @@ import { Buffer } from 'node:buffer';
 import { Socket } from 'node:net';
 import type { OnReadOpts } from 'node:net';
 
+/** Where a socket keeps its handle. */
+const HANDLE = '_handle';
 /** As much as the platform's own reads ask for. */
 const READ_BYTES = 64 * 1024;
 
@@ -36,15 +38,15 @@ export function readShared(
   accepted: Socket,
   received: (chunk: Buffer) => void,
 ): Socket | undefined {
-  const holder = accepted as unknown as { _handle: SocketHandle | null };
-  const handle = holder._handle;
+  const holder = accepted as unknown as Record<typeof HANDLE, SocketHandle | null>;
+  const handle = holder[HANDLE];
   if (typeof handle?.useUserBuffer !== 'function' || typeof handle.readStop !== 'function') {
     return undefined;
   }
   // What it still writes would report its end to a socket that is gone.
   if (accepted.writableLength > 0 || handle.readStop() !== 0) return undefined;
   handle.reading = false;
-  holder._handle = null;
+  holder[HANDLE] = null;
   const options: SocketOptionsWithHandle = {
     handle,
     allowHalfOpen: accepted.allowHalfOpen,

@@ -157,7 +157,7 @@ export class ChaosClient {
   }
 
   #bucket(bucketId: number): ReturnType<CountedDatabase['database']['bucket']> {
-    return this.#options.connection.database.bucket(this.#options.buckets.get(bucketId)!);
+    return this.#options.connection.database.bucket(this.#options.buckets.get(bucketId));
   }
 }
 

@@ -210,7 +210,7 @@ export class ChaosRound {
 
   async #fillDisk(node: number, isKilledMeanwhile: boolean): ReturnType<typeof fillDisk> {
     const { cluster } = this.#parts;
-    const client = await this.#connect(PROBE_TIMEOUT_MS, cluster.addresses[node]!);
+    const client = await this.#connect(PROBE_TIMEOUT_MS, cluster.addresses[node]);
     const keyPrefix = this.#prefix;
     const seed = this.#valueSeed;
     return fillDisk({ cluster, node, isKilledMeanwhile, client, keyPrefix, seed });

@@ -43,10 +43,11 @@ export function isClientWrite(entry: ClientEntry): entry is ClientWrite {
 
 export function siblingsOf(result: GetResult): SeenSibling[] {
   const living = result.siblings.filter((sibling) => !sibling.isTombstone);
-  return living.map(({ dot }, index) => ({
-    value: String(result.values[index]),
-    dot: dotOf(dot),
-  }));
+  return living.map(({ dot }, index) => {
+    const value = result.values[index];
+    // Workloads put text; whatever else came back is shown as it would be on the wire.
+    return { value: typeof value === 'string' ? value : JSON.stringify(value), dot: dotOf(dot) };
+  });
 }
 
 export function dotsOf(context: { readonly words: readonly number[] }): Dot[] {
