@@ -47,8 +47,8 @@ export class Prng {
     this.#counter = (this.#counter + 1) | 0;
     this.#a = this.#b ^ (this.#b >>> 9);
     this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + sum;
-    this.#c |= 0;
+    // In one go: between two steps it would be no word, and a field that held such once is slow for ever.
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + sum) | 0;
     return sum;
   }
 

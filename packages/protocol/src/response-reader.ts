@@ -107,7 +107,8 @@ export function readScan(words: Int32Array, response: number): ScannedRecord[] {
   return records;
 }
 
-function responseContextWords(words: Int32Array, response: number): number {
+/** Words of the context of a put's, delete's or get's answer, which stands behind the header. */
+export function responseContextWords(words: Int32Array, response: number): number {
   return (words[response + RESPONSE.counts]! & 0xffff) * ENTRY_WORDS;
 }
 

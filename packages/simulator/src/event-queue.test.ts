@@ -16,7 +16,7 @@ test('[EQ1] events leave by due, tie and order, as a sorted list would give them
       queue.push(due, tie, () => left.push(order));
     }
     expected.sort((a, b) => a.due - b.due || a.tie - b.tie || a.order - b.order);
-    for (let event = queue.pop(); event !== undefined; event = queue.pop()) event.run();
+    while (queue.count > 0) queue.pop()();
     assert.equal(
       left,
       expected.map(({ order }) => order),

@@ -153,20 +153,22 @@ export class Network implements PathWorld {
 
   /** Whether `wordCount` more may be under way on the connection. */
   hasRoom(endpoint: NetworkEndpoint, connection: number, wordCount: number): boolean {
-    const end = this.#ends.get(endpoint)?.get(connection);
+    const end = this.endOf(endpoint, connection);
     if (end === undefined || !end.isOpen) return true;
     return end.connection.hasRoom(end, wordCount);
   }
 
-  /** Words sent on the connection that have not arrived, or of which the sender does not know it. */
-  wordsUnderWay(endpoint: NetworkEndpoint, connection: number): number {
-    const end = this.#ends.get(endpoint)?.get(connection);
-    return end === undefined || !end.isOpen ? 0 : end.connection.wordsUnderWay(end);
+  /** The endpoint's end of the connection, to be used up to the next event. */
+  endOf(endpoint: NetworkEndpoint, connection: number): ConnectionEnd | undefined {
+    return this.#ends.get(endpoint)?.get(connection);
   }
 
   /** A frame to a connection that has ended, or is being closed, goes nowhere. */
   send(endpoint: NetworkEndpoint, connection: number, frame: Int32Array): void {
-    const end = this.#ends.get(endpoint)?.get(connection);
+    this.sendOn(this.endOf(endpoint, connection), frame);
+  }
+
+  sendOn(end: ConnectionEnd | undefined, frame: Int32Array): void {
     if (end === undefined || !end.isOpen) return;
     this.counters.frames += 1;
     this.counters.words += frame.length;

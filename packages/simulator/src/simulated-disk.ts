@@ -214,13 +214,8 @@ export class SimulatedDisk implements Disk {
   }
 
   write(handle: FileHandle, parts: readonly Uint8Array[], position: number): DiskResult<number> {
-    const total = parts.reduce((sum, part) => sum + part.length, 0);
-    const bytes = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      bytes.set(part, at);
-      at += part.length;
-    }
+    const bytes = joined(parts);
+    const total = bytes.length;
     const { file, name, writable } = this.#opened(handle);
     const failed = this.#begin('write', `file ${handle}`, () => {
       if (total > 0) file.write(bytes.subarray(0, this.#prng.below(total + 1)), position);
@@ -366,6 +361,20 @@ export class SimulatedDisk implements Disk {
     if (count === 0 || !this.#prng.chance(this.#shortTransferProbability)) return count;
     return this.#prng.between(1, count);
   }
+}
+
+/** A copy: callers use their own memory again. */
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!.slice();
+  let total = 0;
+  for (const part of parts) total += part.length;
+  const bytes = new Uint8Array(total);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function refuse(code: DiskFailure, detail: string): DiskError {

@@ -15,6 +15,7 @@ const PAGE_BYTES = 4096;
 export const SECTOR_BYTES = 512;
 /** Writes back to which a stale read may go. */
 const PREVIOUS_MAX = 8;
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * What the medium makes of a write that it calls done. lost: the sectors keep what they had. torn: some
@@ -38,6 +39,13 @@ interface PendingWrite {
   readonly position: number;
   readonly bytes: Uint8Array;
   readonly fate: WriteFate | undefined;
+}
+
+/** What stood there; behind `bytes` there was nothing yet, which reads as zeros. */
+interface OverwrittenBytes {
+  readonly position: number;
+  readonly byteCount: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Bytes that grow as they are written. */
@@ -75,7 +83,7 @@ export class SimulatedFile {
   #durable = new Image();
   #pending: PendingWrite[] = [];
   /** What the last writes overwrote, newest last: what a stale read sees. */
-  #previous: { readonly position: number; readonly bytes: Uint8Array }[] = [];
+  #previous: OverwrittenBytes[] = [];
   /** Numbers of sectors that cannot be read until they are written again. */
   readonly #badSectors: Set<number> = new Set();
 
@@ -87,9 +95,10 @@ export class SimulatedFile {
     return this.#visible.bytes;
   }
 
+  /** The bytes are the file's from here on: nobody changes them. */
   write(bytes: Uint8Array, position: number, fate?: WriteFate): void {
     if (bytes.length === 0) return;
-    this.#pending.push({ position, bytes: bytes.slice(), fate });
+    this.#pending.push({ position, bytes, fate });
     this.#remember(position, bytes.length);
     this.#visible.write(bytes, position);
     if (this.#badSectors.size > 0) this.#mendSectors(position, bytes.length);
@@ -217,21 +226,21 @@ export class SimulatedFile {
   }
 
   #remember(position: number, byteCount: number): void {
-    const bytes = new Uint8Array(byteCount);
     const end = Math.min(position + byteCount, this.#visible.size);
-    if (end > position) bytes.set(this.#visible.bytes.subarray(position, end));
-    this.#previous.push({ position, bytes });
+    const bytes = end > position ? this.#visible.bytes.slice(position, end) : NO_BYTES;
+    this.#previous.push({ position, byteCount, bytes });
     if (this.#previous.length > PREVIOUS_MAX) this.#previous.shift();
   }
 
   #goBack(bytes: Uint8Array, position: number): void {
     const end = position + bytes.length;
     const last = this.#previous.findLast(
-      (write) => write.position < end && write.position + write.bytes.length > position,
+      (write) => write.position < end && write.position + write.byteCount > position,
     );
     if (last === undefined) return;
     const from = Math.max(position, last.position);
-    const to = Math.min(end, last.position + last.bytes.length);
+    const to = Math.min(end, last.position + last.byteCount);
+    bytes.fill(0, from - position, to - position);
     bytes.set(last.bytes.subarray(from - last.position, to - last.position), from - position);
   }
 

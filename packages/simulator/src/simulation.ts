@@ -58,16 +58,20 @@ export class Simulation {
 
   /** The next thing that is due up to `limit`; false: nothing is. */
   step(limit: Instant = Infinity): boolean {
-    const next = this.#queue.peek();
-    if (next === undefined || next.due > limit) return false;
-    this.#queue.pop();
-    assert(next.due >= this.now, '[SM1] time never goes back');
-    this.now = next.due;
+    const queue = this.#queue;
+    if (queue.count === 0) return false;
+    const due = queue.nextDue;
+    if (due > limit) return false;
+    const run = queue.pop();
+    assert(due >= this.now, '[SM1] time never goes back');
+    this.now = due;
     this.eventCount += 1;
-    next.run();
+    run();
     // What is asked for meanwhile is done as well, in the order in which it was asked for.
-    for (let index = 0; index < this.#soon.length; index += 1) this.#soon[index]!();
-    this.#soon.length = 0;
+    const soon = this.#soon;
+    if (soon.length === 0) return true;
+    for (let index = 0; index < soon.length; index += 1) soon[index]!();
+    soon.length = 0;
     return true;
   }
 

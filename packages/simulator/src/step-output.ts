@@ -4,10 +4,11 @@
  * at neither.
  *
  * Invariants:
- *   SO1 every frame is an array of its own: what a core writes later cannot change it
+ *   SO1 every frame has words of its own: what a core writes later cannot change it
  */
 import type { Lane, OperationSink, Out } from '@clockwise/kernel/core';
 import { type FrameBacking, FrameWriter } from '@clockwise/protocol/frame-writer';
+import { WordArena } from './word-arena.ts';
 
 export interface FrameRoute {
   /** Whether a frame of so many words may be written now. */
@@ -17,32 +18,36 @@ export interface FrameRoute {
 
 export type RouteOf = (target: number, lane: Lane) => FrameRoute;
 
-class RouteBacking implements FrameBacking {
+/** A writer's memory, used again and again: what leaves is a copy. */
+export class RouteBacking implements FrameBacking {
   words: Int32Array = new Int32Array(0);
   readonly offset: number = 0;
-  wordCountMax = 0;
+  wordCountMax: number = 0;
   route: FrameRoute;
+  readonly #arena: WordArena;
 
-  constructor(route: FrameRoute) {
+  constructor(route: FrameRoute, arena: WordArena) {
     this.route = route;
+    this.#arena = arena;
   }
 
   acquire(wordCountMin: number): boolean {
     if (!this.route.hasRoom(wordCountMin)) return false;
-    // Used again and again: what leaves is a copy.
     if (this.words.length < wordCountMin) this.words = new Int32Array(wordCountMin);
     this.wordCountMax = wordCountMin;
     return true;
   }
 
   complete(wordCount: number): void {
-    this.route.take(this.words.slice(0, wordCount));
+    this.route.take(this.#arena.copy(this.words, 0, wordCount));
   }
 }
 
 interface Lanewise {
   readonly writer: FrameWriter;
   readonly backing: RouteBacking;
+  /** In this step. */
+  isTouched: boolean;
 }
 
 export class StepOutput<Effect> implements Out<Effect> {
@@ -51,7 +56,8 @@ export class StepOutput<Effect> implements Out<Effect> {
   readonly #routeOf: RouteOf;
   readonly #frameWordsTarget: number;
   readonly #sinks: Map<number, Lanewise> = new Map();
-  readonly #touched: Set<number> = new Set();
+  readonly #touched: Lanewise[] = [];
+  readonly #arena: WordArena = new WordArena();
 
   constructor(routeOf: RouteOf, frameWordsTarget: number) {
     this.#routeOf = routeOf;
@@ -62,14 +68,16 @@ export class StepOutput<Effect> implements Out<Effect> {
     const name = target * 2 + lane;
     let sink = this.#sinks.get(name);
     if (sink === undefined) {
-      const backing = new RouteBacking(this.#routeOf(target, lane));
-      sink = { backing, writer: new FrameWriter(backing, this.#frameWordsTarget) };
+      const backing = new RouteBacking(this.#routeOf(target, lane), this.#arena);
+      const writer = new FrameWriter(backing, this.#frameWordsTarget);
+      sink = { backing, writer, isTouched: false };
       this.#sinks.set(name, sink);
     }
-    if (!this.#touched.has(name)) {
+    if (!sink.isTouched) {
       // Routes may change between steps: a connection's number is used again.
       sink.backing.route = this.#routeOf(target, lane);
-      this.#touched.add(name);
+      sink.isTouched = true;
+      this.#touched.push(sink);
     }
     return sink.writer;
   }
@@ -80,11 +88,18 @@ export class StepOutput<Effect> implements Out<Effect> {
 
   /** The step has returned: frames under construction are completed. */
   flush(): void {
-    for (const name of this.#touched) this.#sinks.get(name)!.writer.flush();
-    this.#touched.clear();
+    const touched = this.#touched;
+    for (let index = 0; index < touched.length; index += 1) {
+      const sink = touched[index]!;
+      sink.isTouched = false;
+      sink.writer.flush();
+    }
+    touched.length = 0;
   }
 
-  takeEffects(): Effect[] {
-    return this.effects.splice(0);
+  takeEffects(): readonly Effect[] {
+    return this.effects.length === 0 ? NO_EFFECTS : this.effects.splice(0);
   }
 }
+
+const NO_EFFECTS: readonly never[] = [];

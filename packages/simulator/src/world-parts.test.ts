@@ -190,7 +190,7 @@ test('[DL2] after a failure, and after the end, nothing is released', () => {
   assert.equal(log, []);
 });
 
-test('[SO1] a frame is an array of its own, and full routes refuse', () => {
+test('[SO1] a frame has words of its own, and full routes refuse', () => {
   const frames: Int32Array[] = [];
   let isFull = false;
   const route = { hasRoom: () => !isFull, take: (frame: Int32Array) => frames.push(frame) };
@@ -205,8 +205,9 @@ test('[SO1] a frame is an array of its own, and full routes refuse', () => {
   isFull = true;
   assert.is(output.send(0, 0).begin(TAG.request, 4), -1);
   assert.is(frames.length, 2);
-  assert.ok(frames[0]!.buffer !== frames[1]!.buffer);
   assert.ok(frames[0]!.includes(11) && frames[1]!.includes(22));
+  frames[0]!.fill(33);
+  assert.ok(frames[1]!.includes(22) && !frames[1]!.includes(33));
 });
 
 test('[SC1] a stale word was true once and never goes back', () => {

@@ -144,7 +144,7 @@ export class CausalReplies {
   }
 
   #isBelow(context: VersionView, shown: VersionView): boolean {
-    this.#step.compare(context, { ...shown, siblingCount: 0 });
+    this.#step.compareContexts(context, shown);
     return this.#step.lost.length === 0;
   }
 

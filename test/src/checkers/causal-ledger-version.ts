@@ -106,16 +106,17 @@ export class VersionStep {
   readonly stayed: number[] = [];
 
   compare(before: VersionView | undefined, after: VersionView): void {
+    this.compareContexts(before ?? NOTHING, after);
+    this.#compareSiblings(before ?? NOTHING, after);
+  }
+
+  /** What is gained and lost; no siblings. */
+  compareContexts(before: VersionView, after: VersionView): void {
     this.gained.length = 0;
     this.lost.length = 0;
     this.appeared.length = 0;
     this.vanished.length = 0;
     this.stayed.length = 0;
-    this.#compareContexts(before ?? NOTHING, after);
-    this.#compareSiblings(before ?? NOTHING, after);
-  }
-
-  #compareContexts(before: VersionView, after: VersionView): void {
     let left = before.context;
     let right = after.context;
     const endLeft = left + before.contextCount * ENTRY_WORDS;

@@ -5,13 +5,7 @@
  * Invariants:
  *   O7 a dot names one write for the life of the run, over crashes and restarts
  */
-import {
-  decodeContext,
-  type Dot,
-  encodeRecord,
-  readBytes,
-  type RecordObject,
-} from '@clockwise/record/build';
+import { type Dot, encodeRecord, readBytes, type RecordObject } from '@clockwise/record/build';
 import {
   contextCount,
   contextOffset,
@@ -21,9 +15,11 @@ import {
   SIBLING_HEADER_WORDS,
   siblingWordCount,
 } from '@clockwise/record/layout';
+import { WordArena } from '@clockwise/simulator/word-arena';
 import { counterAt, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
 import {
   contextDots,
+  joined,
   type KeyName,
   nameOfDot,
   nameOfKey,
@@ -56,7 +52,9 @@ interface IncarnationLedger {
 export class DotLedger {
   readonly violations: Violation[] = [];
   readonly #byLow: Map<number, IncarnationLedger[]> = new Map();
-  readonly #byOperation: Map<string, LedgerEntry[]> = new Map();
+  /** By session, then by sequence. */
+  readonly #byOperation: Map<bigint, Map<number, LedgerEntry[]>> = new Map();
+  readonly #arena: WordArena = new WordArena();
   #size = 0;
 
   get size(): number {
@@ -86,12 +84,12 @@ export class DotLedger {
     if (known === undefined) {
       const context = contextOffset(words, record);
       const entry = readEntry(words, sibling, keyName, {
-        context: decodeContext(words, context, contextCount(words, record)),
+        context: contextDots(words, context, contextCount(words, record)),
         where: where(),
       });
-      const copy = words.slice(sibling, sibling + siblingWordCount(words, sibling));
+      const copy = this.#arena.copy(words, sibling, sibling + siblingWordCount(words, sibling));
       byCounter.set(counter, { entry, words: copy });
-      this.#add(entry);
+      this.#add(sessionAt(words, sibling), words[sibling + SIBLING.sequence]! >>> 0, entry);
     } else if (known.entry.keyName !== keyName || !isSameWrite(known.words, words, sibling)) {
       this.#report(
         known.entry,
@@ -102,13 +100,18 @@ export class DotLedger {
 
   /** All dots under which an operation was written: more than one where retries met other replicas. */
   dotsOf(session: bigint, sequence: number): readonly LedgerEntry[] {
-    return this.#byOperation.get(nameOfOperation(session, sequence)) ?? [];
+    return this.#byOperation.get(session)?.get(sequence) ?? NO_ENTRIES;
   }
 
-  #add(entry: LedgerEntry): void {
+  #add(session: bigint, sequence: number, entry: LedgerEntry): void {
     this.#size += 1;
-    const dots = this.#byOperation.get(entry.operation);
-    if (dots === undefined) this.#byOperation.set(entry.operation, [entry]);
+    let ofSession = this.#byOperation.get(session);
+    if (ofSession === undefined) {
+      ofSession = new Map();
+      this.#byOperation.set(session, ofSession);
+    }
+    const dots = ofSession.get(sequence);
+    if (dots === undefined) ofSession.set(sequence, [entry]);
     else dots.push(entry);
   }
 
@@ -124,11 +127,12 @@ export class DotLedger {
   #incarnation(words: Int32Array, dot: number): Map<number, KnownDot> {
     const low = words[dot + ENTRY.incarnationLow]!;
     const high = words[dot + ENTRY.incarnationHigh]!;
-    const all = this.#byLow.get(low) ?? [];
-    const found = all.find((incarnation) => incarnation.high === high);
-    if (found !== undefined) return found.byCounter;
+    const all = this.#byLow.get(low);
+    if (all !== undefined) {
+      for (const known of all) if (known.high === high) return known.byCounter;
+    }
     const made: IncarnationLedger = { high, byCounter: new Map() };
-    this.#byLow.set(low, [...all, made]);
+    this.#byLow.set(low, [...(all ?? []), made]);
     return made.byCounter;
   }
 }
@@ -140,10 +144,8 @@ function readEntry(
   rest: Pick<LedgerEntry, 'context' | 'where'>,
 ): LedgerEntry {
   const dot = sibling + SIBLING.incarnationLow;
-  const [made] = contextDots(words.slice(dot, dot + 4));
-  const session =
-    (BigInt(words[sibling + SIBLING.sessionHigh]! >>> 0) << 32n) |
-    BigInt(words[sibling + SIBLING.sessionLow]! >>> 0);
+  const [made] = contextDots(words, dot, 1);
+  const session = sessionAt(words, sibling);
   const flags = words[sibling + SIBLING.flagsAndCodec]!;
   const isTombstone = (flags & SIBLING_FLAG.tombstone) !== 0;
   const byteCount = words[sibling + SIBLING.valueBytes]!;
@@ -155,6 +157,10 @@ function readEntry(
     content: isTombstone ? 'tombstone' : contentOf((flags >>> 8) & 0xff, bytes),
     ...rest,
   };
+}
+
+function sessionAt(words: Int32Array, sibling: number): bigint {
+  return joined(words, sibling + SIBLING.sessionLow, sibling + SIBLING.sessionHigh);
 }
 
 /** Equal operations, kinds and values, word for word; times are the replicas' own. */
@@ -193,3 +199,5 @@ function contentOf(codec: number, bytes: Uint8Array): string {
   }
   return `${codec}:${bytes.length}:${(first >>> 0).toString(16)}${(second >>> 0).toString(16)}`;
 }
+
+const NO_ENTRIES: readonly LedgerEntry[] = [];

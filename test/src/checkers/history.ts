@@ -31,7 +31,7 @@ export interface WriteEntry extends OperationName, KeyName {
   readonly completedAt: number;
   readonly outcome: WriteOutcome;
   /** The context that an acknowledged write was answered with. Left out: nobody asked for it. */
-  readonly answer?: readonly Dot[];
+  readonly answer?: readonly Dot[] | undefined;
 }
 
 export interface ReadEntry extends OperationName, KeyName {
@@ -76,10 +76,15 @@ export function isWriteEntry(entry: HistoryEntry): entry is WriteEntry {
   return entry.kind !== 'get';
 }
 
-/** Context entries as they stand in words. */
-export function contextDots(words: Int32Array): Dot[] {
+/** Context entries as they stand in words; of `from` on, so many. */
+export function contextDots(
+  words: Int32Array,
+  from: number = 0,
+  count: number = Math.floor(words.length / ENTRY_WORDS),
+): Dot[] {
   const dots: Dot[] = [];
-  for (let entry = 0; entry + ENTRY_WORDS <= words.length; entry += ENTRY_WORDS) {
+  const end = from + count * ENTRY_WORDS;
+  for (let entry = from; entry < end; entry += ENTRY_WORDS) {
     dots.push({
       incarnation: joined(words, entry + ENTRY.incarnationLow, entry + ENTRY.incarnationHigh),
       counter: joined(words, entry + ENTRY.counterLow, entry + ENTRY.counterHigh),
@@ -88,6 +93,12 @@ export function contextDots(words: Int32Array): Dot[] {
   return dots;
 }
 
-function joined(words: Int32Array, low: number, high: number): bigint {
-  return (BigInt(words[high]! >>> 0) << 32n) | BigInt(words[low]! >>> 0);
+/** Two words, and the same bits as one number: one BigInt is made, and none on the way to it. */
+const PAIR = new Int32Array(2);
+const JOINED = new BigUint64Array(PAIR.buffer);
+
+export function joined(words: Int32Array, low: number, high: number): bigint {
+  PAIR[0] = words[low]!;
+  PAIR[1] = words[high]!;
+  return JOINED[0]!;
 }

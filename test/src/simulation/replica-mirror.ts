@@ -8,6 +8,7 @@
  */
 import type { Dot } from '@clockwise/record/build';
 import { ENTRY_WORDS, recentsOffset } from '@clockwise/record/layout';
+import { WordArena } from '@clockwise/simulator/word-arena';
 import {
   type EarlierVersion,
   type VersionView,
@@ -57,6 +58,7 @@ export interface ShardImage {
 export class ReplicaMirror {
   readonly violations: Violation[] = [];
   readonly #shards: Map<string, MirroredShard> = new Map();
+  readonly #arena: WordArena = new WordArena();
 
   /** The version of the key that the shard appended last, of those that it still has. */
   before(shard: string, keyName: string): EarlierVersion {
@@ -83,7 +85,7 @@ export class ReplicaMirror {
     key.isUncertain = false;
     key.versions.push({
       sequence,
-      words: words.slice(view.context, recentsOffset(words, record)),
+      words: this.#arena.copy(words, view.context, recentsOffset(words, record)),
       context: 0,
       contextCount: view.contextCount,
       siblings: view.contextCount * ENTRY_WORDS,

@@ -8,6 +8,7 @@ import { CONNECTION_TARGET, type Effect, type WorldEvent } from '@clockwise/kern
 import type { Prng } from '@clockwise/kernel/prng';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ActorHost, type HostPace } from '@clockwise/simulator/actor-host';
+import type { ConnectionEnd } from '@clockwise/simulator/connection';
 import type { Gate } from '@clockwise/simulator/gate';
 import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import type { NodeClock } from '@clockwise/simulator/node-clock';
@@ -43,6 +44,31 @@ export interface SimulatedActorOptions {
   readonly stepped: () => void;
 }
 
+/** The way out on one connection; which end that is now is looked up once for each step. */
+class ConnectionRoute implements FrameRoute {
+  end: ConnectionEnd | undefined;
+  readonly #options: Pick<SimulatedActorOptions, 'network' | 'sent' | 'load'>;
+
+  constructor(options: Pick<SimulatedActorOptions, 'network' | 'sent' | 'load'>) {
+    this.#options = options;
+  }
+
+  hasRoom(wordCount: number): boolean {
+    const { end } = this;
+    return end === undefined || !end.isOpen || end.connection.hasRoom(end, wordCount);
+  }
+
+  take(frame: Int32Array): void {
+    const { network, sent, load } = this.#options;
+    const { end } = this;
+    sent(frame);
+    const isOpen = end !== undefined && end.isOpen;
+    const wordCount = (isOpen ? end.connection.wordsUnderWay(end) : 0) + frame.length;
+    load('words under way on a connection', wordCount, network.faults.connectionWordsMax);
+    network.sendOn(end, frame);
+  }
+}
+
 export class SimulatedActor implements NetworkEndpoint {
   readonly site: string;
   readonly connectionsMax: number;
@@ -50,6 +76,7 @@ export class SimulatedActor implements NetworkEndpoint {
   readonly gate: Gate;
   readonly #options: SimulatedActorOptions;
   readonly #output: StepOutput<ActorEffect>;
+  readonly #routes: Map<number, ConnectionRoute> = new Map();
 
   constructor(options: SimulatedActorOptions) {
     this.#options = options;
@@ -103,17 +130,14 @@ export class SimulatedActor implements NetworkEndpoint {
 
   #route(target: number): FrameRoute {
     if (target < CONNECTION_TARGET) return this.#options.route(target);
-    const { network, sent, load } = this.#options;
-    const connection = target - CONNECTION_TARGET;
-    return {
-      hasRoom: (wordCount) => network.hasRoom(this, connection, wordCount),
-      take: (frame) => {
-        sent(frame);
-        const wordCount = network.wordsUnderWay(this, connection) + frame.length;
-        load('words under way on a connection', wordCount, network.faults.connectionWordsMax);
-        network.send(this, connection, frame);
-      },
-    };
+    const { network } = this.#options;
+    let route = this.#routes.get(target);
+    if (route === undefined) {
+      route = new ConnectionRoute(this.#options);
+      this.#routes.set(target, route);
+    }
+    route.end = network.endOf(this, target - CONNECTION_TARGET);
+    return route;
   }
 
   #carryOut(effect: ActorEffect): void {

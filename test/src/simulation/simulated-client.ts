@@ -27,7 +27,7 @@ import {
   writePut,
 } from '@clockwise/protocol/request-writer';
 import {
-  readContext,
+  responseContextWords,
   readSiblings,
   responseItemCount,
   responseRequestId,
@@ -37,6 +37,8 @@ import {
 import { VALUE_CODEC } from '@clockwise/record/layout';
 import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import type { Simulation } from '@clockwise/simulator/simulation';
+import { RouteBacking } from '@clockwise/simulator/step-output';
+import { WordArena } from '@clockwise/simulator/word-arena';
 import { bytesOf, SESSION_HIGH, textOf } from './client-identity.ts';
 import {
   contextDots,
@@ -107,6 +109,9 @@ interface Pending {
   readonly attempts: Map<number, 'open' | 'refused'>;
   lastStatus: number;
   isOver: boolean;
+  givenUpAt: number;
+  /** Of the attempt begun last. */
+  attemptOverAt: number;
 }
 
 const NO_WORDS = new Int32Array(0);
@@ -120,6 +125,10 @@ export class SimulatedClient implements NetworkEndpoint {
   readonly #seen: Map<string, Seen> = new Map();
   readonly #written: Map<string, Int32Array> = new Map();
   readonly #fields: RequestFields = makeRequestFields();
+  /** Requests go out on the greeted connection. */
+  readonly #writer: FrameWriter;
+  /** Of what was answered, which is kept. */
+  readonly #arena: WordArena = new WordArena();
   #node: number;
   /** The greeted connection, or -1. */
   #connection = -1;
@@ -131,6 +140,8 @@ export class SimulatedClient implements NetworkEndpoint {
   #requestId = 0;
   #pending: Pending | undefined;
   #isStopped = false;
+  /** When the alarm goes off; Infinity: there is none. */
+  #armedFor = Infinity;
   /** Undefined: any node will do. */
   #pinnedNode: number | undefined;
 
@@ -140,6 +151,9 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#node = options.prng.below(options.addresses.length);
     this.#fields.sessionLow = options.client + 1;
     this.#fields.sessionHigh = SESSION_HIGH;
+    const take = (frame: Int32Array): void => options.network.send(this, this.#connection, frame);
+    const route = { hasRoom: () => true, take };
+    this.#writer = new FrameWriter(new RouteBacking(route, new WordArena()), 64);
     options.network.join(this);
   }
 
@@ -177,6 +191,8 @@ export class SimulatedClient implements NetworkEndpoint {
       attempts: new Map(),
       lastStatus: ERRORS.UNAVAILABLE.code,
       isOver: false,
+      givenUpAt: Infinity,
+      attemptOverAt: Infinity,
     };
     this.#operation += 1;
     this.#pending = pending;
@@ -184,8 +200,9 @@ export class SimulatedClient implements NetworkEndpoint {
       const context = planned.context.kind === 'given' ? planned.context.words : undefined;
       this.#options.witness.asked(this.#options.client, pending.operation, planned, context);
     }
-    simulation.after(pace.patienceMs, () => this.#giveUp(pending));
+    pending.givenUpAt = simulation.now + pace.patienceMs;
     this.#attempt(pending);
+    this.#arm(pending.givenUpAt);
   }
 
   onConnected(connection: number): void {
@@ -296,11 +313,34 @@ export class SimulatedClient implements NetworkEndpoint {
     const requestId = this.#requestId;
     pending.attempts.set(requestId, 'open');
     this.#send(pending, requestId);
-    simulation.after(pace.attemptMs, () => {
-      if (pending.isOver || this.#requestId !== requestId) return;
+    pending.attemptOverAt = simulation.now + pace.attemptMs;
+    this.#arm(pending.attemptOverAt);
+  }
+
+  /** One alarm for all operations: nearly all of them end long before it. */
+  #arm(due: number): void {
+    if (due >= this.#armedFor) return;
+    this.#armedFor = due;
+    this.#options.simulation.at(due, () => {
+      if (this.#armedFor !== due) return;
+      this.#armedFor = Infinity;
+      const pending = this.#pending;
+      if (pending !== undefined) this.#alarmed(pending);
+    });
+  }
+
+  #alarmed(pending: Pending): void {
+    const { now } = this.#options.simulation;
+    if (pending.givenUpAt <= now) {
+      this.#giveUp(pending);
+      return;
+    }
+    if (pending.attemptOverAt <= now) {
+      pending.attemptOverAt = Infinity;
       this.#dropConnection();
       this.#attempt(pending);
-    });
+    }
+    if (!pending.isOver) this.#arm(Math.min(pending.givenUpAt, pending.attemptOverAt));
   }
 
   #send(pending: Pending, requestId: number): void {
@@ -311,8 +351,7 @@ export class SimulatedClient implements NetworkEndpoint {
     fields.level = planned.level;
     fields.flags = planned.kind === 'get' ? 0 : REQUEST_FLAG.wantContext;
     fields.sequence = operation;
-    const backing = new ArrayBacking();
-    const writer = new FrameWriter(backing, 64);
+    const writer = this.#writer;
     writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
     const key = bytesOf(planned.key);
     if (planned.kind === 'get') {
@@ -323,7 +362,6 @@ export class SimulatedClient implements NetworkEndpoint {
       else writePut(writer, fields, key, context, VALUE_CODEC.text, bytesOf(planned.value), 0);
     }
     writer.flush();
-    for (const frame of backing.take()) this.#options.network.send(this, this.#connection, frame);
   }
 
   #takeResponse(frame: Int32Array, offset: number): void {
@@ -333,11 +371,13 @@ export class SimulatedClient implements NetworkEndpoint {
     const status = responseStatus(frame, offset);
     if (status === STATUS_OK || status === STATUS_NOT_FOUND) {
       const isWrite = pending.planned.kind !== 'get';
-      const context = readContext(frame, offset);
       const end = offset + responseWordCount(frame, offset);
+      const words = this.#arena.copy(frame, offset + RESPONSE_HEADER_WORDS, end);
+      const contextWords = responseContextWords(frame, offset);
+      const context = words.subarray(0, contextWords);
       const body: AnswerBody = {
-        words: frame.slice(offset + RESPONSE_HEADER_WORDS, end),
-        contextWords: context.length,
+        words,
+        contextWords,
         siblingCount: isWrite ? 0 : responseItemCount(frame, offset),
       };
       const { witness, client } = this.#options;
@@ -349,7 +389,7 @@ export class SimulatedClient implements NetworkEndpoint {
         outcome: 'ok',
         context,
         values: isWrite ? [] : readSiblings(frame, offset).map((sibling) => textOf(sibling.bytes)),
-        body: frame.slice(offset + 6, offset + responseWordCount(frame, offset)),
+        body: words,
       });
       return;
     }
@@ -400,12 +440,16 @@ export class SimulatedClient implements NetworkEndpoint {
     const { history, simulation, client } = this.#options;
     const { planned, operation, invokedAt } = pending;
     const { bucketId, key, level } = planned;
-    const base = { client, operation, bucketId, key, level, invokedAt };
     const isOk = result.outcome === 'ok';
     if (planned.kind === 'get') {
       history.push({
-        ...base,
         kind: 'get',
+        client,
+        operation,
+        bucketId,
+        key,
+        level,
+        invokedAt,
         completedAt: simulation.now,
         values: isOk ? result.values : undefined,
         context: contextDots(result.context),
@@ -414,13 +458,18 @@ export class SimulatedClient implements NetworkEndpoint {
     }
     const { context } = planned;
     history.push({
-      ...base,
       kind: planned.kind,
+      client,
+      operation,
+      bucketId,
+      key,
+      level,
+      invokedAt,
+      completedAt: result.outcome === 'unknown' ? Infinity : simulation.now,
       context: context.kind === 'given' ? contextDots(context.words) : undefined,
       value: planned.kind === 'put' ? planned.value : undefined,
-      completedAt: result.outcome === 'unknown' ? Infinity : simulation.now,
       outcome: result.outcome,
-      ...(isOk ? { answer: contextDots(result.context) } : {}),
+      answer: isOk ? contextDots(result.context) : undefined,
     });
   }
 
