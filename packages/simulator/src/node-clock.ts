@@ -4,13 +4,16 @@
  *
  * Invariants:
  *   NC1 a jump changes the wall clock only
- *   NC2 the monotonic clock never goes back, and `whenIs` is its inverse
+ *   NC2 the monotonic clock never goes back, and `whenIs` is its inverse, never too early
  */
 import type { Instant } from '@clockwise/kernel/core';
 import type { Simulation } from './simulation.ts';
 
 /** 2026-01-01, so that seconds since 1970 look like those of a real cluster. */
 const EPOCH_MS = 1_767_225_600_000;
+
+/** More than what a time of some days loses to rounding. */
+const ROUNDING_MS = 1e-6;
 
 export class NodeClock {
   readonly #simulation: Simulation;
@@ -32,12 +35,18 @@ export class NodeClock {
   }
 
   now(): Instant {
-    return this.#base + (this.#simulation.now - this.#bootedAt) * this.#rate;
+    return this.#at(this.#simulation.now);
   }
 
-  /** The virtual time at which this clock shows `instant`. */
+  /** The virtual time from which on this clock shows at least `instant`. */
   whenIs(instant: Instant): Instant {
-    return this.#bootedAt + (instant - this.#base) / this.#rate;
+    const due = this.#bootedAt + (instant - this.#base) / this.#rate;
+    // Rounded down, a timer would fire before its instant, be set again, and fire again at once.
+    return this.#at(due) >= instant ? due : due + ROUNDING_MS;
+  }
+
+  #at(time: Instant): Instant {
+    return this.#base + (time - this.#bootedAt) * this.#rate;
   }
 
   wallTimeMs(): number {

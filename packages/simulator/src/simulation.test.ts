@@ -69,4 +69,20 @@ test('[NC2] the monotonic clock runs at its rate from where it began, and can be
   assert.ok(Math.abs(clock.whenIs(clock.now()) - 1500) < 1e-6);
 });
 
+test('[NC2] when a clock is said to show an instant, it does: nothing fires early', () => {
+  const simulation = new Simulation('early');
+  const prng = simulation.prng.stream('instants');
+  for (let round = 0; round < 20_000; round += 1) {
+    const clock = new NodeClock(simulation, 0, prng.between(-20_000, 20_000));
+    clock.boot(prng.below(1_000_000));
+    const instant = clock.now() + prng.exponential(5000);
+    const later = new Simulation('later');
+    const same = new NodeClock(later, 0, 0);
+    assert.ok(same.whenIs(instant) >= instant);
+    const due = clock.whenIs(instant);
+    simulation.run(due);
+    assert.ok(clock.now() >= instant, `${clock.now()} is before ${instant}`);
+  }
+});
+
 test.run();
