@@ -135,9 +135,13 @@ export class DurableLane {
   }
 
   #write(group: readonly LoggedStep[]): DiskFailure | undefined {
-    const ranges = group.flatMap((step) => step.ranges);
+    const ranges: AppendedRange[] = [];
+    let lastSequence = 0;
+    for (const step of group) {
+      for (const range of step.ranges) ranges.push(range);
+      lastSequence = Math.max(lastSequence, step.lastSequence);
+    }
     if (ranges.length === 0) return undefined;
-    const lastSequence = group.reduce((last, step) => Math.max(last, step.lastSequence), 0);
     this.#hasUnsynced = true;
     return this.#options.sink.write(ranges, lastSequence);
   }

@@ -34,6 +34,7 @@ import {
   type DiskOperation,
   SimulatedDiskFaults,
 } from './simulated-disk-faults.ts';
+import { ByteArena } from './word-arena.ts';
 import { type FileCrash, SECTOR_BYTES, SimulatedFile, type WriteFate } from './simulated-file.ts';
 
 export type { CrashModel, DiskImage } from './simulated-directory.ts';
@@ -90,6 +91,7 @@ export class SimulatedDisk implements Disk {
   readonly #shortTransferProbability: number;
   readonly #openFilesMax: number;
   readonly #directory: SimulatedDirectory = new SimulatedDirectory();
+  readonly #arena: ByteArena = new ByteArena();
   readonly #open = new Map<FileHandle, OpenFile>();
   #nextHandle = 1;
   /** Files of which the cache is dropped after their next sync. */
@@ -189,7 +191,7 @@ export class SimulatedDisk implements Disk {
     let file = this.#directory.get(name);
     if (mode === 'create') {
       if (file !== undefined) return refuse('OTHER', `${name} exists`);
-      file = new SimulatedFile();
+      file = new SimulatedFile(this.#arena);
       this.#directory.change({ kind: 'add', name, file });
     }
     if (file === undefined) return refuse('ENOENT', `open ${name}`);
@@ -214,7 +216,7 @@ export class SimulatedDisk implements Disk {
   }
 
   write(handle: FileHandle, parts: readonly Uint8Array[], position: number): DiskResult<number> {
-    const bytes = joined(parts);
+    const bytes = this.#joined(parts);
     const total = bytes.length;
     const { file, name, writable } = this.#opened(handle);
     const failed = this.#begin('write', `file ${handle}`, () => {
@@ -228,7 +230,8 @@ export class SimulatedDisk implements Disk {
     const room = isBounded ? Math.max(0, capacityBytes - this.usedBytes()) : Infinity;
     const fitting = growth <= room ? total : Math.max(0, total - (growth - room));
     if (fitting === 0 && total > 0) return refuse('ENOSPC', `write file ${handle}`);
-    const taken = bytes.subarray(0, this.#shorten(fitting));
+    const takenCount = this.#shorten(fitting);
+    const taken = takenCount === total ? bytes : bytes.subarray(0, takenCount);
     file.write(taken, position, this.#fateOf(name, file, position, taken.length));
     return { ok: true, value: taken.length };
   }
@@ -357,24 +360,23 @@ export class SimulatedDisk implements Disk {
     return opened;
   }
 
+  /** A copy: callers use their own memory again. */
+  #joined(parts: readonly Uint8Array[]): Uint8Array {
+    let total = 0;
+    for (const part of parts) total += part.length;
+    const bytes = this.#arena.take(total);
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
   #shorten(count: number): number {
     if (count === 0 || !this.#prng.chance(this.#shortTransferProbability)) return count;
     return this.#prng.between(1, count);
   }
-}
-
-/** A copy: callers use their own memory again. */
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!.slice();
-  let total = 0;
-  for (const part of parts) total += part.length;
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function refuse(code: DiskFailure, detail: string): DiskError {

@@ -10,6 +10,7 @@
 import { assert, unreachable } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
 import { tearPages, tearPrefix } from './torn-write.ts';
+import type { ByteArena } from './word-arena.ts';
 
 const PAGE_BYTES = 4096;
 export const SECTOR_BYTES = 512;
@@ -64,7 +65,7 @@ class Image {
   growTo(size: number): void {
     if (size <= this.size) return;
     if (size > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(size, this.bytes.length * 2));
+      const grown = new Uint8Array(Math.max(size, this.bytes.length * 2, PAGE_BYTES));
       grown.set(this.bytes.subarray(0, this.size));
       this.bytes = grown;
     }
@@ -86,6 +87,12 @@ export class SimulatedFile {
   #previous: OverwrittenBytes[] = [];
   /** Numbers of sectors that cannot be read until they are written again. */
   readonly #badSectors: Set<number> = new Set();
+  readonly #arena: ByteArena;
+
+  /** `arena`: of the disk. */
+  constructor(arena: ByteArena) {
+    this.#arena = arena;
+  }
 
   get size(): number {
     return this.#visible.size;
@@ -186,7 +193,7 @@ export class SimulatedFile {
 
   /** What a copy of the medium holds. */
   durableCopy(): SimulatedFile {
-    const copy = new SimulatedFile();
+    const copy = new SimulatedFile(this.#arena);
     copy.#durable = this.#durable.copy();
     copy.#visible = this.#durable.copy();
     for (const sector of this.#badSectors) copy.#badSectors.add(sector);
@@ -227,7 +234,11 @@ export class SimulatedFile {
 
   #remember(position: number, byteCount: number): void {
     const end = Math.min(position + byteCount, this.#visible.size);
-    const bytes = end > position ? this.#visible.bytes.slice(position, end) : NO_BYTES;
+    let bytes: Uint8Array = NO_BYTES;
+    if (end > position) {
+      bytes = this.#arena.take(end - position);
+      bytes.set(this.#visible.bytes.subarray(position, end));
+    }
     this.#previous.push({ position, byteCount, bytes });
     if (this.#previous.length > PREVIOUS_MAX) this.#previous.shift();
   }

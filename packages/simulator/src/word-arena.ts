@@ -41,3 +41,23 @@ export class WordArena {
     return at;
   }
 }
+
+const SLAB_BYTES = 1 << 16;
+
+/** Bytes of a slab, in the same way. */
+export class ByteArena {
+  #slab: ArrayBuffer = new ArrayBuffer(0);
+  #position = 0;
+
+  /** So many zeros. */
+  take(count: number): Uint8Array {
+    if (count > SLAB_BYTES >> 3) return new Uint8Array(count);
+    if (this.#position + count > this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(SLAB_BYTES);
+      this.#position = 0;
+    }
+    const at = this.#position;
+    this.#position += count;
+    return new Uint8Array(this.#slab, at, count);
+  }
+}

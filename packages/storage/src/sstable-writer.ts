@@ -31,6 +31,8 @@ import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
 
 /** Finished blocks are written when they fill this much. */
 const WRITE_WORDS = 256 * 1024;
+/** A table of a few records does not need all that. */
+const FIRST_WORDS = 16 * 1024;
 
 export interface TableWriterOptions {
   readonly disk: Disk;
@@ -54,7 +56,7 @@ export class TableWriter {
   readonly #probeCount: number;
   readonly #index: number[] = [];
   /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
-  #buffer: Int32Array = new Int32Array(WRITE_WORDS + 16 * 1024);
+  #buffer: Int32Array = new Int32Array(FIRST_WORDS);
   #blockAt = 0;
   #used = BLOCK_HEADER_WORDS;
   #blockRecords = 0;

@@ -47,7 +47,9 @@ export function checkAckedLoss(input: AckedLossInput): Violation[] {
     if (!isWriteEntry(entry) || !bucketIds.has(entry.bucketId)) continue;
     const judged = { entry, dots: dotsOfEntry(ledger, sessionOf, entry) };
     const name = nameOfKey(entry);
-    writesByKey.set(name, [...(writesByKey.get(name) ?? []), judged]);
+    const known = writesByKey.get(name);
+    if (known === undefined) writesByKey.set(name, [judged]);
+    else known.push(judged);
   }
   return [...writesByKey].flatMap(([name, writes]) =>
     checkKey(input.oracle, name, writes, finals.get(name) ?? { values: [], context: [] }),
@@ -62,16 +64,16 @@ function checkKey(
   writes: readonly JudgedWrite[],
   final: Final,
 ): Violation[] {
-  return writes.flatMap((write) => {
+  return writes.flatMap((write, place) => {
     const { entry, dots } = write;
-    const what = `${entry.kind} ${entry.client}/${entry.operation} on ${keyName}`;
+    const what = (): string => `${entry.kind} ${entry.client}/${entry.operation} on ${keyName}`;
     if (entry.outcome === 'not-applied') {
       return dots.length === 0
         ? []
         : [
             {
               oracle: 'P3',
-              text: `${what} was answered as not applied and was made as ${list(dots)}`,
+              text: `${what()} was answered as not applied and was made as ${list(dots)}`,
             },
           ];
     }
@@ -79,17 +81,25 @@ function checkKey(
     if (entry.outcome !== 'ok') return [];
     const isCovered = dots.some(({ dot }) => covers(final.context, dot));
     if (!isCovered) {
-      return [{ oracle, text: `${what} was acknowledged, and its dots ${list(dots)} are nowhere` }];
+      return [
+        { oracle, text: `${what()} was acknowledged, and its dots ${list(dots)} are nowhere` },
+      ];
     }
-    const isLost = entry.kind === 'put' && !isPresent && !isSuperseded(write, writes);
+    const isLost = entry.kind === 'put' && !isPresent && !isSuperseded(place, writes);
     if (!isLost) return [];
-    const text = `${what} was acknowledged as ${list(dots)}; it is covered, and nobody who covered it knew it`;
+    const text = `${what()} was acknowledged as ${list(dots)}; it is covered, and nobody who covered it knew it`;
     return [{ oracle, text }];
   });
 }
 
-function isSuperseded(write: JudgedWrite, writes: readonly JudgedWrite[]): boolean {
-  return writes.some((other) => other !== write && mightSupersede(other, write));
+function isSuperseded(place: number, writes: readonly JudgedWrite[]): boolean {
+  const write = writes[place]!;
+  // Whoever did it mostly began soon after: those are asked first, the others last.
+  for (let at = place + 1; at < writes.length; at += 1) {
+    if (mightSupersede(writes[at]!, write)) return true;
+  }
+  for (let at = place - 1; at >= 0; at -= 1) if (mightSupersede(writes[at]!, write)) return true;
+  return false;
 }
 
 function mightSupersede(other: JudgedWrite, write: JudgedWrite): boolean {

@@ -59,9 +59,14 @@ test('[CL1] a dot is superseded by later events that knew it, where these are co
 test('dots of an incarnation between two counters, and a dot by its name', () => {
   const dots = new KeyDots('1/k');
   const made = [1, 4, 5, 9].map((counter) => add(dots, dot(7, counter), []));
-  assert.equal(dots.between(7, 0, 1, 5), [made[1], made[2]]);
-  assert.equal(dots.between(7, 0, 9, 20), []);
-  assert.equal(dots.between(8, 0, 0, 20), []);
+  const between = (low: number, from: number, to: number): DotRecord[] => {
+    const found: DotRecord[] = [];
+    dots.between(low, 0, from, to, found);
+    return found;
+  };
+  assert.equal(between(7, 1, 5), [made[1], made[2]]);
+  assert.equal(between(7, 9, 20), []);
+  assert.equal(between(8, 0, 20), []);
   const named = view([dot(7, 5), dot(8, 5)], []);
   assert.is(dots.find(named.words, named.context), made[2]);
   assert.is(dots.find(named.words, named.context + ENTRY_WORDS), undefined);

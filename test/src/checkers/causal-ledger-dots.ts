@@ -11,6 +11,7 @@ import {
   counterAt,
   coveredCounter,
   nameOfEntry,
+  type VersionStep,
   type VersionView,
 } from './causal-ledger-version.ts';
 
@@ -89,14 +90,15 @@ export class KeyDots {
     return found?.counter === counter ? found : undefined;
   }
 
-  /** The dots of an incarnation with counters in (from, to]. */
-  between(low: number, high: number, from: number, to: number): readonly DotRecord[] {
+  /** Adds to `found` the dots of an incarnation with counters in (from, to]. */
+  between(low: number, high: number, from: number, to: number, found: DotRecord[]): void {
     const dots = this.#find(low, high)?.dots;
-    if (dots === undefined) return NO_DOTS;
-    const first = firstAbove(dots, from);
-    let end = first;
-    while (end < dots.length && dots[end]!.counter <= to) end += 1;
-    return first === end ? NO_DOTS : dots.slice(first, end);
+    if (dots === undefined) return;
+    for (let place = firstAbove(dots, from); place < dots.length; place += 1) {
+      const dot = dots[place]!;
+      if (dot.counter > to) return;
+      found.push(dot);
+    }
   }
 
   /** All dots under which an operation was written. */
@@ -118,7 +120,10 @@ export class KeyDots {
   }
 
   #find(low: number, high: number): IncarnationDots | undefined {
-    return this.#byLow.get(low)?.find((incarnation) => incarnation.high === high);
+    const all = this.#byLow.get(low);
+    if (all === undefined) return undefined;
+    for (const incarnation of all) if (incarnation.high === high) return incarnation;
+    return undefined;
   }
 
   #incarnation(low: number, high: number): IncarnationDots {
@@ -128,6 +133,20 @@ export class KeyDots {
     this.#byLow.set(low, [...(this.#byLow.get(low) ?? []), made]);
     return made;
   }
+}
+
+/** The dots of the key that a step's context covers anew. */
+export function gainedDots(
+  step: VersionStep,
+  dots: KeyDots,
+  { words }: VersionView,
+): readonly DotRecord[] {
+  if (step.gained.length === 0) return NO_DOTS;
+  const found: DotRecord[] = [];
+  for (const { entry, from } of step.gained) {
+    dots.between(words[entry]!, words[entry + 1]!, from, counterAt(words, entry), found);
+  }
+  return found;
 }
 
 export function isCovered(dot: DotRecord, { words, context, contextCount }: VersionView): boolean {

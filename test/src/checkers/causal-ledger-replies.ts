@@ -11,10 +11,16 @@
  *   O2i the answer of a put or delete covers a dot that its operation made
  */
 import { ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
+import { WordArena } from '@clockwise/simulator/word-arena';
 import type { CausalLedger } from './causal-ledger.ts';
-import { type DotRecord, isCovered, isLater, type KeyDots } from './causal-ledger-dots.ts';
 import {
-  counterAt,
+  type DotRecord,
+  gainedDots,
+  isCovered,
+  isLater,
+  type KeyDots,
+} from './causal-ledger-dots.ts';
+import {
   nameOfEntry,
   siblingOffsets,
   VersionStep,
@@ -55,6 +61,7 @@ export class CausalReplies {
   readonly #ledger: CausalLedger;
   readonly #views: Map<string, JudgedView[]> = new Map();
   readonly #step: VersionStep = new VersionStep();
+  readonly #arena: WordArena = new WordArena();
 
   constructor(ledger: CausalLedger) {
     this.#ledger = ledger;
@@ -122,17 +129,14 @@ export class CausalReplies {
     const base = views.findLast((view) => this.#isBelow(view.context, shown));
     this.#step.compare(base?.context, shown);
     if (base !== undefined && this.#step.gained.length === 0) return base.alive;
-    const { words } = shown;
-    const gained = this.#step.gained.flatMap(({ entry, from }) =>
-      dots.between(words[entry]!, words[entry + 1]!, from, counterAt(words, entry)),
-    );
+    const gained = gainedDots(this.#step, dots, shown);
     const candidates = [...(base?.alive ?? []), ...gained];
     const alive = isLww
       ? latestOf(candidates)
       : candidates.filter((dot) => dots.supersederOf(dot, shown) === undefined);
     const end = shown.context + shown.contextCount * ENTRY_WORDS;
     const context: VersionView = {
-      words: words.slice(shown.context, end),
+      words: this.#arena.copy(shown.words, shown.context, end),
       context: 0,
       contextCount: shown.contextCount,
       siblings: 0,

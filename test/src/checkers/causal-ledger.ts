@@ -22,6 +22,7 @@
 import { ENTRY, ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
 import {
   type DotRecord,
+  gainedDots,
   isCovered,
   isLater,
   KeyDots,
@@ -33,7 +34,6 @@ import {
   counterAt,
   coversDotAt,
   type EarlierVersion,
-  type GainedEntry,
   nameOfEntry,
   siblingOffsets,
   VersionStep,
@@ -160,8 +160,7 @@ export class CausalLedger {
     const context = given ?? NO_CONTEXT;
     const count = context.length / ENTRY_WORDS;
     for (const { entry } of this.step.gained) {
-      const isOwn =
-        isEntryOf(after.words, entry, dot) && counterAt(after.words, entry) === dot.counter;
+      const isOwn = isDotAt(after.words, entry, dot);
       if (isOwn || coversDotAt(context, 0, count, after.words, entry)) continue;
       const name = nameOfEntry(after.words, entry);
       const text = `the write of ${dot.name} covers ${name}, which neither its maker held nor its request covered`;
@@ -203,7 +202,7 @@ export class CausalLedger {
       }
     }
     for (const sibling of appeared) {
-      if (siblingName(after, sibling) === dot.name) continue;
+      if (isDotAt(after.words, sibling + SIBLING.incarnationLow, dot)) continue;
       const text = `the write of ${dot.name} brings ${siblingName(after, sibling)}, which its maker did not hold`;
       this.#report(version, 'O2a', text);
     }
@@ -228,7 +227,7 @@ export class CausalLedger {
   #judgeSiblings(version: AppendedVersion, dots: KeyDots): void {
     const { before, after } = version;
     const { step } = this;
-    const gained = step.gained.flatMap((entry) => dotsOf(dots, after, entry));
+    const gained = gainedDots(step, dots, after);
     for (const dot of gained) {
       const isHeld = holds(after, step.appeared, dot);
       const superseder = dots.supersederOf(dot, after);
@@ -270,7 +269,7 @@ export class CausalLedger {
     const earlier = step.vanished.map((sibling) =>
       dots.find((before as VersionView).words, sibling + SIBLING.incarnationLow),
     );
-    const gained = step.gained.flatMap((entry) => dotsOf(dots, after, entry));
+    const gained = gainedDots(step, dots, after);
     for (const loser of [...earlier, ...gained]) {
       if (loser === undefined || loser === winner || isLater(winner, loser)) continue;
       this.#report(
@@ -310,18 +309,13 @@ function siblingName(view: VersionView, sibling: number): string {
   return nameOfEntry(view.words, sibling + SIBLING.incarnationLow);
 }
 
-/** The dots of the key that an entry covers anew. */
-function dotsOf(
-  dots: KeyDots,
-  { words }: VersionView,
-  { entry, from }: GainedEntry,
-): readonly DotRecord[] {
-  return dots.between(words[entry]!, words[entry + 1]!, from, counterAt(words, entry));
+function holds(view: VersionView, siblings: readonly number[], dot: DotRecord): boolean {
+  for (const sibling of siblings) {
+    if (isDotAt(view.words, sibling + SIBLING.incarnationLow, dot)) return true;
+  }
+  return false;
 }
 
-function holds(view: VersionView, siblings: readonly number[], dot: DotRecord): boolean {
-  return siblings.some((sibling) => {
-    const at = sibling + SIBLING.incarnationLow;
-    return isEntryOf(view.words, at, dot) && counterAt(view.words, at) === dot.counter;
-  });
+function isDotAt(words: Int32Array, at: number, dot: DotRecord): boolean {
+  return isEntryOf(words, at, dot) && counterAt(words, at) === dot.counter;
 }

@@ -32,7 +32,6 @@ export interface LedgerEntry {
   readonly keyName: string;
   /** The operation's id, as `session/sequence`. */
   readonly operation: string;
-  readonly content: string;
   /** The context of the first record that carried the dot: what the write knew, itself included. */
   readonly context: readonly Dot[];
   readonly where: string;
@@ -91,10 +90,8 @@ export class DotLedger {
       byCounter.set(counter, { entry, words: copy });
       this.#add(sessionAt(words, sibling), words[sibling + SIBLING.sequence]! >>> 0, entry);
     } else if (known.entry.keyName !== keyName || !isSameWrite(known.words, words, sibling)) {
-      this.#report(
-        known.entry,
-        readEntry(words, sibling, keyName, { context: [], where: where() }),
-      );
+      const found = readEntry(words, sibling, keyName, { context: [], where: where() });
+      this.#report(known, found, contentAt(words, sibling));
     }
   }
 
@@ -115,12 +112,12 @@ export class DotLedger {
     else dots.push(entry);
   }
 
-  #report(known: LedgerEntry, found: LedgerEntry): void {
+  #report({ entry: known, words }: KnownDot, found: LedgerEntry, content: string): void {
     this.violations.push({
       oracle: 'O7',
       text:
-        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${known.content} on ${known.keyName} ` +
-        `(first at ${known.where}) and ${found.operation} = ${found.content} on ${found.keyName} (at ${found.where})`,
+        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${contentAt(words, 0)} on ${known.keyName} ` +
+        `(first at ${known.where}) and ${found.operation} = ${content} on ${found.keyName} (at ${found.where})`,
     });
   }
 
@@ -146,15 +143,10 @@ function readEntry(
   const dot = sibling + SIBLING.incarnationLow;
   const [made] = contextDots(words, dot, 1);
   const session = sessionAt(words, sibling);
-  const flags = words[sibling + SIBLING.flagsAndCodec]!;
-  const isTombstone = (flags & SIBLING_FLAG.tombstone) !== 0;
-  const byteCount = words[sibling + SIBLING.valueBytes]!;
-  const bytes = readBytes(words, sibling + SIBLING_HEADER_WORDS, byteCount);
   return {
     dot: made!,
     keyName,
     operation: nameOfOperation(session, words[sibling + SIBLING.sequence]! >>> 0),
-    content: isTombstone ? 'tombstone' : contentOf((flags >>> 8) & 0xff, bytes),
     ...rest,
   };
 }
@@ -187,6 +179,14 @@ export function dotsOfEntry(
 
 function nameOfOperation(session: bigint, sequence: number): string {
   return `${session.toString(16)}/${sequence}`;
+}
+
+function contentAt(words: Int32Array, sibling: number): string {
+  const flags = words[sibling + SIBLING.flagsAndCodec]!;
+  if ((flags & SIBLING_FLAG.tombstone) !== 0) return 'tombstone';
+  const byteCount = words[sibling + SIBLING.valueBytes]!;
+  const bytes = readBytes(words, sibling + SIBLING_HEADER_WORDS, byteCount);
+  return contentOf((flags >>> 8) & 0xff, bytes);
 }
 
 /** A value by its codec, its length and 64 bits of hash (FNV-1a, and its like): long ones are many. */

@@ -67,9 +67,11 @@ export function nameOfDot(dot: Dot): string {
 }
 
 export function covers(context: readonly Dot[], dot: Dot): boolean {
-  return context.some(
-    (entry) => entry.incarnation === dot.incarnation && entry.counter >= dot.counter,
-  );
+  const { incarnation, counter } = dot;
+  for (const entry of context) {
+    if (entry.incarnation === incarnation && entry.counter >= counter) return true;
+  }
+  return false;
 }
 
 export function isWriteEntry(entry: HistoryEntry): entry is WriteEntry {

@@ -20,7 +20,7 @@ import {
   nameOfKey,
   type Violation,
 } from './history.ts';
-import { isSuperseded, type MadeWrite, Supersessions } from './supersessions.ts';
+import { type MadeWrite, Supersessions } from './supersessions.ts';
 
 export interface NoResurrectionInput {
   readonly history: readonly HistoryEntry[];
@@ -31,7 +31,7 @@ export interface NoResurrectionInput {
 }
 
 interface Shown extends Pick<FinalState, 'values' | 'context'> {
-  readonly what: string;
+  readonly what: () => string;
 }
 
 interface KeyHistory {
@@ -53,14 +53,14 @@ export function checkNoResurrection(input: NoResurrectionInput): Violation[] {
       const dots = dotsOfEntry(input.ledger, input.sessionOf, entry);
       if (dots.length > 0) writes.push({ write: entry, dots });
     } else if (entry.values !== undefined) {
-      const what = `get ${entry.client}/${entry.operation} of ${nameOfKey(entry)}`;
+      const what = (): string => `get ${entry.client}/${entry.operation} of ${nameOfKey(entry)}`;
       shown.push({ what, values: entry.values, context: entry.context });
     }
   }
   for (const { bucketId, key, values, context } of input.finals) {
     if (!input.bucketIds.has(bucketId)) continue;
     const name = nameOfKey({ bucketId, key });
-    historyOf(name).shown.push({ what: `at rest, ${name}`, values, context });
+    historyOf(name).shown.push({ what: () => `at rest, ${name}`, values, context });
   }
   return [...byKey.values()].flatMap(checkKey);
 }
@@ -70,19 +70,21 @@ function checkKey({ writes, shown }: KeyHistory): Violation[] {
   const byValue = new Map(writes.map((made) => [made.write.value, made]));
   return shown.flatMap(({ what, values, context }) => {
     const superseded = supersessions.supersededWithin(context);
-    const isGone = ({ dot }: MadeWrite['dots'][number]): boolean => isSuperseded(superseded, dot);
-    const returned = values.flatMap((value): Violation[] => {
+    const isGone = ({ dot }: MadeWrite['dots'][number]): boolean =>
+      supersessions.isSuperseded(superseded, dot);
+    const returned: Violation[] = [];
+    for (const value of values) {
       const made = byValue.get(value);
-      if (made === undefined || !made.dots.every(isGone)) return [];
-      return [{ oracle: 'O3', text: `${what} shows ${nameOf(made)}, which had been superseded` }];
-    });
-    const survivors = [...supersessions.survivorsWithin(context, superseded)];
-    const hidden = survivors.flatMap((made): Violation[] => {
+      if (made === undefined || !made.dots.every(isGone)) continue;
+      const text = `${what()} shows ${nameOf(made)}, which had been superseded`;
+      returned.push({ oracle: 'O3', text });
+    }
+    for (const made of supersessions.survivorsWithin(context, superseded)) {
       const { value } = made.write;
-      if (value === undefined || values.includes(value) || made.dots.some(isGone)) return [];
-      return [{ oracle: 'O10', text: `${what} covers and hides ${nameOf(made)}` }];
-    });
-    return [...returned, ...hidden];
+      if (value === undefined || values.includes(value) || made.dots.some(isGone)) continue;
+      returned.push({ oracle: 'O10', text: `${what()} covers and hides ${nameOf(made)}` });
+    }
+    return returned;
   });
 }
 

@@ -15,6 +15,7 @@
  */
 import type { Dot } from '@clockwise/record/build';
 import {
+  covers,
   type HistoryEntry,
   isWriteEntry,
   nameOfDot,
@@ -90,10 +91,8 @@ class Covered {
   }
 
   missedBy({ context }: ReadEntry): Known | undefined {
-    const counters = new Map(context.map((dot) => [dot.incarnation, dot.counter]));
-    return [...this.#highest.values()].find(
-      ({ dot }) => (counters.get(dot.incarnation) ?? 0n) < dot.counter,
-    );
+    for (const known of this.#highest.values()) if (!covers(context, known.dot)) return known;
+    return undefined;
   }
 }
 

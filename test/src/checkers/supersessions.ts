@@ -18,15 +18,24 @@ export interface MadeWrite {
 
 /** Of the takers of one incarnation, by their counters: how far together they took a victim's. */
 interface Takings {
+  /** The takers' incarnation, by its number here. */
+  readonly taker: number;
   readonly counters: number[];
   readonly taken: number[];
 }
 
+/** By the number of an incarnation: up to which counter all is superseded. */
+export type Superseded = readonly number[];
+
 export class Supersessions {
-  /** By victim's incarnation, then by taker's. */
-  readonly #takings: Map<bigint, Map<bigint, Takings>> = new Map();
+  /** Incarnations have numbers here, in the order of their coming. */
+  readonly #numbers: Map<bigint, number> = new Map();
+  /** By victim's incarnation. */
+  readonly #takings: Takings[][] = [];
   /** By incarnation: its counters on this key, ascending, and the write that each names. */
-  readonly #made: Map<bigint, { readonly counter: number; readonly made: MadeWrite }[]> = new Map();
+  readonly #made: { readonly counter: number; readonly made: MadeWrite }[][] = [];
+  /** By incarnation: what the context covers that is being looked at. */
+  readonly #covered: number[] = [];
 
   constructor(writes: readonly MadeWrite[]) {
     const dots = writes
@@ -34,38 +43,43 @@ export class Supersessions {
       .toSorted((left, right) => Number(left.entry.dot.counter - right.entry.dot.counter));
     for (const { made, entry } of dots) {
       const { incarnation, counter } = entry.dot;
-      const list = this.#made.get(incarnation) ?? [];
-      this.#made.set(incarnation, list);
-      list.push({ counter: Number(counter), made });
+      this.#made[this.#numberOf(incarnation)]!.push({ counter: Number(counter), made });
       const took = made.write.context ?? entry.context;
       for (const victim of took) this.#take(victim, entry.dot);
     }
   }
 
-  /** Of each incarnation that lost something within `context`: up to which counter all is superseded. */
-  supersededWithin(context: readonly Dot[]): ReadonlyMap<bigint, number> {
-    const highest = new Map(context.map((dot) => [dot.incarnation, Number(dot.counter)]));
-    const superseded = new Map<bigint, number>();
-    for (const [victim, takers] of this.#takings) {
-      let until = 0;
-      for (const [taker, { counters, taken }] of takers) {
-        const place = lastAtMost(counters, highest.get(taker) ?? 0);
-        if (place >= 0) until = Math.max(until, taken[place]!);
-      }
-      superseded.set(victim, until);
+  /** Of each incarnation: up to which counter all is superseded within `context`. */
+  supersededWithin(context: readonly Dot[]): Superseded {
+    const covered = this.#covered;
+    covered.fill(0);
+    for (const { incarnation, counter } of context) {
+      const number = this.#numbers.get(incarnation);
+      if (number !== undefined) covered[number] = Number(counter);
     }
-    return superseded;
+    return this.#takings.map((takers) => {
+      let until = 0;
+      for (const { taker, counters, taken } of takers) {
+        const place = lastAtMost(counters, covered[taker]!);
+        if (place >= 0 && taken[place]! > until) until = taken[place]!;
+      }
+      return until;
+    });
+  }
+
+  isSuperseded(superseded: Superseded, { incarnation, counter }: Dot): boolean {
+    const number = this.#numbers.get(incarnation);
+    return number !== undefined && Number(counter) <= superseded[number]!;
   }
 
   /** The writes of which `context` covers a dot that nothing within it superseded. */
-  survivorsWithin(
-    context: readonly Dot[],
-    superseded: ReadonlyMap<bigint, number>,
-  ): Set<MadeWrite> {
+  survivorsWithin(context: readonly Dot[], superseded: Superseded): Set<MadeWrite> {
     const survivors = new Set<MadeWrite>();
     for (const { incarnation, counter } of context) {
-      const list = this.#made.get(incarnation) ?? [];
-      const until = superseded.get(incarnation) ?? 0;
+      const number = this.#numbers.get(incarnation);
+      if (number === undefined) continue;
+      const list = this.#made[number]!;
+      const until = superseded[number]!;
       for (let place = list.length - 1; place >= 0; place -= 1) {
         const one = list[place]!;
         if (one.counter <= until) break;
@@ -77,10 +91,13 @@ export class Supersessions {
 
   /** REQUIRES: the takers of an incarnation come in the order of their counters. */
   #take(victim: Dot, taker: Dot): void {
-    const takers = this.#takings.get(victim.incarnation) ?? new Map<bigint, Takings>();
-    this.#takings.set(victim.incarnation, takers);
-    const takings = takers.get(taker.incarnation) ?? { counters: [], taken: [] };
-    takers.set(taker.incarnation, takings);
+    const takers = this.#takings[this.#numberOf(victim.incarnation)]!;
+    const number = this.#numberOf(taker.incarnation);
+    let takings = takers.find((some) => some.taker === number);
+    if (takings === undefined) {
+      takings = { taker: number, counters: [], taken: [] };
+      takers.push(takings);
+    }
     // A maker's record covers its own dot too, and nothing takes itself away.
     const own = Number(taker.counter) - 1;
     const isOwn = victim.incarnation === taker.incarnation;
@@ -88,13 +105,17 @@ export class Supersessions {
     takings.counters.push(Number(taker.counter));
     takings.taken.push(Math.max(takings.taken.at(-1) ?? 0, until));
   }
-}
 
-export function isSuperseded(
-  superseded: ReadonlyMap<bigint, number>,
-  { incarnation, counter }: Dot,
-): boolean {
-  return Number(counter) <= (superseded.get(incarnation) ?? 0);
+  #numberOf(incarnation: bigint): number {
+    const known = this.#numbers.get(incarnation);
+    if (known !== undefined) return known;
+    const number = this.#made.length;
+    this.#numbers.set(incarnation, number);
+    this.#made.push([]);
+    this.#takings.push([]);
+    this.#covered.push(0);
+    return number;
+  }
 }
 
 /** The last place whose number is at most `bound`; -1: none. `ascending` may hold equal ones. */

@@ -21,6 +21,11 @@ export interface ValueSizes {
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
+/** Five bits make a letter; two letters at once are half the work. */
+const PAIRS: readonly string[] = Array.from(
+  { length: 1024 },
+  (_, index) => LETTERS[index & 31]! + LETTERS[index >> 5]!,
+);
 const SHORT_PADDING = 64;
 /** The empty value has no room for a name: one write of a run puts it, one of this client's first. */
 const EMPTY_CLIENT = 0;
@@ -77,6 +82,9 @@ function emptyOperation(seed: string): number {
 
 function lettersOf(prng: Prng, count: number): string {
   let letters = '';
-  for (let index = 0; index < count; index += 1) letters += LETTERS[prng.word() & 31]!;
-  return letters;
+  while (letters.length < count) {
+    const word = prng.word();
+    letters += PAIRS[word & 1023]! + PAIRS[(word >>> 10) & 1023]! + PAIRS[(word >>> 20) & 1023]!;
+  }
+  return letters.slice(0, count);
 }
