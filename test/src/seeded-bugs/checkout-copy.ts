@@ -22,24 +22,24 @@ export interface CommandResult {
 }
 
 export class CheckoutCopy {
-  readonly #folder: string;
+  readonly folder: string;
   readonly #commandMsMax: number;
 
   /** `root`: the checkout, installed and built. */
   constructor(root: string, commandMsMax: number) {
-    this.#folder = mkdtempSync(path.join(tmpdir(), 'clockwise-seeded-bugs-'));
+    this.folder = mkdtempSync(path.join(tmpdir(), 'clockwise-seeded-bugs-'));
     this.#commandMsMax = commandMsMax;
     // What is installed is shared; git's own, and what runs have left, are not needed.
     const skipped = new Set(
       ['node_modules', '.git', 'results'].map((name) => path.join(root, name)),
     );
-    cpSync(root, this.#folder, {
+    cpSync(root, this.folder, {
       recursive: true,
       preserveTimestamps: true,
       verbatimSymlinks: true,
       filter: (source) => !skipped.has(source),
     });
-    symlinkSync(path.join(root, 'node_modules'), path.join(this.#folder, 'node_modules'));
+    symlinkSync(path.join(root, 'node_modules'), path.join(this.folder, 'node_modules'));
   }
 
   /** All of it, or the projects in these folders with what they rest on. */
@@ -50,7 +50,7 @@ export class CheckoutCopy {
   run(command: readonly string[]): CommandResult {
     const [program, ...parameters] = command;
     const result = spawnSync(program!, parameters, {
-      cwd: this.#folder,
+      cwd: this.folder,
       encoding: 'utf8',
       timeout: this.#commandMsMax,
       killSignal: 'SIGKILL',
@@ -63,7 +63,7 @@ export class CheckoutCopy {
   /** [CC2] Calls `use` with the patch applied, and puts the files back whatever comes of it. */
   withPatch<T>(bug: SeededBug, patchFile: string, use: (applied: CommandResult) => T): T {
     const originals = bug.files.map((file) => {
-      const place = path.join(this.#folder, file);
+      const place = path.join(this.folder, file);
       return { place, text: readFileSync(place, 'utf8') };
     });
     try {
@@ -78,6 +78,6 @@ export class CheckoutCopy {
   }
 
   remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -30,13 +30,16 @@ interface Noticed {
 
 type RunOutcome = Noticed | { readonly kind: 'unnoticed' } | { readonly kind: 'no-verdict' };
 
+/** A CheckoutCopy, or a test's. */
+export type JudgedCopy = Pick<CheckoutCopy, 'withPatch' | 'build' | 'run'>;
+
 export class BugJudge {
-  readonly #copy: CheckoutCopy;
+  readonly #copy: JudgedCopy;
   readonly #isQuick: boolean;
   /** Commands that were run on the copy without a patch, and whether they passed. */
   readonly #controls: Map<string, boolean> = new Map();
 
-  constructor(copy: CheckoutCopy, isQuick: boolean) {
+  constructor(copy: JudgedCopy, isQuick: boolean) {
     this.#copy = copy;
     this.#isQuick = isQuick;
   }
