@@ -21,7 +21,7 @@ import { parseArgs } from 'node:util';
 import { failureLines, writeFailure } from './simulation/failure-report.ts';
 import { loadedLines } from './simulation/loaded-run.ts';
 import { readCatalogue } from './simulation/probe-catalogue.ts';
-import { rewriteProbeLists, USUAL_SEEDS } from './simulation/probe-lists.ts';
+import { rewriteProbeLists } from './simulation/probe-lists.ts';
 import { probeLines, ProbeTally } from './simulation/probe-tally.ts';
 import { readableRun } from './simulation/readable-run.ts';
 import { planOf, readFailure, type RunPlan } from './simulation/run-plan.ts';
@@ -30,6 +30,7 @@ import { runSeeds } from './simulation/seed-pool.ts';
 import { reportPlan, type SeedReport } from './simulation/seed-worker.ts';
 import { shrink } from './simulation/shrink.ts';
 import { SimTotals } from './simulation/sim-totals.ts';
+import { runUsualSeeds } from './simulation/usual-seeds.ts';
 
 const SHRINK_TRIALS_MAX = 1500;
 const HOUR_MS = 3_600_000;
@@ -122,7 +123,7 @@ async function runMany(): Promise<boolean> {
   const seconds = (): number => (performance.now() - begunAt) / 1000;
   let nextProgress = begunAt + PROGRESS_MS;
   await runSeeds({
-    next: (index) => (index < seedCount ? String(from + index) : undefined),
+    next: (index) => (index < seedCount ? planOf(String(from + index)) : undefined),
     workerCount,
     onReport: (report) => {
       totals.add(report);
@@ -149,10 +150,9 @@ async function runMany(): Promise<boolean> {
   return failedCount === 0;
 }
 
-function rewriteLists(): boolean {
+async function rewriteLists(): Promise<boolean> {
   const tally = new ProbeTally();
-  for (let seed = 1; seed <= USUAL_SEEDS; seed += 1)
-    tally.add(reportPlan(planOf(String(seed))).hits);
+  for (const { hits } of await runUsualSeeds()) tally.add(hits);
   for (const name of rewriteProbeLists(readCatalogue(), tally)) print(`newly dead: ${name}`);
   return true;
 }

@@ -1,5 +1,5 @@
 /**
- * The two lists of test/probes: marks that the usual seeds (1 to 30, of every test run) hit, and all
+ * The two lists of test/probes: marks that the usual seeds (see usual-seeds) hit, and all
  * others, each with the reason why these seeds may miss it. What is newly dead fails the test. When a
  * change of what seeds draw moves many of them, `npm run sim -- --rewrite-probe-lists` writes the lists
  * anew; what it cannot give a reason for waits for a person's.
@@ -16,7 +16,6 @@ const FOLDER = new URL('../../probes/', import.meta.url);
 const HIT = new URL('hit-by-the-usual-seeds.txt', FOLDER);
 const MISSED = new URL('missed-by-the-usual-seeds.txt', FOLDER);
 
-export const USUAL_SEEDS = 30;
 /** So many of them must hit a mark before all later ones are asked to: fewer may be chance. */
 const SEEDS_MIN = 5;
 

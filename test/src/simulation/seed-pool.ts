@@ -1,10 +1,11 @@
-/** Runs seeds in worker threads, one at a time in each, and hands reports over as they come. */
+/** Runs plans in worker threads, one at a time in each, and hands reports over as they come. */
 import { Worker } from 'node:worker_threads';
+import type { RunPlan } from './run-plan.ts';
 import type { SeedReport } from './seed-worker.ts';
 
 export interface SeedPoolOptions {
-  /** The seed of that number, from 0 on; undefined: there are no more. */
-  readonly next: (index: number) => string | undefined;
+  /** The plan of that number, from 0 on; undefined: there are no more. */
+  readonly next: (index: number) => RunPlan | undefined;
   readonly workerCount: number;
   readonly onReport: (report: SeedReport) => void;
   /** Asked after each report: true ends the run early. */
@@ -14,17 +15,17 @@ export interface SeedPoolOptions {
 export async function runSeeds(options: SeedPoolOptions): Promise<void> {
   let index = 0;
   let isOver = false;
-  const take = (): string | undefined => {
+  const take = (): RunPlan | undefined => {
     if (isOver) return undefined;
-    const seed = options.next(index);
+    const plan = options.next(index);
     index += 1;
-    return seed;
+    return plan;
   };
   const work = async (): Promise<void> => {
     const worker = new Worker(new URL('./seed-worker.js', import.meta.url));
     try {
-      for (let seed = take(); seed !== undefined; seed = take()) {
-        options.onReport(await runOne(worker, seed));
+      for (let plan = take(); plan !== undefined; plan = take()) {
+        options.onReport(await runOne(worker, plan));
         if (options.isEnough()) isOver = true;
       }
     } finally {
@@ -34,16 +35,16 @@ export async function runSeeds(options: SeedPoolOptions): Promise<void> {
   await Promise.all(Array.from({ length: options.workerCount }, work));
 }
 
-function runOne(worker: Worker, seed: string): Promise<SeedReport> {
+function runOne(worker: Worker, plan: RunPlan): Promise<SeedReport> {
   return new Promise((resolve, reject) => {
     const onError = (error: unknown): void => {
-      reject(new Error(`seed ${seed} killed its worker`, { cause: error }));
+      reject(new Error(`seed ${plan.configuration.seed} killed its worker`, { cause: error }));
     };
     worker.once('error', onError);
     worker.once('message', (report: SeedReport) => {
       worker.off('error', onError);
       resolve(report);
     });
-    worker.postMessage(seed);
+    worker.postMessage(plan);
   });
 }

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import type { HighestLoad } from '../checkers/bounded.ts';
 import { type RunCounters, runPlan } from './run-seed.ts';
-import { planOf, type RunPlan } from './run-plan.ts';
+import type { RunPlan } from './run-plan.ts';
 
 /** What crosses the threads: plain data. */
 export interface SeedReport {
@@ -30,4 +30,4 @@ export function reportPlan(plan: RunPlan, log?: (line: string) => void): SeedRep
   };
 }
 
-parentPort?.on('message', (seed: string) => parentPort?.postMessage(reportPlan(planOf(seed))));
+parentPort?.on('message', (plan: RunPlan) => parentPort?.postMessage(reportPlan(plan)));
