@@ -171,7 +171,7 @@ export class ActorHost<Event> {
     step(batch);
     simulation.trace.word(stateHash());
     batch.frames.clear();
-    batch.events.length = 0;
+    if (batch.events.length > 0) batch.events.length = 0;
     for (const input of inputs) input.taken?.();
     inputs.length = 0;
     this.#spare = inputs;

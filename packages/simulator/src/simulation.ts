@@ -19,7 +19,9 @@ export class Simulation {
   readonly trace: TraceHash = new TraceHash();
   readonly #queue: EventQueue = new EventQueue();
   readonly #ties: Prng;
+  /** Filled up to `#soonCount`, and used again and again. */
   readonly #soon: (() => void)[] = [];
+  #soonCount = 0;
   readonly #log: ((line: string) => void) | undefined;
 
   /** `log` hears in words what happens; it changes nothing. */
@@ -44,7 +46,8 @@ export class Simulation {
 
   /** Right behind what happens now, before anything else that is due: for what takes no time at all. */
   soon(run: () => void): void {
-    this.#soon.push(run);
+    this.#soon[this.#soonCount] = run;
+    this.#soonCount += 1;
   }
 
   /** Whether `note` is heard, so that nobody builds a line for no one. */
@@ -69,9 +72,8 @@ export class Simulation {
     run();
     // What is asked for meanwhile is done as well, in the order in which it was asked for.
     const soon = this.#soon;
-    if (soon.length === 0) return true;
-    for (let index = 0; index < soon.length; index += 1) soon[index]!();
-    soon.length = 0;
+    for (let index = 0; index < this.#soonCount; index += 1) soon[index]!();
+    this.#soonCount = 0;
     return true;
   }
 

@@ -56,7 +56,9 @@ export class StepOutput<Effect> implements Out<Effect> {
   readonly #routeOf: RouteOf;
   readonly #frameWordsTarget: number;
   readonly #sinks: Map<number, Lanewise> = new Map();
+  /** Filled up to `#touchedCount`, and used again and again. */
   readonly #touched: Lanewise[] = [];
+  #touchedCount = 0;
   readonly #arena: WordArena = new WordArena();
 
   constructor(routeOf: RouteOf, frameWordsTarget: number) {
@@ -77,7 +79,8 @@ export class StepOutput<Effect> implements Out<Effect> {
       // Routes may change between steps: a connection's number is used again.
       sink.backing.route = this.#routeOf(target, lane);
       sink.isTouched = true;
-      this.#touched.push(sink);
+      this.#touched[this.#touchedCount] = sink;
+      this.#touchedCount += 1;
     }
     return sink.writer;
   }
@@ -89,12 +92,12 @@ export class StepOutput<Effect> implements Out<Effect> {
   /** The step has returned: frames under construction are completed. */
   flush(): void {
     const touched = this.#touched;
-    for (let index = 0; index < touched.length; index += 1) {
+    for (let index = 0; index < this.#touchedCount; index += 1) {
       const sink = touched[index]!;
       sink.isTouched = false;
       sink.writer.flush();
     }
-    touched.length = 0;
+    this.#touchedCount = 0;
   }
 
   takeEffects(): readonly Effect[] {

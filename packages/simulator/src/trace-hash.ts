@@ -8,6 +8,7 @@
 import { assert } from '@clockwise/kernel/assert';
 
 const PRIME = 0x01000193;
+const HIGH_PRIME = 0x85ebca6b;
 /** The 64 bits of a number that is no word; NaN has many, and none is put here. */
 const FLOAT = new Float64Array(1);
 const FLOAT_WORDS = new Int32Array(FLOAT.buffer);
@@ -16,11 +17,12 @@ export class TraceHash {
   #low = 0x811c9dc5 | 0;
   #high = 0x9e3779b9 | 0;
   count = 0;
+  readonly #names: Map<string, number> = new Map();
 
   /** One 32-bit word. */
   word(value: number): void {
     this.#low = Math.imul(this.#low ^ (value | 0), PRIME);
-    this.#high = Math.imul(this.#high ^ (this.#low >>> 15) ^ (value | 0), 0x85ebca6b);
+    this.#high = Math.imul(this.#high ^ (this.#low >>> 15) ^ (value | 0), HIGH_PRIME);
     this.count += 1;
   }
 
@@ -41,7 +43,18 @@ export class TraceHash {
 
   words(words: Int32Array, offset: number, wordCount: number): void {
     this.word(wordCount);
-    for (let index = offset; index < offset + wordCount; index += 1) this.word(words[index]!);
+    // As `word` does it, in variables: nearly all that is hashed are the words of frames.
+    let low = this.#low;
+    let high = this.#high;
+    const end = offset + wordCount;
+    for (let index = offset; index < end; index += 1) {
+      const value = words[index]!;
+      low = Math.imul(low ^ value, PRIME);
+      high = Math.imul(high ^ (low >>> 15) ^ value, HIGH_PRIME);
+    }
+    this.#low = low;
+    this.#high = high;
+    this.count += wordCount;
   }
 
   /** Plain data, as effects and events are; of shared memory only its size. */
@@ -81,13 +94,26 @@ export class TraceHash {
   }
 
   #object(value: object, depth: number): void {
-    if (Object.prototype.toString.call(value) === '[object SharedArrayBuffer]') {
+    const isPlain = Object.getPrototypeOf(value) === Object.prototype;
+    if (!isPlain && Object.prototype.toString.call(value) === '[object SharedArrayBuffer]') {
       this.word((value as { readonly byteLength: number }).byteLength);
       return;
     }
-    for (const [name, field] of Object.entries(value) as [string, unknown][]) {
-      this.text(name);
-      this.value(field, depth + 1);
+    const fields = value as Readonly<Record<string, unknown>>;
+    for (const name in fields) {
+      if (!isPlain && !Object.hasOwn(fields, name)) continue;
+      this.word(this.#wordOfName(name));
+      this.value(fields[name], depth + 1);
     }
+  }
+
+  /** Names of fields are few, and come again and again. */
+  #wordOfName(name: string): number {
+    let word = this.#names.get(name);
+    if (word === undefined) {
+      word = TraceHash.wordOf(name);
+      this.#names.set(name, word);
+    }
+    return word;
   }
 }

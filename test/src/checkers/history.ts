@@ -17,6 +17,8 @@ export interface OperationName {
 export interface KeyName {
   readonly bucketId: number;
   readonly key: string;
+  /** As `nameOfKey` has it, where somebody made it before. */
+  readonly keyName?: string | undefined;
 }
 
 export interface WriteEntry extends OperationName, KeyName {
@@ -58,8 +60,8 @@ export interface Violation {
   readonly text: string;
 }
 
-export function nameOfKey({ bucketId, key }: KeyName): string {
-  return `${bucketId}/${key}`;
+export function nameOfKey({ bucketId, key, keyName }: KeyName): string {
+  return keyName ?? `${bucketId}/${key}`;
 }
 
 export function nameOfDot(dot: Dot): string {

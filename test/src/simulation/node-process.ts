@@ -324,7 +324,8 @@ export class NodeProcess {
     const { watch, pace, name, limits } = this.#options;
     const { requestsInFlightMax, replicaOperationsInFlightMax } = limits;
     watch.load('requests in flight', core.requestsInFlight, requestsInFlightMax, name);
-    for (const [index, shard] of this.#shards.entries()) {
+    for (let index = 0; index < this.#shards.length; index += 1) {
+      const shard = this.#shards[index];
       if (shard === undefined) continue;
       const inFlight = core.operationsInFlight(index);
       watch.load('operations in flight', inFlight, replicaOperationsInFlightMax, name);

@@ -309,7 +309,9 @@ class SeedRun {
       return [...safety, ...checkAckedLoss(ackedLoss).filter(({ oracle }) => oracle === 'P3')];
     }
     const damagedBefore = ({ bucketId, key }: KeyName, at: number): number =>
-      atlas.damagedBefore(this.#cluster.primariesOf(bucketId, key), at);
+      atlas.damagedCount === 0
+        ? 0
+        : atlas.damagedBefore(this.#cluster.primariesOf(bucketId, key), at);
     // A dot that only a disk that lied ever held may be gone; all else that was seen stays.
     const mayVanish = (key: KeyName, dot: Dot): boolean =>
       atlas.damagedCount > 0 && !mirror.isSyncedOnSoundDisk(nameOfKey(key), dot);

@@ -44,16 +44,12 @@ import {
   contextDots,
   type HistoryEntry,
   type KeyName,
+  nameOfKey,
   type WriteOutcome,
 } from '../checkers/history.ts';
 import type { AnswerBody } from './run-witness.ts';
 import type { PlannedTime } from './run-plan.ts';
-import {
-  type PlannedOperation,
-  type Seen,
-  seenName,
-  type Workload,
-} from '../workloads/workload.ts';
+import { type PlannedOperation, type Seen, type Workload } from '../workloads/workload.ts';
 
 export interface ClientPace {
   /** Milliseconds until an attempt is given up, and until the operation is. */
@@ -103,6 +99,7 @@ export interface OperationResult {
 interface Pending {
   readonly operation: number;
   readonly planned: PlannedOperation;
+  readonly key: KeyName & { readonly keyName: string };
   readonly invokedAt: number;
   readonly done: (result: OperationResult) => void;
   /** By request id, of all attempts: whether it is certain that nothing came of it. */
@@ -186,6 +183,7 @@ export class SimulatedClient implements NetworkEndpoint {
     const pending: Pending = {
       operation: this.#operation,
       planned,
+      key: { bucketId: planned.bucketId, key: planned.key, keyName: nameOfKey(planned) },
       invokedAt: simulation.now,
       done,
       attempts: new Map(),
@@ -198,7 +196,7 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#pending = pending;
     if (planned.kind !== 'get') {
       const context = planned.context.kind === 'given' ? planned.context.words : undefined;
-      this.#options.witness.asked(this.#options.client, pending.operation, planned, context);
+      this.#options.witness.asked(this.#options.client, pending.operation, pending.key, context);
     }
     pending.givenUpAt = simulation.now + pace.patienceMs;
     this.#attempt(pending);
@@ -381,9 +379,9 @@ export class SimulatedClient implements NetworkEndpoint {
         siblingCount: isWrite ? 0 : responseItemCount(frame, offset),
       };
       const { witness, client } = this.#options;
-      const { planned, operation } = pending;
-      if (isWrite) witness.answeredWrite(client, operation, planned, body);
-      else witness.answeredGet(this.site, planned, body);
+      const { key, operation } = pending;
+      if (isWrite) witness.answeredWrite(client, operation, key, body);
+      else witness.answeredGet(this.site, key, body);
       this.#finish(pending, {
         status,
         outcome: 'ok',
@@ -429,7 +427,7 @@ export class SimulatedClient implements NetworkEndpoint {
     const { planned } = pending;
     if (result.outcome === 'ok') {
       const values = planned.kind === 'put' ? [planned.value] : result.values;
-      const name = seenName(planned.bucketId, planned.key);
+      const name = pending.key.keyName;
       this.#seen.set(name, { context: result.context, values });
       if (planned.kind === 'put') this.#written.set(name, result.context);
     }
@@ -439,7 +437,8 @@ export class SimulatedClient implements NetworkEndpoint {
   #record(pending: Pending, result: OperationResult): void {
     const { history, simulation, client } = this.#options;
     const { planned, operation, invokedAt } = pending;
-    const { bucketId, key, level } = planned;
+    const { level } = planned;
+    const { bucketId, key, keyName } = pending.key;
     const isOk = result.outcome === 'ok';
     if (planned.kind === 'get') {
       history.push({
@@ -448,6 +447,7 @@ export class SimulatedClient implements NetworkEndpoint {
         operation,
         bucketId,
         key,
+        keyName,
         level,
         invokedAt,
         completedAt: simulation.now,
@@ -463,6 +463,7 @@ export class SimulatedClient implements NetworkEndpoint {
       operation,
       bucketId,
       key,
+      keyName,
       level,
       invokedAt,
       completedAt: result.outcome === 'unknown' ? Infinity : simulation.now,
