@@ -10,6 +10,7 @@ import {
   contextCount,
   contextOffset,
   ENTRY,
+  ENTRY_WORDS,
   SIBLING,
   SIBLING_FLAG,
   SIBLING_HEADER_WORDS,
@@ -37,10 +38,32 @@ export interface LedgerEntry {
   readonly where: string;
 }
 
-interface KnownDot {
-  readonly entry: LedgerEntry;
+/** What is asked of few dots is read from the words when it is asked. */
+class KnownDot implements LedgerEntry {
+  readonly dot: Dot;
+  readonly keyName: string;
+  readonly where: string;
   /** The sibling's own words, as it was first seen. */
   readonly words: Int32Array;
+  readonly #contextWords: Int32Array;
+  #context: readonly Dot[] | undefined;
+
+  constructor(words: Int32Array, contextWords: Int32Array, keyName: string, where: string) {
+    this.dot = contextDots(words, SIBLING.incarnationLow, 1)[0]!;
+    this.keyName = keyName;
+    this.where = where;
+    this.words = words;
+    this.#contextWords = contextWords;
+  }
+
+  get operation(): string {
+    return nameOfOperation(sessionAt(this.words, 0), this.words[SIBLING.sequence]! >>> 0);
+  }
+
+  get context(): readonly Dot[] {
+    this.#context ??= contextDots(this.#contextWords);
+    return this.#context;
+  }
 }
 
 interface IncarnationLedger {
@@ -81,23 +104,35 @@ export class DotLedger {
     const counter = counterAt(words, sibling + SIBLING.incarnationLow);
     const known = byCounter.get(counter);
     if (known === undefined) {
-      const context = contextOffset(words, record);
-      const entry = readEntry(words, sibling, keyName, {
-        context: contextDots(words, context, contextCount(words, record)),
-        where: where(),
-      });
-      const copy = this.#arena.copy(words, sibling, sibling + siblingWordCount(words, sibling));
-      byCounter.set(counter, { entry, words: copy });
-      this.#add(sessionAt(words, sibling), words[sibling + SIBLING.sequence]! >>> 0, entry);
-    } else if (known.entry.keyName !== keyName || !isSameWrite(known.words, words, sibling)) {
-      const found = readEntry(words, sibling, keyName, { context: [], where: where() });
-      this.#report(known, found, contentAt(words, sibling));
+      const made = this.#copied(words, record, sibling, keyName, where());
+      byCounter.set(counter, made);
+      this.#add(sessionAt(words, sibling), words[sibling + SIBLING.sequence]! >>> 0, made);
+    } else if (known.keyName !== keyName || !isSameWrite(known.words, words, sibling)) {
+      this.#report(known, this.#copied(words, record, sibling, keyName, where()));
     }
   }
 
   /** All dots under which an operation was written: more than one where retries met other replicas. */
   dotsOf(session: bigint, sequence: number): readonly LedgerEntry[] {
     return this.#byOperation.get(session)?.get(sequence) ?? NO_ENTRIES;
+  }
+
+  #copied(
+    words: Int32Array,
+    record: number,
+    sibling: number,
+    keyName: string,
+    where: string,
+  ): KnownDot {
+    const context = contextOffset(words, record);
+    const contextEnd = context + contextCount(words, record) * ENTRY_WORDS;
+    const siblingEnd = sibling + siblingWordCount(words, sibling);
+    return new KnownDot(
+      this.#arena.copy(words, sibling, siblingEnd),
+      this.#arena.copy(words, context, contextEnd),
+      keyName,
+      where,
+    );
   }
 
   #add(session: bigint, sequence: number, entry: LedgerEntry): void {
@@ -112,12 +147,12 @@ export class DotLedger {
     else dots.push(entry);
   }
 
-  #report({ entry: known, words }: KnownDot, found: LedgerEntry, content: string): void {
+  #report(known: KnownDot, found: KnownDot): void {
     this.violations.push({
       oracle: 'O7',
       text:
-        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${contentAt(words, 0)} on ${known.keyName} ` +
-        `(first at ${known.where}) and ${found.operation} = ${content} on ${found.keyName} (at ${found.where})`,
+        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${contentAt(known.words, 0)} on ${known.keyName} ` +
+        `(first at ${known.where}) and ${found.operation} = ${contentAt(found.words, 0)} on ${found.keyName} (at ${found.where})`,
     });
   }
 
@@ -132,23 +167,6 @@ export class DotLedger {
     this.#byLow.set(low, [...(all ?? []), made]);
     return made.byCounter;
   }
-}
-
-function readEntry(
-  words: Int32Array,
-  sibling: number,
-  keyName: string,
-  rest: Pick<LedgerEntry, 'context' | 'where'>,
-): LedgerEntry {
-  const dot = sibling + SIBLING.incarnationLow;
-  const [made] = contextDots(words, dot, 1);
-  const session = sessionAt(words, sibling);
-  return {
-    dot: made!,
-    keyName,
-    operation: nameOfOperation(session, words[sibling + SIBLING.sequence]! >>> 0),
-    ...rest,
-  };
 }
 
 function sessionAt(words: Int32Array, sibling: number): bigint {
