@@ -24,7 +24,7 @@ import {
   type Violation,
   type WriteEntry,
 } from './history.ts';
-import { checkRegisters } from './linearizability.ts';
+import { checkRegisters, UNDECIDED } from './linearizability.ts';
 import type { RegisterOperation, RegisterValue } from './linearizability-register.ts';
 
 export interface RegisterHistoryInput {
@@ -40,6 +40,9 @@ export interface RegisterHistoryInput {
 
 /** Later than all that clients do. */
 const REST_AT = Number.MAX_SAFE_INTEGER;
+
+/** The oracle of what is no violation: a key whose operations overlap too much to be judged. */
+export const O5_UNDECIDED = 'O5-undecided';
 
 export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
   const { history, finals, bucketIds } = input;
@@ -82,7 +85,10 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
   const found = checkRegisters(byKey);
   return [
     ...violations,
-    ...found.map(({ key, text }) => ({ oracle: 'O5', text: `${key}: ${text}` })),
+    ...found.map(({ key, text }) => ({
+      oracle: text.startsWith(UNDECIDED) ? O5_UNDECIDED : 'O5',
+      text: `${key}: ${text}`,
+    })),
   ];
 }
 

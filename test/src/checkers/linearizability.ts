@@ -16,6 +16,9 @@ import {
 } from './linearizability-register.ts';
 import { searchOrder } from './linearizability-search.ts';
 
+/** How the text begins of what is no verdict: the search was given up. */
+export const UNDECIDED = 'undecided';
+
 export interface LinearizabilityViolation {
   readonly key: string;
   readonly text: string;
@@ -48,7 +51,7 @@ export function explainRegister(
   const { kind } = searchOrder(prepareOperations(operations), configurationsMax);
   if (kind === 'found') return undefined;
   if (kind === 'undecided') {
-    return `${operations.length} operations overlap too much: undecided after ${configurationsMax} configurations`;
+    return `${UNDECIDED}: ${operations.length} operations overlap too much for ${configurationsMax} configurations`;
   }
   return explain(operations, configurationsMax);
 }

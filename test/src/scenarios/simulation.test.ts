@@ -81,7 +81,7 @@ test('O5, V9 registers of one copy: an id is remembered whatever its session', (
       nodeCount: 3,
       copies: 1,
       keyCount: 1,
-      clientCount: 8,
+      clientCount: 4,
       isBeyondBudget: false,
       workMs: 4000,
     });
@@ -136,8 +136,10 @@ test('values of 64 KB fill segments of the log far beyond their size, and it ope
     logGroupBytesMax: 1 << 12,
   };
   const faults = { ...NO_FAULTS, crashMs: 500 };
+  const clientPace = { attemptMs: 1500, patienceMs: 5000, thinkMeanMs: 30, backoffMeanMs: 40 };
+  const sizes = { valueBytesMax: 65_536, clientCount: 3, nodeCount: 3, workMs: 4000 };
   for (const seed of ['20', '21']) {
-    passesWith(seed, { limits, faults, valueBytesMax: 65_536, workload: 'blind', workMs: 4000 });
+    passesWith(seed, { limits, faults, clientPace, ...sizes, workload: 'blind' });
   }
 });
 

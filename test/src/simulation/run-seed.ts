@@ -18,7 +18,7 @@ import {
 } from '../checkers/history.ts';
 import type { DotLedger } from '../checkers/dot-ledger.ts';
 import { checkHonestReads } from '../checkers/honest-reads.ts';
-import { checkRegisterHistory } from '../checkers/linearizability-history.ts';
+import { checkRegisterHistory, O5_UNDECIDED } from '../checkers/linearizability-history.ts';
 import { checkLiveness } from '../checkers/liveness.ts';
 import { checkNoResurrection } from '../checkers/no-resurrection.ts';
 import { checkQuorumReads } from '../checkers/quorum-reads.ts';
@@ -55,6 +55,8 @@ export interface RunCounters {
   readonly writes: number;
   /** Greetings and starts that named a ring. */
   readonly ringClaims: number;
+  /** Registers without a verdict of O5: their operations overlap too much. */
+  readonly undecidedKeys: number;
 }
 
 export interface RunResult {
@@ -123,6 +125,8 @@ class SeedRun {
   readonly #restHistory: HistoryEntry[] = [];
   #finals: readonly FinalState[] = [];
   #begunAt = 0;
+  /** [O5] Keys whose operations overlap too much for a verdict. */
+  #undecidedKeys = 0;
   /** Of the liveness phase. */
   #coreClients: readonly SimulatedClient[] = [];
 
@@ -261,7 +265,10 @@ class SeedRun {
     this.#violations.push(...rest.violations);
     if (divergence === undefined) return;
     if (!cluster.atlas.isBeyondBudget) this.#violations.push(...divergence);
-    this.#violations.push(...this.#check(this.#finals));
+    const found = this.#check(this.#finals);
+    this.#violations.push(...found.filter(({ oracle }) => oracle !== O5_UNDECIDED));
+    this.#undecidedKeys =
+      found.length - found.filter(({ oracle }) => oracle !== O5_UNDECIDED).length;
   }
 
   /** [O4] What differs still after some rounds of mending. Undefined: what must be readable is not. */
@@ -343,6 +350,7 @@ class SeedRun {
       frames: network.counters.frames,
       writes: witness.causal.writeCount,
       ringClaims: witness.oneRing.claimCount,
+      undecidedKeys: this.#undecidedKeys,
       chunksPoisoned: nodes.reduce((sum, node) => sum + node.poisonedCount, 0),
     };
   }

@@ -50,7 +50,8 @@ export class SimTotals {
       `  pairs of kinds in one run: ${this.#pairs.size} of ${(kinds.length * (kinds.length - 1)) / 2}` +
         `, the rarest ${Math.min(...this.#pairs.values(), Infinity)} times`,
       `  loads at their highest: ${this.#loadTexts().join(', ') || 'none'}`,
-      `  ${this.idleCount} of the runs got less than half of their operations done and prove little`,
+      `  ${this.idleCount} of the runs got less than half of their operations done and prove little; ` +
+        `${sum('undecidedKeys')} registers overlap too much for a verdict of O5`,
     ];
   }
 
