@@ -80,6 +80,10 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   // Registers are judged as such where one copy orders all writes.
   const copies = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
   const limits = drawLimits(prng.stream('limits'));
+  const pace = drawPace(prng.stream('pace'));
+  const links = drawLinks(prng.stream('links'));
+  // A record fits a chunk of memory, and must fit through any channel: rings and sockets let it through.
+  const frameWordsMax = limits.memtableChunkBytes / 4;
   return {
     seed,
     nodeCount,
@@ -101,8 +105,8 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
       thinkMeanMs: prng.pick([1, 5, 30]),
       backoffMeanMs: 40,
     },
-    pace: drawPace(prng.stream('pace')),
-    links: drawLinks(prng.stream('links')),
+    pace: { ...pace, channelWordsMax: Math.max(pace.channelWordsMax, frameWordsMax) },
+    links: { ...links, connectionWordsMax: Math.max(links.connectionWordsMax, frameWordsMax) },
     faults: drawFaultRates(prng.stream('faults')),
     isBeyondBudget: prng.stream('fault-atlas').chance(0.06),
     clockOffsetMaxMs: prng.pick([0, 200, 10_000, 120_000]),
