@@ -22,7 +22,8 @@ import {
   nameOfKey,
   type Violation,
 } from '../checkers/history.ts';
-import type { OperationResult, SimulatedClient } from './simulated-client.ts';
+import type { OperationResult } from './client-requests.ts';
+import type { SimulatedClient } from './simulated-client.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
 export interface RestReadsOptions {

@@ -5,27 +5,14 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
-import { ArrayBacking } from '@clockwise/protocol/array-backing';
 import { ERRORS, errorName, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import {
-  FRAME,
-  FRAME_HEADER_WORDS,
-  PROTOCOL_VERSION,
-  REQUEST_FLAG,
-  RESPONSE_HEADER_WORDS,
-} from '@clockwise/protocol/frame';
+import { FRAME, FRAME_HEADER_WORDS, RESPONSE_HEADER_WORDS } from '@clockwise/protocol/frame';
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
-import { readControlFrame, writeControl } from '@clockwise/protocol/message-codec';
+import { readControlFrame } from '@clockwise/protocol/message-codec';
 import { frameTag } from '@clockwise/protocol/validate-frame';
 import { TAG } from '@clockwise/protocol/frame';
 import type { Limits } from '@clockwise/kernel/limits';
-import {
-  makeRequestFields,
-  type RequestFields,
-  writeDelete,
-  writeGet,
-  writePut,
-} from '@clockwise/protocol/request-writer';
+import { makeRequestFields, type RequestFields } from '@clockwise/protocol/request-writer';
 import {
   responseContextWords,
   readSiblings,
@@ -34,19 +21,13 @@ import {
   responseStatus,
   responseWordCount,
 } from '@clockwise/protocol/response-reader';
-import { VALUE_CODEC } from '@clockwise/record/layout';
 import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import type { Simulation } from '@clockwise/simulator/simulation';
 import { RouteBacking } from '@clockwise/simulator/step-output';
 import { WordArena } from '@clockwise/simulator/word-arena';
-import { bytesOf, SESSION_HIGH, textOf } from './client-identity.ts';
-import {
-  contextDots,
-  type HistoryEntry,
-  type KeyName,
-  nameOfKey,
-  type WriteOutcome,
-} from '../checkers/history.ts';
+import { entryOf, helloFrames, type OperationResult, writeRequest } from './client-requests.ts';
+import { SESSION_HIGH, textOf } from './client-identity.ts';
+import { type HistoryEntry, type KeyName, nameOfKey } from '../checkers/history.ts';
 import type { AnswerBody } from './run-witness.ts';
 import type { PlannedTime } from './run-plan.ts';
 import { type PlannedOperation, type Seen, type Workload } from '../workloads/workload.ts';
@@ -83,17 +64,6 @@ export interface SimulatedClientOptions {
   readonly witness: ClientWitness;
   /** False where the network doubles requests: of two copies one may be refused and one applied. */
   readonly trustsRefusals: boolean;
-}
-
-/** What came of an operation. */
-export interface OperationResult {
-  /** STATUS_OK or STATUS_NOT_FOUND; otherwise the last error. */
-  readonly status: number;
-  readonly outcome: WriteOutcome;
-  readonly context: Int32Array;
-  readonly values: readonly string[];
-  /** The answer's body, word for word. */
-  readonly body: Int32Array;
 }
 
 interface Pending {
@@ -206,23 +176,8 @@ export class SimulatedClient implements NetworkEndpoint {
   onConnected(connection: number): void {
     this.#isDialling = false;
     this.#greeting = connection;
-    const { options } = { options: this.#options };
-    const backing = new ArrayBacking();
-    const writer = new FrameWriter(backing, 64);
-    writeControl(writer, {
-      kind: 'hello',
-      protocolVersionMin: PROTOCOL_VERSION,
-      protocolVersionMax: PROTOCOL_VERSION,
-      role: 'client',
-      clusterId: options.clusterId,
-      session: { low: this.#fields.sessionLow, high: this.#fields.sessionHigh },
-      nodeId: '',
-      epoch: 0,
-      ringHash: '',
-      featureBits: 0,
-    });
-    writer.flush();
-    for (const frame of backing.take()) options.network.send(this, connection, frame);
+    const { network, clusterId } = this.#options;
+    for (const frame of helloFrames(clusterId, this.#fields)) network.send(this, connection, frame);
   }
 
   onDialFailed(): void {
@@ -342,23 +297,12 @@ export class SimulatedClient implements NetworkEndpoint {
   }
 
   #send(pending: Pending, requestId: number): void {
-    const { planned, operation } = pending;
     const fields = this.#fields;
     fields.requestId = requestId;
-    fields.bucketId = planned.bucketId;
-    fields.level = planned.level;
-    fields.flags = planned.kind === 'get' ? 0 : REQUEST_FLAG.wantContext;
-    fields.sequence = operation;
+    fields.sequence = pending.operation;
     const writer = this.#writer;
     writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
-    const key = bytesOf(planned.key);
-    if (planned.kind === 'get') {
-      writeGet(writer, fields, key);
-    } else {
-      const context = planned.context.kind === 'given' ? planned.context.words : undefined;
-      if (planned.kind === 'delete') writeDelete(writer, fields, key, context);
-      else writePut(writer, fields, key, context, VALUE_CODEC.text, bytesOf(planned.value), 0);
-    }
+    writeRequest(writer, fields, pending.planned);
     writer.flush();
   }
 
@@ -422,7 +366,8 @@ export class SimulatedClient implements NetworkEndpoint {
   #finish(pending: Pending, result: OperationResult): void {
     pending.isOver = true;
     this.#pending = undefined;
-    this.#record(pending, result);
+    const { client, history, simulation } = this.#options;
+    history.push(entryOf({ client, ...pending, result, now: simulation.now }));
     if (result.outcome === 'ok' || !isRetryable(pending.lastStatus)) this.progressCount += 1;
     const { planned } = pending;
     if (result.outcome === 'ok') {
@@ -432,46 +377,6 @@ export class SimulatedClient implements NetworkEndpoint {
       if (planned.kind === 'put') this.#written.set(name, result.context);
     }
     pending.done(result);
-  }
-
-  #record(pending: Pending, result: OperationResult): void {
-    const { history, simulation, client } = this.#options;
-    const { planned, operation, invokedAt } = pending;
-    const { level } = planned;
-    const { bucketId, key, keyName } = pending.key;
-    const isOk = result.outcome === 'ok';
-    if (planned.kind === 'get') {
-      history.push({
-        kind: 'get',
-        client,
-        operation,
-        bucketId,
-        key,
-        keyName,
-        level,
-        invokedAt,
-        completedAt: simulation.now,
-        values: isOk ? result.values : undefined,
-        context: contextDots(result.context),
-      });
-      return;
-    }
-    const { context } = planned;
-    history.push({
-      kind: planned.kind,
-      client,
-      operation,
-      bucketId,
-      key,
-      keyName,
-      level,
-      invokedAt,
-      completedAt: result.outcome === 'unknown' ? Infinity : simulation.now,
-      context: context.kind === 'given' ? contextDots(context.words) : undefined,
-      value: planned.kind === 'put' ? planned.value : undefined,
-      outcome: result.outcome,
-      answer: isOk ? contextDots(result.context) : undefined,
-    });
   }
 
   #dial(): void {

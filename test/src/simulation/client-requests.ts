@@ -1,0 +1,122 @@
+/** What a simulated client sends, and what it notes of an operation that has ended. */
+import type { Instant } from '@clockwise/kernel/core';
+import { ArrayBacking } from '@clockwise/protocol/array-backing';
+import { PROTOCOL_VERSION, REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { FrameWriter } from '@clockwise/protocol/frame-writer';
+import { writeControl } from '@clockwise/protocol/message-codec';
+import {
+  type RequestFields,
+  writeDelete,
+  writeGet,
+  writePut,
+} from '@clockwise/protocol/request-writer';
+import { VALUE_CODEC } from '@clockwise/record/layout';
+import {
+  contextDots,
+  type HistoryEntry,
+  type KeyName,
+  type WriteOutcome,
+} from '../checkers/history.ts';
+import type { PlannedOperation } from '../workloads/workload.ts';
+import { bytesOf } from './client-identity.ts';
+
+/** What came of an operation. */
+export interface OperationResult {
+  /** STATUS_OK or STATUS_NOT_FOUND; otherwise the last error. */
+  readonly status: number;
+  readonly outcome: WriteOutcome;
+  readonly context: Int32Array;
+  readonly values: readonly string[];
+  /** The answer's body, word for word. */
+  readonly body: Int32Array;
+}
+
+/** An operation that has ended. */
+export interface EndedOperation {
+  readonly client: number;
+  readonly operation: number;
+  readonly planned: PlannedOperation;
+  readonly key: KeyName & { readonly keyName: string };
+  readonly invokedAt: Instant;
+  readonly result: OperationResult;
+  readonly now: Instant;
+}
+
+export function helloFrames(
+  clusterId: string,
+  { sessionLow, sessionHigh }: RequestFields,
+): readonly Int32Array[] {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  writeControl(writer, {
+    kind: 'hello',
+    protocolVersionMin: PROTOCOL_VERSION,
+    protocolVersionMax: PROTOCOL_VERSION,
+    role: 'client',
+    clusterId,
+    session: { low: sessionLow, high: sessionHigh },
+    nodeId: '',
+    epoch: 0,
+    ringHash: '',
+    featureBits: 0,
+  });
+  writer.flush();
+  return backing.take();
+}
+
+/** REQUIRES: session, sequence and request id are in `fields`. */
+export function writeRequest(
+  writer: FrameWriter,
+  fields: RequestFields,
+  planned: PlannedOperation,
+): void {
+  fields.bucketId = planned.bucketId;
+  fields.level = planned.level;
+  fields.flags = planned.kind === 'get' ? 0 : REQUEST_FLAG.wantContext;
+  const key = bytesOf(planned.key);
+  if (planned.kind === 'get') {
+    writeGet(writer, fields, key);
+    return;
+  }
+  const context = planned.context.kind === 'given' ? planned.context.words : undefined;
+  if (planned.kind === 'delete') writeDelete(writer, fields, key, context);
+  else writePut(writer, fields, key, context, VALUE_CODEC.text, bytesOf(planned.value), 0);
+}
+
+export function entryOf(ended: EndedOperation): HistoryEntry {
+  const { client, operation, planned, invokedAt, result, now } = ended;
+  const { level } = planned;
+  const { bucketId, key, keyName } = ended.key;
+  const isOk = result.outcome === 'ok';
+  if (planned.kind === 'get') {
+    return {
+      kind: 'get',
+      client,
+      operation,
+      bucketId,
+      key,
+      keyName,
+      level,
+      invokedAt,
+      completedAt: now,
+      values: isOk ? result.values : undefined,
+      context: contextDots(result.context),
+    };
+  }
+  const { context } = planned;
+  return {
+    kind: planned.kind,
+    client,
+    operation,
+    bucketId,
+    key,
+    keyName,
+    level,
+    invokedAt,
+    completedAt: result.outcome === 'unknown' ? Infinity : now,
+    context: context.kind === 'given' ? contextDots(context.words) : undefined,
+    value: planned.kind === 'put' ? planned.value : undefined,
+    outcome: result.outcome,
+    answer: isOk ? contextDots(result.context) : undefined,
+  };
+}
