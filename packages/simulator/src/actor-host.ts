@@ -40,6 +40,8 @@ type Input<Event> =
 
 /** Of the events; the others are those of frames, by their sources unless they say another. */
 const EVENT_QUEUE = -1;
+/** That a frame of a ring, and all behind it, are seen by a later step only. */
+const LATE_PROBABILITY = 0.4;
 
 /** When it is to fire, and the earliest instant at which somebody looks. Infinity: not at all. */
 interface Timer {
@@ -178,19 +180,28 @@ export class ActorHost<Event> {
     if (this.#inputs.length > 0 && this.isRunning) this.#wake();
   }
 
-  /** All that waits; or so many from the front; or all but one ring's. */
+  /**
+   * All that waits; or all but the last frames of some rings. Events, and what comes of sockets in one
+   * order with them, are taken whole: what they tell of has happened already, also for what this step
+   * sends.
+   */
   #takeInputs(): Input<Event>[] {
     const { prng, pace } = this.#options;
-    const waiting = this.#inputs.length;
-    if (waiting < 2 || !prng.chance(pace.partialProbability)) return this.#takeAll();
-    if (prng.chance(0.5)) return this.#inputs.splice(0, prng.between(1, waiting - 1));
-    const late = prng.pick(this.#inputs);
-    // What comes of sockets comes in one order with their events.
-    if (late.kind === 'event' || late.source >= CONNECTION_TARGET) return this.#takeAll();
-    const { queue } = late;
-    const taken = this.#inputs.filter((input) => input.queue !== queue);
-    this.#inputs = this.#inputs.filter((input) => input.queue === queue);
-    return taken.length > 0 ? taken : this.#takeAll();
+    if (this.#inputs.length < 2 || !prng.chance(pace.partialProbability)) return this.#takeAll();
+    const left: Input<Event>[] = [];
+    const taken: Input<Event>[] = [];
+    const late = new Set<number>();
+    for (const input of this.#inputs) {
+      const isOfRing = input.kind === 'frame' && input.source < CONNECTION_TARGET;
+      if (isOfRing && !late.has(input.queue) && prng.chance(LATE_PROBABILITY)) {
+        late.add(input.queue);
+      }
+      if (isOfRing && late.has(input.queue)) left.push(input);
+      else taken.push(input);
+    }
+    if (taken.length === 0) return this.#takeAll();
+    this.#inputs = left;
+    return taken;
   }
 
   #takeAll(): Input<Event>[] {

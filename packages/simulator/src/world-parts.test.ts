@@ -2,6 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DiskFailure } from '@clockwise/kernel/effects';
+import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { Prng } from '@clockwise/kernel/prng';
 import { TAG } from '@clockwise/protocol/frame';
 import { ActorHost } from './actor-host.ts';
@@ -41,23 +42,44 @@ function makeHost(
   });
 }
 
-test('[AH1] inputs come in order whatever the batches, [AH3] and are let go of after their step', () => {
+test('[AH1] frames of a ring come in order whatever the batches, [AH3] and are let go of after their step', () => {
   const simulation = new Simulation('host');
   const log: string[] = [];
   const host = makeHost(simulation, 0.7, log);
-  for (let number = 0; number < 30; number += 1) {
-    host.pushEvent({ kind: 'tick', number }, () => log.push(`taken ${number}`));
+  const numbers = Array.from({ length: 30 }, (_, number) => number);
+  for (const number of numbers) {
+    const ring = number % 2;
+    host.pushFrame(Int32Array.of(number), ring, () => log.push(`taken ${number}`));
   }
   simulation.run(Infinity);
-  const ticks = log.filter((line) => line.startsWith('tick'));
-  assert.equal(
-    ticks,
-    Array.from({ length: 30 }, (_, number) => `tick ${number}`),
-  );
-  for (let number = 0; number < 30; number += 1) {
-    assert.ok(log.indexOf(`taken ${number}`) > log.indexOf(`tick ${number}`));
+  for (const ring of [0, 1]) {
+    const frames = log.filter(
+      (line) => line.startsWith('frame') && Number(line.slice(6)) % 2 === ring,
+    );
+    assert.equal(
+      frames,
+      numbers.filter((number) => number % 2 === ring).map((number) => `frame ${number}`),
+    );
+  }
+  for (const number of numbers) {
+    assert.ok(log.indexOf(`taken ${number}`) > log.indexOf(`frame ${number}`));
   }
   assert.ok(host.stepCount > 1, 'batches were cut');
+});
+
+test('[AH1] events, and frames of connections, are taken whole, by whichever step comes next', () => {
+  const simulation = new Simulation('host');
+  const log: string[] = [];
+  const host = makeHost(simulation, 1, log);
+  for (let number = 0; number < 30; number += 1) {
+    host.pushEvent({ kind: 'tick', number });
+    host.pushFrame(Int32Array.of(number), CONNECTION_TARGET);
+    host.pushFrame(Int32Array.of(100 + number), 0);
+  }
+  simulation.run(Infinity);
+  const late = log.findIndex((line) => Number(line.slice(6)) >= 129);
+  assert.is(log.slice(0, late).filter((line) => line.startsWith('tick')).length, 30);
+  assert.ok(host.stepCount > 1, 'the ring was cut');
 });
 
 test('[AH2] a stopped host takes nothing, not even a timer', () => {
