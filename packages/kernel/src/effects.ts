@@ -53,6 +53,11 @@ export type WorldEvent<Message, JobOutput> =
   | { readonly kind: 'job-failed'; readonly job: number; readonly failure: DiskFailure }
   /** The log writer could not write or sync: final for this opening of the store. */
   | { readonly kind: 'log-failed'; readonly failure: DiskFailure }
+  /**
+   * The log found the disk full and went on in the room of its reserve: so many reserve files are
+   * gone since this opening of the store. Told again only when more are.
+   */
+  | { readonly kind: 'log-full'; readonly reserveUsed: number }
   /** `peer` is the one that was dialled, or -1 where the other side dialled us. */
   | { readonly kind: 'connected'; readonly connection: number; readonly peer: number }
   | { readonly kind: 'dial-failed'; readonly peer: number; readonly reason: string }

@@ -184,6 +184,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       case 'job-done':
       case 'job-failed':
       case 'log-failed':
+      case 'log-full':
         return;
       default:
         unreachable(event);

@@ -121,6 +121,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       case 'told':
         this.#takeMessage(event.from, event.message);
         return;
+      case 'log-full':
       case 'channel-up':
       case 'channel-down':
       case 'timer':
