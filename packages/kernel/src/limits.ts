@@ -59,6 +59,27 @@ export interface Limits {
   readonly tableBlockBytes: number;
   /** Bits per key of a Bloom filter. */
   readonly bloomBitsPerKey: number;
+  /** How blocks of tables are stored: 0 as they are, 1 deflate, 2 lz4. */
+  readonly tableCodec: number;
+  /** Bytes of one table that a merge writes; it ends at the first change of token behind them. */
+  readonly tableBytes: number;
+  /** Bytes of level 1, beyond which its tables move down. */
+  readonly levelBytes1: number;
+  /** A level may hold so many times the bytes of the one above. */
+  readonly levelFanout: number;
+  /** Runs of level 0 at which they are merged. */
+  readonly runsMin: number;
+  /** Runs of level 0 from which writes are slowed, and at which they are refused as OVERLOADED. */
+  readonly runsSlow: number;
+  readonly runsMax: number;
+  /** Bytes of one shard for blocks of tables that were read; 0: none are kept. */
+  readonly blockCacheBytes: number;
+  /** Bytes of one shard that lie on its disk for the log to use when the disk is full. */
+  readonly diskReserveBytes: number;
+  /** Reserve files at which deletes are refused as well while the disk is full. */
+  readonly reserveFilesMin: number;
+  /** Snapshots that one shard keeps. */
+  readonly snapshotsMax: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -91,4 +112,15 @@ export const DEFAULT_LIMITS: Limits = {
   logIntervalMs: 1000,
   tableBlockBytes: 4096,
   bloomBitsPerKey: 10,
+  tableCodec: 0,
+  tableBytes: 32 * 1024 * 1024,
+  levelBytes1: 256 * 1024 * 1024,
+  levelFanout: 8,
+  runsMin: 4,
+  runsSlow: 8,
+  runsMax: 16,
+  blockCacheBytes: 64 * 1024 * 1024,
+  diskReserveBytes: 64 * 1024 * 1024,
+  reserveFilesMin: 1,
+  snapshotsMax: 4,
 };

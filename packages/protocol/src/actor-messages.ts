@@ -29,6 +29,40 @@ export type ActorMessage =
       readonly chunk: number;
       readonly ok: boolean;
     }
+  /**
+   * replica -> compactor: tables should be merged. `score` in thousandths says how urgently (0: no
+   * more), `runs` how many each read of level 0 looks at, `latencyMs` how long foreground work takes.
+   * Lost: said again after `frozen-wanted`, and by a shard that opens.
+   */
+  | {
+      readonly kind: 'merge-wanted';
+      readonly shard: number;
+      readonly score: number;
+      readonly runs: number;
+      readonly latencyMs: number;
+    }
+  /** compactor -> replica: run one beat of a merge now. Lost: the compactor asks again. */
+  | { readonly kind: 'merge-beat' }
+  /** replica -> compactor: the beat is over; `more`: the same merge, or another, waits for its next. */
+  | {
+      readonly kind: 'merge-ended';
+      readonly shard: number;
+      /** Read and written. */
+      readonly bytes: number;
+      readonly elapsedMs: number;
+      readonly more: boolean;
+      readonly ok: boolean;
+    }
+  /** any actor -> replica: keep a copy of the store as it is now. Lost: whoever asked times out. */
+  | { readonly kind: 'snapshot-wanted'; readonly request: number }
+  /** replica -> whoever asked: its number, or why there is none. */
+  | {
+      readonly kind: 'snapshot-done';
+      readonly request: number;
+      readonly snapshotNumber: number;
+      readonly ok: boolean;
+      readonly reason: string;
+    }
   /** compactor -> replica, at its start: tell me what waits. */
   | { readonly kind: 'frozen-wanted' }
   /**

@@ -71,6 +71,7 @@ const nameRule =
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameRule));
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const countFromZero = v.pipe(v.number(), v.integer(), v.minValue(0));
 const weight = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000));
 const durability = v.picklist(['sync', 'interval', 'none']);
 const level = v.union([count, v.picklist(['one', 'quorum', 'all', 'local-quorum', 'each-quorum'])]);
@@ -150,10 +151,18 @@ function sentence(issue: v.BaseIssue<unknown>): string {
   return place === null ? issue.message : `${place}: ${issue.message}`;
 }
 
+/** Limits that may be 0: a codec's number, and a cache that is not wanted. */
+const MAY_BE_ZERO: ReadonlySet<string> = new Set(['tableCodec', 'blockCacheBytes']);
+
 /** An object that may set any of the names of a table of numbers, and no other. */
 function overridesOf(
   defaults: object,
-): v.StrictObjectSchema<Record<string, v.OptionalSchema<typeof count, undefined>>, undefined> {
-  const entries = Object.keys(defaults).map((key) => [key, v.optional(count)] as const);
+): v.StrictObjectSchema<
+  Record<string, v.OptionalSchema<typeof count | typeof countFromZero, undefined>>,
+  undefined
+> {
+  const entries = Object.keys(defaults).map(
+    (key) => [key, v.optional(MAY_BE_ZERO.has(key) ? countFromZero : count)] as const,
+  );
   return v.strictObject(Object.fromEntries(entries));
 }

@@ -87,6 +87,17 @@ test('[CF2] all faults are said at once, each with its place', () => {
   assert.match(said, 'valueBytesMax must be at most');
 });
 
+test('[CF2] limits of the store that contradict each other are refused', () => {
+  const faults = faultsOf({
+    limits: { tableCodec: 3, runsMin: 1, runsSlow: 20, levelFanout: 1, tableBytes: 2 ** 30 },
+  }).join('\n');
+  for (const name of ['tableCodec', 'runsMin', 'runsSlow', 'levelFanout', 'tableBytes']) {
+    assert.match(faults, name);
+  }
+  assert.is(valid({ limits: { blockCacheBytes: 0, tableCodec: 0 } }).limits.blockCacheBytes, 0);
+  assert.match(faultsOf({ limits: { runsMin: 0 } }).join('\n'), 'limits.runsMin');
+});
+
 test('[CF2] a chunk has room for the largest join that limits allow', () => {
   const chunkOf = (memtableChunkBytes: number, more: object = {}): string =>
     faultsOf({ limits: { memtableChunkBytes, ...more } }).join('\n');

@@ -91,6 +91,10 @@ const CHUNKS_MIN = 4;
 const SHARDS_MAX = 64;
 /** Chunks are named by 16 bits, of which answers use all. */
 const CHUNKS_MAX = 4096;
+/** The highest codec of a block that this build knows. */
+const CODEC_MAX = 2;
+/** Files that the reserve of a shard's disk is made of. */
+const RESERVE_FILES = 4;
 /** Words by which a run of bytes in a record may be rounded up. */
 const PADDING_WORDS = 2;
 
@@ -255,6 +259,26 @@ function limitFaults(limits: Limits): string[] {
     limits.socketLowWaterBytes < limits.socketHighWaterBytes,
     'socketLowWaterBytes must be below socketHighWaterBytes',
   );
+  return [...faults, ...storeLimitFaults(limits)];
+}
+
+function storeLimitFaults(limits: Limits): string[] {
+  const faults: string[] = [];
+  const must = (holds: boolean, rule: string): void => {
+    if (!holds) faults.push(`limits: ${rule}`);
+  };
+  must(limits.tableCodec <= CODEC_MAX, 'tableCodec must be 0 (none), 1 (deflate) or 2 (lz4)');
+  must(limits.runsMin >= 2, 'runsMin must be at least 2: one run alone is merged with nothing');
+  must(
+    limits.runsMin <= limits.runsSlow && limits.runsSlow < limits.runsMax,
+    'runsMin, runsSlow and runsMax must rise: merge, then slow writes, then refuse them',
+  );
+  must(limits.levelFanout >= 2, 'levelFanout must be at least 2: a level is larger than the last');
+  must(
+    limits.tableBytes >= limits.tableBlockBytes && limits.tableBytes <= limits.levelBytes1,
+    'tableBytes must hold a block at least and levelBytes1 a table',
+  );
+  must(limits.reserveFilesMin < RESERVE_FILES, 'reserveFilesMin must be below 4');
   return faults;
 }
 
