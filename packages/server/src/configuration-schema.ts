@@ -66,6 +66,8 @@ export type ParsedGiven =
   | { readonly ok: true; readonly wanted: GivenConfiguration }
   | { readonly ok: false; readonly faults: readonly string[] };
 
+/** Limits that may be 0: a codec's number, and a cache that is not wanted. */
+const MAY_BE_ZERO: ReadonlySet<string> = new Set(['tableCodec', 'blockCacheBytes']);
 const nameRule =
   'must be 1 to 64 letters, digits, ".", "_" or "-", and start with one of the first two';
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameRule));
@@ -150,9 +152,6 @@ function sentence(issue: v.BaseIssue<unknown>): string {
   const place = v.getDotPath(issue);
   return place === null ? issue.message : `${place}: ${issue.message}`;
 }
-
-/** Limits that may be 0: a codec's number, and a cache that is not wanted. */
-const MAY_BE_ZERO: ReadonlySet<string> = new Set(['tableCodec', 'blockCacheBytes']);
 
 /** An object that may set any of the names of a table of numbers, and no other. */
 function overridesOf(
