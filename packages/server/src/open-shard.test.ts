@@ -134,6 +134,7 @@ function flush(folder: string, shard: Shard): void {
       storeIdLow: STORE_ID.low,
       storeIdHigh: STORE_ID.high,
       blockBytes: limits.tableBlockBytes,
+      codec: limits.tableCodec,
       bloomBitsPerKey: limits.bloomBitsPerKey,
       leaves: { fileNumber: fileNumber + 1, words: floorLeaves },
     },

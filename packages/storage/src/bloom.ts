@@ -1,6 +1,8 @@
 /**
  * A blocked Bloom filter: all bits of a key lie in one line of 64 bytes, so that a test costs one cache
- * miss. Keys are represented by (bucket id, token): the token's low half covers the whole key.
+ * miss. Keys are represented by (bucket id, token): the token's low half covers the whole key. A key's
+ * bits are 9 bits each of a hash, three to a hash, which is then mixed again: independent, so that the
+ * false positives are those of theory (`bloomFalsePositives`).
  *
  * data plane
  *
@@ -12,6 +14,8 @@ import { assert } from '@clockwise/kernel/assert';
 export const BLOOM_LINE_WORDS = 16;
 /** Odd, near 2^32 divided by the golden ratio: moves fresh bits into the top places. */
 const GOLDEN = 0x9e3779b9 | 0;
+/** Of 9 bits each. */
+const PROBES_PER_HASH = 3;
 
 /** Lines that hold `keyCount` keys at this many bits each. */
 export function bloomLineCount(keyCount: number, bitsPerKey: number): number {
@@ -23,13 +27,30 @@ export function bloomProbeCount(bitsPerKey: number): number {
   return Math.max(1, Math.min(12, Math.round(bitsPerKey * 0.62)));
 }
 
+/**
+ * The share of absent keys that a filter says maybe to. Lines hold keys by Poisson; a bit is set
+ * with 1 - (1 - 1/512)^(probes * keys of the line).
+ */
+export function bloomFalsePositives(bitsPerKey: number): number {
+  const bits = BLOOM_LINE_WORDS * 32;
+  const probes = bloomProbeCount(bitsPerKey);
+  const mean = bits / bitsPerKey;
+  let share = 0;
+  let probability = Math.exp(-mean);
+  for (let keys = 0; keys < mean * 4 + 20; keys += 1) {
+    share += probability * (1 - (1 - 1 / bits) ** (probes * keys)) ** probes;
+    probability *= mean / (keys + 1);
+  }
+  return share;
+}
+
 /** Chooses the line. */
-function lineHash(bucketId: number, tokenHigh: number, tokenLow: number): number {
+export function bloomLineHash(bucketId: number, tokenHigh: number, tokenLow: number): number {
   return mix(mix(tokenLow ^ Math.imul(bucketId, GOLDEN)) ^ tokenHigh);
 }
 
 /** Chooses the bits within the line. */
-function bitHash(bucketId: number, tokenHigh: number, tokenLow: number): number {
+export function bloomBitHash(bucketId: number, tokenHigh: number, tokenLow: number): number {
   return mix(mix(tokenHigh ^ Math.imul(bucketId, 0x85ebca6b)) + tokenLow);
 }
 
@@ -45,20 +66,23 @@ function lineOffset(words: Int32Array, hash: number): number {
   return Math.floor(((hash >>> 0) / 0x1_0000_0000) * lineCount) * BLOOM_LINE_WORDS;
 }
 
+/** Takes in the key of these two hashes. */
 export function bloomAdd(
   words: Int32Array,
   probeCount: number,
-  bucketId: number,
-  tokenHigh: number,
-  tokenLow: number,
+  lineHash: number,
+  bitHash: number,
 ): void {
   assert(words.length % BLOOM_LINE_WORDS === 0, 'a filter is whole lines');
-  const line = lineOffset(words, lineHash(bucketId, tokenHigh, tokenLow));
-  let hash = bitHash(bucketId, tokenHigh, tokenLow);
-  for (let probe = 0; probe < probeCount; probe += 1) {
-    const bit = hash >>> 23;
-    words[line + (bit >>> 5)]! |= 1 << (bit & 31);
-    hash = Math.imul(hash, GOLDEN);
+  const line = lineOffset(words, lineHash);
+  let hash = bitHash;
+  let bits = hash;
+  for (let probe = 1; probe <= probeCount; probe += 1) {
+    words[line + ((bits >>> 5) & 15)]! |= 1 << (bits & 31);
+    bits >>>= 9;
+    if (probe % PROBES_PER_HASH !== 0) continue;
+    hash = mix((hash + GOLDEN) | 0);
+    bits = hash;
   }
 }
 
@@ -69,12 +93,15 @@ export function bloomMayContain(
   tokenHigh: number,
   tokenLow: number,
 ): boolean {
-  const line = lineOffset(words, lineHash(bucketId, tokenHigh, tokenLow));
-  let hash = bitHash(bucketId, tokenHigh, tokenLow);
-  for (let probe = 0; probe < probeCount; probe += 1) {
-    const bit = hash >>> 23;
-    if ((words[line + (bit >>> 5)]! & (1 << (bit & 31))) === 0) return false;
-    hash = Math.imul(hash, GOLDEN);
+  const line = lineOffset(words, bloomLineHash(bucketId, tokenHigh, tokenLow));
+  let hash = bloomBitHash(bucketId, tokenHigh, tokenLow);
+  let bits = hash;
+  for (let probe = 1; probe <= probeCount; probe += 1) {
+    if ((words[line + ((bits >>> 5) & 15)]! & (1 << (bits & 31))) === 0) return false;
+    bits >>>= 9;
+    if (probe % PROBES_PER_HASH !== 0) continue;
+    hash = mix((hash + GOLDEN) | 0);
+    bits = hash;
   }
   return true;
 }

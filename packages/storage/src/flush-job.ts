@@ -11,6 +11,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import { sometimes } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import { type BlockCodecs, PURE_CODECS } from './block-codec.ts';
 import { CHUNK_HEADER_WORDS } from './chunk.ts';
 import type { Checksum } from './checksum.ts';
 import type { Disk, DiskResult } from './disk.ts';
@@ -32,6 +33,8 @@ export interface FlushInput {
   readonly storeIdLow: number;
   readonly storeIdHigh: number;
   readonly blockBytes: number;
+  /** A BLOCK_CODEC. */
+  readonly codec: number;
   readonly bloomBitsPerKey: number;
   /** Hash-tree leaves as of the floor, two words each; undefined: the store keeps none. */
   readonly leaves: FlushLeaves | undefined;
@@ -53,6 +56,7 @@ export function flushChunk(
   disk: Disk,
   checksum: Checksum,
   input: FlushInput,
+  codecs: BlockCodecs = PURE_CODECS,
 ): DiskResult<FlushOutput> {
   const offsets = newestRecords(input);
   const created = TableWriter.create({
@@ -63,8 +67,9 @@ export function flushChunk(
     storeIdLow: input.storeIdLow,
     storeIdHigh: input.storeIdHigh,
     blockBytes: input.blockBytes,
+    codec: input.codec,
+    codecs,
     bloomBitsPerKey: input.bloomBitsPerKey,
-    recordCountMax: offsets.length,
     firstSequence: input.firstSequence,
     lastSequence: input.lastSequence,
   });

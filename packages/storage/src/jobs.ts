@@ -6,6 +6,7 @@
  *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
  */
 import { unreachable } from '@clockwise/kernel/assert';
+import { type BlockCodecs, PURE_CODECS } from './block-codec.ts';
 import type { Checksum } from './checksum.ts';
 import type { Disk, DiskError, DiskResult } from './disk.ts';
 import { flushChunk, type FlushInput } from './flush-job.ts';
@@ -33,10 +34,15 @@ export type JobOutput =
   | { readonly kind: 'remove' };
 
 /** Runs one job on the shard's disk. */
-export function runJob(disk: Disk, checksum: Checksum, job: JobInput): DiskResult<JobOutput> {
+export function runJob(
+  disk: Disk,
+  checksum: Checksum,
+  job: JobInput,
+  codecs: BlockCodecs = PURE_CODECS,
+): DiskResult<JobOutput> {
   switch (job.kind) {
     case 'flush':
-      return flush(disk, checksum, job.input);
+      return flush(disk, checksum, job.input, codecs);
     case 'manifest': {
       const published = publishManifest(disk, job.manifest, job.previousEdition, checksum);
       return published.ok ? { ok: true, value: { kind: 'manifest' } } : published;
@@ -48,11 +54,16 @@ export function runJob(disk: Disk, checksum: Checksum, job: JobInput): DiskResul
   }
 }
 
-function flush(disk: Disk, checksum: Checksum, input: FlushInput): DiskResult<JobOutput> {
-  const flushed = flushChunk(disk, checksum, input);
+function flush(
+  disk: Disk,
+  checksum: Checksum,
+  input: FlushInput,
+  codecs: BlockCodecs,
+): DiskResult<JobOutput> {
+  const flushed = flushChunk(disk, checksum, input, codecs);
   if (!flushed.ok) return flushed;
   // [JB1]
-  const opening = openTable(disk, flushed.value.table, checksum);
+  const opening = openTable(disk, flushed.value.table, checksum, codecs);
   if (opening.kind === 'failed') return opening.error;
   if (opening.kind !== 'open') return unreadable(opening.reason);
   const { parts } = opening.reader;

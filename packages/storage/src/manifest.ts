@@ -2,23 +2,27 @@
  * What the store consists of, as one value, and its form on disk (docs/formats/manifest.md). Each
  * edition is a whole new file; manifest-files.ts says which one counts.
  *
- *     header (32 words) | sealed segments (6 each) | tables (24 each)
+ *     header (32 words) | sealed segments (6 each) | tables (32 each) | range drops (8 each)
  *
  * Invariants:
  *   MF1 decode(encode(value)) is the value; a file with any byte changed does not decode
  *   MF2 an edition of another version or store is foreign, never damaged
+ *   MF3 tables are listed oldest first (`tableOrder`); an edition that lists them otherwise is damaged
  */
+import { assert } from '@clockwise/kernel/assert';
 import type { Checksum } from './checksum.ts';
 import { readSequence, writeSequence } from './log-format.ts';
 import type { SealedSegment } from './log-reader.ts';
+import { compareTokenHalves, type TokenRange } from './token-range.ts';
 import { checksumWords } from './whole-transfer.ts';
 
-export const MANIFEST_VERSION = 1;
+export const MANIFEST_VERSION = 2;
 /** 'CWMF' */
 const MANIFEST_MAGIC = 0x464d5743;
 const HEADER_WORDS = 32;
 const SEALED_WORDS = 6;
-const TABLE_WORDS = 24;
+const TABLE_WORDS = 32;
+const RANGE_DROP_WORDS = 8;
 
 /** Positions are append-only: they are on disks. */
 const HEADER = {
@@ -37,11 +41,13 @@ const HEADER = {
   leavesFileNumber: 12,
   sealedCount: 13,
   tableCount: 14,
+  rangeDropCount: 15,
+  droppedRecordCountLow: 17,
   /** CRC-32 of the whole file, this word as zero. */
   checksum: 31,
 } as const;
 
-/** A table as the manifest knows it; all of it is also in the table's own footer. */
+/** A table as the manifest knows it; all of it but the level, which may change, is in its footer too. */
 export interface TableMetadata {
   readonly fileNumber: number;
   readonly level: number;
@@ -55,9 +61,23 @@ export interface TableMetadata {
   readonly lastBucketId: number;
   readonly lastTokenHigh: number;
   readonly lastTokenLow: number;
-  /** Of the log records that went in; ranges of tables of level 0 do not overlap. */
+  /** Of the log records that went in; ranges of runs of level 0 do not overlap. */
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Of the records, whatever a codec made of them. */
+  readonly rawBytes: number;
+  /** Records with a sibling that expires. */
+  readonly expiringCount: number;
+  readonly deltaCount: number;
+  /** Of all siblings that expire; 0: none does. */
+  readonly earliestExpirySeconds: number;
+  readonly latestExpirySeconds: number;
+  readonly largestRecordWords: number;
+}
+
+/** Records of the range up to the sequence do not count, in whatever table they stand. */
+export interface RangeDrop extends TokenRange {
+  readonly sequence: number;
 }
 
 export interface Manifest {
@@ -75,13 +95,44 @@ export interface Manifest {
   /** The file of hash-tree leaves as of the floor; 0: none. */
   readonly leavesFileNumber: number;
   readonly sealed: readonly SealedSegment[];
-  /** Oldest first. */
+  /** Oldest first. [MF3] */
   readonly tables: readonly TableMetadata[];
+  readonly rangeDrops: readonly RangeDrop[];
+  /** Records that merges left away since the store began: a figure. */
+  readonly droppedRecordCount: number;
+}
+
+/**
+ * The tables oldest first: the deepest level first; within a level by (bucket, token), but level 0 run
+ * by run, a run being the tables with one last sequence.
+ */
+export function tableOrder(tables: readonly TableMetadata[]): readonly TableMetadata[] {
+  return tables.toSorted(compareTables);
+}
+
+function compareTables(left: TableMetadata, right: TableMetadata): number {
+  if (left.level !== right.level) return right.level - left.level;
+  if (left.level === 0 && left.lastSequence !== right.lastSequence) {
+    return left.lastSequence - right.lastSequence;
+  }
+  if (left.firstBucketId !== right.firstBucketId) {
+    return (left.firstBucketId >>> 0) - (right.firstBucketId >>> 0);
+  }
+  const { firstTokenHigh: leftHigh, firstTokenLow: leftLow } = left;
+  const byToken = compareTokenHalves(leftHigh, leftLow, right.firstTokenHigh, right.firstTokenLow);
+  return byToken === 0 ? left.fileNumber - right.fileNumber : byToken;
+}
+
+function areInOrder(tables: readonly TableMetadata[]): boolean {
+  return tables.every(
+    (table, index) => index === 0 || compareTables(tables[index - 1]!, table) < 0,
+  );
 }
 
 export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Array {
-  const { sealed, tables } = manifest;
-  const wordCount = HEADER_WORDS + sealed.length * SEALED_WORDS + tables.length * TABLE_WORDS;
+  const { sealed, tables, rangeDrops } = manifest;
+  assert(areInOrder(tables), 'MF3 the tables of an edition are listed oldest first');
+  const wordCount = wordCountOf(sealed.length, tables.length, rangeDrops.length);
   const words = new Int32Array(wordCount);
   words[HEADER.magic] = MANIFEST_MAGIC;
   words[HEADER.version] = MANIFEST_VERSION;
@@ -97,6 +148,8 @@ export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Arr
   words[HEADER.leavesFileNumber] = manifest.leavesFileNumber;
   words[HEADER.sealedCount] = sealed.length;
   words[HEADER.tableCount] = tables.length;
+  words[HEADER.rangeDropCount] = rangeDrops.length;
+  writeSequence(words, HEADER.droppedRecordCountLow, manifest.droppedRecordCount);
   let at = HEADER_WORDS;
   for (const segment of sealed) {
     words[at] = segment.opening;
@@ -109,8 +162,17 @@ export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Arr
     encodeTable(words, at, table);
     at += TABLE_WORDS;
   }
+  for (const drop of rangeDrops) {
+    encodeRangeDrop(words, at, drop);
+    at += RANGE_DROP_WORDS;
+  }
   words[HEADER.checksum] = checksumWords(checksum, words, 0, wordCount);
   return words;
+}
+
+function wordCountOf(sealedCount: number, tableCount: number, rangeDropCount: number): number {
+  const tableWords = tableCount * TABLE_WORDS;
+  return HEADER_WORDS + sealedCount * SEALED_WORDS + tableWords + rangeDropCount * RANGE_DROP_WORDS;
 }
 
 export type ManifestReading =
@@ -130,19 +192,23 @@ export function decodeManifest(words: Int32Array, checksum: Checksum): ManifestR
     return { kind: 'damaged', reason: 'checksum' };
   }
   if (words[HEADER.version] !== MANIFEST_VERSION) {
-    const reason = `manifest version ${words[HEADER.version]}, not ${MANIFEST_VERSION}`;
-    return { kind: 'foreign', reason };
+    const version = `manifest version ${words[HEADER.version]}`;
+    return { kind: 'foreign', reason: `${version}; this build reads version ${MANIFEST_VERSION}` };
   }
   const sealedCount = words[HEADER.sealedCount]!;
   const tableCount = words[HEADER.tableCount]!;
-  if (HEADER_WORDS + sealedCount * SEALED_WORDS + tableCount * TABLE_WORDS !== words.length) {
+  if (wordCountOf(sealedCount, tableCount, words[HEADER.rangeDropCount]!) !== words.length) {
     return { kind: 'damaged', reason: 'counts and length disagree' };
   }
-  return { kind: 'valid', manifest: decodeBody(words, sealedCount, tableCount) };
+  const manifest = decodeBody(words, sealedCount, tableCount);
+  // [MF3]
+  if (!areInOrder(manifest.tables)) return { kind: 'damaged', reason: 'order of the tables' };
+  return { kind: 'valid', manifest };
 }
 
 function decodeBody(words: Int32Array, sealedCount: number, tableCount: number): Manifest {
   const tablesAt = HEADER_WORDS + sealedCount * SEALED_WORDS;
+  const dropsAt = tablesAt + tableCount * TABLE_WORDS;
   return {
     edition: words[HEADER.edition]!,
     storeIdLow: words[HEADER.storeIdLow]!,
@@ -165,6 +231,10 @@ function decodeBody(words: Int32Array, sealedCount: number, tableCount: number):
     tables: Array.from({ length: tableCount }, (_, index) =>
       decodeTable(words, tablesAt + index * TABLE_WORDS),
     ),
+    rangeDrops: Array.from({ length: words[HEADER.rangeDropCount]! }, (_, index) =>
+      decodeRangeDrop(words, dropsAt + index * RANGE_DROP_WORDS),
+    ),
+    droppedRecordCount: readSequence(words, HEADER.droppedRecordCountLow),
   };
 }
 
@@ -182,6 +252,12 @@ function encodeTable(words: Int32Array, at: number, table: TableMetadata): void 
   words[at + 13] = table.lastTokenLow;
   writeSequence(words, at + 14, table.firstSequence);
   writeSequence(words, at + 16, table.lastSequence);
+  writeSequence(words, at + 18, table.rawBytes);
+  writeSequence(words, at + 20, table.expiringCount);
+  writeSequence(words, at + 22, table.deltaCount);
+  words[at + 24] = table.earliestExpirySeconds;
+  words[at + 25] = table.latestExpirySeconds;
+  words[at + 26] = table.largestRecordWords;
 }
 
 function decodeTable(words: Int32Array, at: number): TableMetadata {
@@ -199,5 +275,31 @@ function decodeTable(words: Int32Array, at: number): TableMetadata {
     lastTokenLow: words[at + 13]!,
     firstSequence: readSequence(words, at + 14),
     lastSequence: readSequence(words, at + 16),
+    rawBytes: readSequence(words, at + 18),
+    expiringCount: readSequence(words, at + 20),
+    deltaCount: readSequence(words, at + 22),
+    earliestExpirySeconds: words[at + 24]! >>> 0,
+    latestExpirySeconds: words[at + 25]! >>> 0,
+    largestRecordWords: words[at + 26]!,
+  };
+}
+
+function encodeRangeDrop(words: Int32Array, at: number, drop: RangeDrop): void {
+  words[at] = drop.bucketId;
+  words[at + 1] = drop.fromHigh;
+  words[at + 2] = drop.fromLow;
+  words[at + 3] = drop.toHigh;
+  words[at + 4] = drop.toLow;
+  writeSequence(words, at + 5, drop.sequence);
+}
+
+function decodeRangeDrop(words: Int32Array, at: number): RangeDrop {
+  return {
+    bucketId: words[at]!,
+    fromHigh: words[at + 1]!,
+    fromLow: words[at + 2]!,
+    toHigh: words[at + 3]!,
+    toLow: words[at + 4]!,
+    sequence: readSequence(words, at + 5),
   };
 }

@@ -153,6 +153,8 @@ function findManifest(options: OpenStoreOptions, names: readonly string[]): Base
     leavesFileNumber: 0,
     sealed: [],
     tables: [],
+    rangeDrops: [],
+    droppedRecordCount: 0,
   };
   return { kind: 'found', manifest, highestEdition: load.highestEdition };
 }

@@ -6,28 +6,27 @@
  *
  * Offsets are in units of 8 bytes, unsigned. Positions and numbers are append-only: they are on disks.
  */
+import { BLOOM_LINE_WORDS } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
 import { readSequence, writeSequence } from './log-format.ts';
 import type { TableMetadata } from './manifest.ts';
 import { bytesOf, checksumWords } from './whole-transfer.ts';
 
-export const TABLE_VERSION = 1;
+export const TABLE_VERSION = 2;
 /** 'CWST' */
 const TABLE_MAGIC = 0x54535743;
 
 export const BLOCK_HEADER_WORDS = 4;
 export const BLOCK = {
-  /** Bytes behind the header as they stand in the file, and as the codec gives them back. */
+  /** Bytes behind the header as they stand in the file, a multiple of 8, padded with zeros; and ... */
   storedBytes: 0,
+  /** ... of the records that the codec gives back. */
   rawBytes: 1,
   /** codec id | records << 8 */
   codecAndCount: 2,
   /** CRC-32 of file number and offset, of the words before this one, and of what follows it. */
   checksum: 3,
 } as const;
-
-/** How a block's bytes are stored; append-only. */
-export const BLOCK_CODEC = { none: 0 } as const;
 
 export const INDEX_ENTRY_WORDS = 6;
 export const INDEX_ENTRY = {
@@ -68,10 +67,19 @@ const FOOTER = {
   filterWords: 26,
   filterProbes: 27,
   filterChecksum: 28,
+  rawBytesLow: 29,
+  expiringCountLow: 31,
+  deltaCountLow: 33,
+  earliestExpirySeconds: 35,
+  latestExpirySeconds: 36,
+  filterLineCount: 37,
+  largestRecordWords: 38,
+  codec: 39,
   checksum: 63,
 } as const;
 
 export interface TableFooter {
+  /** Its level is the one the table was written for; where it stands now, the manifest says. */
   readonly table: TableMetadata;
   readonly storeIdLow: number;
   readonly storeIdHigh: number;
@@ -82,16 +90,33 @@ export interface TableFooter {
   readonly filterWords: number;
   readonly filterProbes: number;
   readonly filterChecksum: number;
+  /** The codec that the writer was asked for; each block says its own. */
+  readonly codec: number;
+}
+
+/** Where something stands: what checksums are bound to. */
+export interface FilePlace {
+  readonly fileNumber: number;
+  readonly offsetUnits: number;
+}
+
+function placeChecksum(checksum: Checksum, { fileNumber, offsetUnits }: FilePlace): number {
+  return checksum(bytesOf(Int32Array.of(fileNumber, offsetUnits)), 0);
+}
+
+/** The checksum of the index or the filter, bound to where it stands in which file. */
+export function partChecksum(checksum: Checksum, place: FilePlace, words: Int32Array): number {
+  return checksumWords(checksum, words, 0, words.length, placeChecksum(checksum, place));
 }
 
 /** The checksum of a block whose header stands at word `at`, bound to where it stands in which file. */
 export function blockChecksum(
   checksum: Checksum,
-  place: { readonly fileNumber: number; readonly offsetUnits: number },
+  place: FilePlace,
   words: Int32Array,
   at: number,
 ): number {
-  const bound = checksum(bytesOf(Int32Array.of(place.fileNumber, place.offsetUnits)), 0);
+  const bound = placeChecksum(checksum, place);
   const header = checksumWords(checksum, words, at, at + BLOCK.checksum, bound);
   const from = at + BLOCK_HEADER_WORDS;
   const to = from + words[at + BLOCK.storedBytes]! / 4;
@@ -125,8 +150,20 @@ export function encodeFooter(footer: TableFooter, checksum: Checksum): Int32Arra
   words[FOOTER.filterWords] = footer.filterWords;
   words[FOOTER.filterProbes] = footer.filterProbes;
   words[FOOTER.filterChecksum] = footer.filterChecksum;
+  encodeProperties(words, table);
+  words[FOOTER.filterLineCount] = footer.filterWords / BLOOM_LINE_WORDS;
+  words[FOOTER.codec] = footer.codec;
   words[FOOTER.checksum] = checksumWords(checksum, words, 0, FOOTER.checksum);
   return words;
+}
+
+function encodeProperties(words: Int32Array, table: TableMetadata): void {
+  writeSequence(words, FOOTER.rawBytesLow, table.rawBytes);
+  writeSequence(words, FOOTER.expiringCountLow, table.expiringCount);
+  writeSequence(words, FOOTER.deltaCountLow, table.deltaCount);
+  words[FOOTER.earliestExpirySeconds] = table.earliestExpirySeconds;
+  words[FOOTER.latestExpirySeconds] = table.latestExpirySeconds;
+  words[FOOTER.largestRecordWords] = table.largestRecordWords;
 }
 
 export type FooterReading =
@@ -142,8 +179,11 @@ export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReadi
     return { kind: 'damaged', reason: 'footer checksum' };
   }
   if (words[FOOTER.version] !== TABLE_VERSION) {
-    const reason = `table version ${words[FOOTER.version]}, not ${TABLE_VERSION}`;
+    const reason = `table version ${words[FOOTER.version]}; this build reads version ${TABLE_VERSION}`;
     return { kind: 'foreign', reason };
+  }
+  if (words[FOOTER.filterLineCount]! * BLOOM_LINE_WORDS !== words[FOOTER.filterWords]) {
+    return { kind: 'damaged', reason: 'the filter is no whole lines' };
   }
   return {
     kind: 'valid',
@@ -158,6 +198,7 @@ export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReadi
       filterWords: words[FOOTER.filterWords]!,
       filterProbes: words[FOOTER.filterProbes]!,
       filterChecksum: words[FOOTER.filterChecksum]!,
+      codec: words[FOOTER.codec]!,
     },
   };
 }
@@ -177,5 +218,11 @@ function decodeMetadata(words: Int32Array): TableMetadata {
     lastTokenLow: words[FOOTER.lastTokenLow]!,
     firstSequence: readSequence(words, FOOTER.firstSequenceLow),
     lastSequence: readSequence(words, FOOTER.lastSequenceLow),
+    rawBytes: readSequence(words, FOOTER.rawBytesLow),
+    expiringCount: readSequence(words, FOOTER.expiringCountLow),
+    deltaCount: readSequence(words, FOOTER.deltaCountLow),
+    earliestExpirySeconds: words[FOOTER.earliestExpirySeconds]! >>> 0,
+    latestExpirySeconds: words[FOOTER.latestExpirySeconds]! >>> 0,
+    largestRecordWords: words[FOOTER.largestRecordWords]!,
   };
 }

@@ -2,17 +2,24 @@
  * One table's index and filter in memory, and lookups in blocks that somebody else read: the replica
  * by read effects, jobs by their disk. Names a block, checks it, finds a record in it.
  *
- * data plane (locate, mayContain, searchBlock)
+ * data plane (locate, mayContain, openBlock, searchWords)
  *
  * Invariants:
  *   TR1 a damaged filter says "maybe" to everything, never "no"
- *   TR2 a block is searched only after `verifyBlock`; a damaged one is READ_FAILED, never "not found"
- *   TR3 the blocks from `locate` on, as far as `searchBlock` says NEXT_BLOCK, hold the key if the
+ *   TR2 a block is searched only after `openBlock`; a damaged one is READ_FAILED, never "not found"
+ *   TR3 the blocks from `locate` on, as far as `searchWords` says NEXT_BLOCK, hold the key if the
  *       table does
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import {
+  BLOCK_CODEC,
+  type BlockCodecs,
+  type BlockScratch,
+  decodeBlock,
+  PURE_CODECS,
+} from './block-codec.ts';
 import { bloomMayContain } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
 import type { Disk, DiskError, FileHandle } from './disk.ts';
@@ -22,7 +29,6 @@ import type { TableMetadata } from './manifest.ts';
 import { compareTokenHalves, type TokenRange } from './token-range.ts';
 import {
   BLOCK,
-  BLOCK_CODEC,
   BLOCK_HEADER_WORDS,
   blockChecksum,
   decodeFooter,
@@ -30,16 +36,17 @@ import {
   INDEX_ENTRY,
   INDEX_ENTRY_WORDS,
   INDEX_FLAG,
+  partChecksum,
   type TableFooter,
 } from './sstable-format.ts';
-import { checksumWords, readWhole } from './whole-transfer.ts';
+import { bytesOf, readWhole } from './whole-transfer.ts';
 
-/** Results of `searchBlock` that are no offset. */
+/** Results of `searchWords` that are no offset. */
 export const NOT_IN_TABLE = -1;
 export const NEXT_BLOCK = -2;
 
 /** Probes by interpolation before a search halves. */
-const INTERPOLATIONS = 2;
+const INTERPOLATIONS = 3;
 
 /** Consecutive blocks to read: the form of a read effect. */
 export interface BlockRead {
@@ -58,10 +65,13 @@ export interface TableParts {
 }
 
 export class TableReader {
+  /** As the manifest has it: its level is the one where the table stands now. */
   readonly table: TableMetadata;
   readonly name: string;
   readonly blockCount: number;
-  /** False: the filter is damaged; lookups read a block for every key (TR1). */
+  /** Of index and filter. */
+  readonly memoryBytes: number;
+  /** False: the filter is damaged, or was not read; lookups read a block for every key (TR1). */
   readonly filterSound: boolean;
   /** What the reader is made of, for passing it to another thread. */
   readonly parts: TableParts;
@@ -69,21 +79,59 @@ export class TableReader {
   readonly #filter: Int32Array;
   readonly #filterProbes: number;
   readonly #checksum: Checksum;
+  readonly #codecs: BlockCodecs;
+  /** Blocks per unit of a token's high half; 0: the blocks are of several buckets, or one. */
+  readonly #slope: number;
+  /** Places of the index looked at so far, an entry and its neighbour counting as one. */
+  probeCount = 0;
 
-  constructor(parts: TableParts, checksum: Checksum) {
+  constructor(
+    parts: TableParts,
+    checksum: Checksum,
+    codecs: BlockCodecs = PURE_CODECS,
+    table: TableMetadata = parts.footer.table,
+  ) {
     const { footer, index, filter } = parts;
     this.parts = parts;
-    this.table = footer.table;
-    this.name = tableName(footer.table.fileNumber);
+    this.table = table;
+    this.name = tableName(table.fileNumber);
+    this.memoryBytes = index.byteLength + filter.byteLength;
     this.blockCount = footer.blockCount;
     this.#index = index;
     this.#filter = filter;
     this.#filterProbes = footer.filterProbes;
     this.#checksum = checksum;
+    this.#codecs = codecs;
+    this.#slope = slopeOf(index);
+    const place = { fileNumber: table.fileNumber, offsetUnits: footer.filterBytesFrom / 8 };
     this.filterSound =
       filter.length === footer.filterWords &&
       filter.length > 0 &&
-      checksumWords(checksum, filter, 0, filter.length) === footer.filterChecksum;
+      partChecksum(checksum, place, filter) === footer.filterChecksum;
+  }
+
+  /** Whether the place lies within the table's first and last record. */
+  covers(bucketId: number, tokenHigh: number, tokenLow: number): boolean {
+    const { table } = this;
+    const { firstTokenHigh, firstTokenLow, lastTokenHigh, lastTokenLow } = table;
+    return (
+      comparePlaces(
+        table.firstBucketId,
+        firstTokenHigh,
+        firstTokenLow,
+        bucketId,
+        tokenHigh,
+        tokenLow,
+      ) <= 0 &&
+      comparePlaces(
+        table.lastBucketId,
+        lastTokenHigh,
+        lastTokenLow,
+        bucketId,
+        tokenHigh,
+        tokenLow,
+      ) >= 0
+    );
   }
 
   mayContain(bucketId: number, tokenHigh: number, tokenLow: number): boolean {
@@ -110,23 +158,41 @@ export class TableReader {
     return block;
   }
 
-  /** Whether the block whose header stands at word `at` is what was written there. */
-  verifyBlock(words: Int32Array, at: number, block: number): boolean {
+  /**
+   * Checks the block whose header stands at word `at` and puts its records into `scratch`: without a
+   * copy where they are stored as they are. False: it is not what was written there. [TR2]
+   */
+  openBlock(words: Int32Array, at: number, block: number, scratch: BlockScratch): boolean {
     const byteCount = this.blockByteCount(block);
     if ((words.length - at) * 4 < byteCount) return false;
-    if (words[at + BLOCK.storedBytes] !== byteCount - BLOCK_HEADER_WORDS * 4) return false;
+    const storedBytes = byteCount - BLOCK_HEADER_WORDS * 4;
+    if (words[at + BLOCK.storedBytes] !== storedBytes) return false;
     const offsetUnits = this.#index[block * INDEX_ENTRY_WORDS + INDEX_ENTRY.offsetUnits]!;
     const place = { fileNumber: this.table.fileNumber, offsetUnits };
-    return (
-      words[at + BLOCK.checksum] === blockChecksum(this.#checksum, place, words, at) &&
-      (words[at + BLOCK.codecAndCount]! & 0xff) === BLOCK_CODEC.none
-    );
+    const expected = blockChecksum(this.#checksum, place, words, at);
+    if (words[at + BLOCK.checksum] !== expected) return false;
+    const codec = words[at + BLOCK.codecAndCount]! & 0xff;
+    const rawBytes = words[at + BLOCK.rawBytes]!;
+    const from = at + BLOCK_HEADER_WORDS;
+    if (codec === BLOCK_CODEC.none) {
+      scratch.words = words;
+      scratch.from = from;
+      scratch.to = from + storedBytes / 4;
+      return rawBytes === storedBytes;
+    }
+    if (rawBytes <= 0 || rawBytes % 8 !== 0) return false;
+    const raw = bytesOf(scratch.own(rawBytes / 4), 0, rawBytes / 4);
+    return decodeBlock(codec, this.#codecs, bytesOf(words, from, from + storedBytes / 4), raw);
   }
 
-  /** A record's word offset in a verified block, NOT_IN_TABLE, or NEXT_BLOCK: look there too. */
-  searchBlock(
+  /**
+   * A record's word offset among the records [from, to) of a block that was opened, NOT_IN_TABLE, or
+   * NEXT_BLOCK: look there too.
+   */
+  searchWords(
     words: Int32Array,
-    at: number,
+    from: number,
+    to: number,
     block: number,
     bucketId: number,
     tokenHigh: number,
@@ -135,8 +201,7 @@ export class TableReader {
     keyOffset: number,
     keyByteCount: number,
   ): number {
-    const end = at + BLOCK_HEADER_WORDS + words[at + BLOCK.storedBytes]! / 4;
-    for (let record = at + BLOCK_HEADER_WORDS; record < end;) {
+    for (let record = from; record < to;) {
       if (
         words[record + HEADER.tokenLow] === tokenLow &&
         words[record + HEADER.tokenHigh] === tokenHigh &&
@@ -178,43 +243,53 @@ export class TableReader {
     return { file: this.name, firstBlock: block, blockCount: 1, offset, byteCount };
   }
 
-  /** The last block whose first record is not behind (bucket, token); -1: all are. */
+  /**
+   * The last block whose first record is not behind (bucket, token); -1: all are. Each probe looks at
+   * an entry and its neighbour, so a guess that is off by less than a block ends the search.
+   */
   #lastNotAfter(bucketId: number, tokenHigh: number, tokenLow: number): number {
     let low = -1;
     let high = this.blockCount;
+    let last = 0;
     for (let probe = 0; high - low > 1; probe += 1) {
       const middle =
-        probe < INTERPOLATIONS ? this.#guess(low, high, bucketId, tokenHigh) : (low + high) >> 1;
-      if (this.#compareFirst(middle, bucketId, tokenHigh, tokenLow) <= 0) low = middle;
-      else high = middle;
+        probe < INTERPOLATIONS ? this.#guess(low, high, last, tokenHigh) : (low + high) >> 1;
+      this.probeCount += 1;
+      last = middle;
+      if (this.#compareFirst(middle, bucketId, tokenHigh, tokenLow) <= 0) {
+        low = middle;
+        if (middle + 1 === high) continue;
+        if (this.#compareFirst(middle + 1, bucketId, tokenHigh, tokenLow) > 0) return middle;
+        low = middle + 1;
+      } else {
+        high = middle;
+        if (middle - 1 === low) continue;
+        if (this.#compareFirst(middle - 1, bucketId, tokenHigh, tokenLow) <= 0) return middle - 1;
+        high = middle - 1;
+      }
     }
     return low;
   }
 
-  /** Where a token would lie between two blocks, were tokens uniform; strictly between. */
-  #guess(low: number, high: number, bucketId: number, tokenHigh: number): number {
-    const from = Math.max(low, 0);
-    const to = Math.min(high, this.blockCount - 1);
-    const at = from * INDEX_ENTRY_WORDS;
-    const end = to * INDEX_ENTRY_WORDS;
-    const middle = (low + high) >> 1;
-    const index = this.#index;
-    if (index[at] !== bucketId || index[end] !== bucketId) return middle;
-    const first = index[at + INDEX_ENTRY.tokenHigh]! >>> 0;
-    const last = index[end + INDEX_ENTRY.tokenHigh]! >>> 0;
-    const wanted = tokenHigh >>> 0;
-    if (wanted < first) return low + 1;
-    if (last <= first) return middle;
-    const guess = from + Math.floor(((wanted - first) / (last - first)) * (to - from));
+  /** Where a token would lie, were tokens uniform, seen from block `from`; strictly between. */
+  #guess(low: number, high: number, from: number, tokenHigh: number): number {
+    if (this.#slope === 0) return (low + high) >> 1;
+    const first = this.#index[from * INDEX_ENTRY_WORDS + INDEX_ENTRY.tokenHigh]! >>> 0;
+    const guess = from + Math.round(((tokenHigh >>> 0) - first) * this.#slope);
     return Math.max(low + 1, Math.min(high - 1, guess));
   }
 
   #compareFirst(block: number, bucketId: number, tokenHigh: number, tokenLow: number): number {
     const at = block * INDEX_ENTRY_WORDS;
-    const bucket = this.#index[at + INDEX_ENTRY.bucketId]!;
-    if (bucket !== bucketId) return bucket >>> 0 < bucketId >>> 0 ? -1 : 1;
-    const high = this.#index[at + INDEX_ENTRY.tokenHigh]!;
-    return compareTokenHalves(high, this.#index[at + INDEX_ENTRY.tokenLow]!, tokenHigh, tokenLow);
+    const index = this.#index;
+    return comparePlaces(
+      index[at + INDEX_ENTRY.bucketId]!,
+      index[at + INDEX_ENTRY.tokenHigh]!,
+      index[at + INDEX_ENTRY.tokenLow]!,
+      bucketId,
+      tokenHigh,
+      tokenLow,
+    );
   }
 
   #isContinued(block: number, bucketId: number, tokenHigh: number, tokenLow: number): boolean {
@@ -233,24 +308,48 @@ export type TableOpening =
   | { readonly kind: 'failed'; readonly error: DiskError };
 
 /** Reads footer, index and filter of a table that the manifest names. */
-export function openTable(disk: Disk, wanted: TableMetadata, checksum: Checksum): TableOpening {
-  const file = disk.open(tableName(wanted.fileNumber), 'read');
+export function openTable(
+  disk: Disk,
+  wanted: TableMetadata,
+  checksum: Checksum,
+  codecs: BlockCodecs = PURE_CODECS,
+): TableOpening {
+  return open(disk, { wanted, checksum, codecs, withFilter: true });
+}
+
+/** Without the filter, which who reads a table from end to end does not need. */
+export function openTableIndex(
+  disk: Disk,
+  wanted: TableMetadata,
+  checksum: Checksum,
+  codecs: BlockCodecs = PURE_CODECS,
+): TableOpening {
+  return open(disk, { wanted, checksum, codecs, withFilter: false });
+}
+
+interface OpenOptions {
+  readonly wanted: TableMetadata;
+  readonly checksum: Checksum;
+  readonly codecs: BlockCodecs;
+  readonly withFilter: boolean;
+}
+
+function open(disk: Disk, options: OpenOptions): TableOpening {
+  const name = tableName(options.wanted.fileNumber);
+  const file = disk.open(name, 'read');
   if (!file.ok) {
     if (file.code !== 'ENOENT') return { kind: 'failed', error: file };
-    return { kind: 'damaged', reason: `${tableName(wanted.fileNumber)} is missing` };
+    return { kind: 'damaged', reason: `${name} is missing` };
   }
-  const opening = openTableFile(disk, file.value, wanted, checksum);
+  const opening = openTableFile(disk, file.value, options);
   disk.close(file.value);
   return opening;
 }
 
-function openTableFile(
-  disk: Disk,
-  file: FileHandle,
-  wanted: TableMetadata,
-  checksum: Checksum,
-): TableOpening {
-  const name = tableName(wanted.fileNumber);
+function openTableFile(disk: Disk, file: FileHandle, options: OpenOptions): TableOpening {
+  const { wanted, checksum, codecs, withFilter } = options;
+  const { fileNumber } = wanted;
+  const name = tableName(fileNumber);
   const size = disk.size(file);
   if (!size.ok) return { kind: 'failed', error: size };
   if (size.value !== wanted.byteCount) {
@@ -263,7 +362,7 @@ function openTableFile(
   const { footer } = reading;
   const indexBytes = footer.blockCount * INDEX_ENTRY_WORDS * 4;
   if (
-    footer.table.fileNumber !== wanted.fileNumber ||
+    footer.table.fileNumber !== fileNumber ||
     footer.indexBytesFrom + indexBytes !== footer.filterBytesFrom ||
     footer.filterBytesFrom + footer.filterWords * 4 + FOOTER_BYTES !== size.value
   ) {
@@ -271,12 +370,15 @@ function openTableFile(
   }
   const index = readWords(disk, file, footer.indexBytesFrom, indexBytes);
   if (!(index instanceof Int32Array)) return { kind: 'failed', error: index };
-  if (checksumWords(checksum, index, 0, index.length) !== footer.indexChecksum) {
+  const place = { fileNumber, offsetUnits: footer.indexBytesFrom / 8 };
+  if (partChecksum(checksum, place, index) !== footer.indexChecksum) {
     return { kind: 'damaged', reason: `${name}: index checksum` };
   }
-  const filter = readWords(disk, file, footer.filterBytesFrom, footer.filterWords * 4);
+  const filterBytes = withFilter ? footer.filterWords * 4 : 0;
+  const filter = readWords(disk, file, footer.filterBytesFrom, filterBytes);
   if (!(filter instanceof Int32Array)) return { kind: 'failed', error: filter };
-  return { kind: 'open', reader: new TableReader({ footer, index, filter }, checksum) };
+  const reader = new TableReader({ footer, index, filter }, checksum, codecs, wanted);
+  return { kind: 'open', reader };
 }
 
 function readWords(
@@ -289,4 +391,24 @@ function readWords(
   const read = readWhole(disk, file, new Uint8Array(words.buffer), position);
   if (!read.ok) return read;
   return read.value === byteCount ? words : words.subarray(0, read.value >>> 2);
+}
+
+function comparePlaces(
+  leftBucket: number,
+  leftHigh: number,
+  leftLow: number,
+  rightBucket: number,
+  rightHigh: number,
+  rightLow: number,
+): number {
+  if (leftBucket !== rightBucket) return leftBucket >>> 0 < rightBucket >>> 0 ? -1 : 1;
+  return compareTokenHalves(leftHigh, leftLow, rightHigh, rightLow);
+}
+
+function slopeOf(index: Int32Array): number {
+  const last = index.length - INDEX_ENTRY_WORDS;
+  if (last <= 0 || index[INDEX_ENTRY.bucketId] !== index[last + INDEX_ENTRY.bucketId]) return 0;
+  const from = index[INDEX_ENTRY.tokenHigh]! >>> 0;
+  const to = index[last + INDEX_ENTRY.tokenHigh]! >>> 0;
+  return to === from ? 0 : last / INDEX_ENTRY_WORDS / (to - from);
 }

@@ -5,20 +5,21 @@
  * Invariants:
  *   TW1 a block holds whole records, and more bytes than its target only if it holds one record
  *   TW2 the filter tests true for every record written
+ *   TW3 a table is ended only where the token changes: its caller looks at `lastBound`
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
-import { HEADER, KIND } from '@clockwise/record/layout';
-import { BLOOM_LINE_WORDS, bloomAdd, bloomLineCount, bloomProbeCount } from './bloom.ts';
+import { HEADER } from '@clockwise/record/layout';
+import { BLOCK_CODEC, type BlockCodecs, encodeBlock } from './block-codec.ts';
+import { bloomProbeCount } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, type FileHandle } from './disk.ts';
 import { tableName } from './file-names.ts';
 import type { TableMetadata } from './manifest.ts';
 import {
   BLOCK,
-  BLOCK_CODEC,
   BLOCK_HEADER_WORDS,
   blockChecksum,
   encodeFooter,
@@ -26,13 +27,18 @@ import {
   INDEX_ENTRY,
   INDEX_ENTRY_WORDS,
   INDEX_FLAG,
+  partChecksum,
 } from './sstable-format.ts';
-import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
+import type { KeyBound } from './table-cursor.ts';
+import { TableProperties } from './table-properties.ts';
+import { bytesOf, writeWhole } from './whole-transfer.ts';
 
 /** Finished blocks are written when they fill this much. */
 const WRITE_WORDS = 256 * 1024;
 /** A table of a few records does not need all that. */
 const FIRST_WORDS = 16 * 1024;
+/** A sync at the end of a large table alone would hold up the log's for long. */
+const SYNC_BYTES = 4 * 1024 * 1024;
 
 export interface TableWriterOptions {
   readonly disk: Disk;
@@ -43,8 +49,9 @@ export interface TableWriterOptions {
   readonly storeIdHigh: number;
   readonly blockBytes: number;
   readonly bloomBitsPerKey: number;
-  /** An upper bound of the records to come: the filter is sized for it. */
-  readonly recordCountMax: number;
+  /** A BLOCK_CODEC. */
+  readonly codec: number;
+  readonly codecs: BlockCodecs;
   readonly firstSequence: number;
   readonly lastSequence: number;
 }
@@ -52,8 +59,7 @@ export interface TableWriterOptions {
 export class TableWriter {
   readonly #options: TableWriterOptions;
   readonly #file: FileHandle;
-  readonly #filter: Int32Array;
-  readonly #probeCount: number;
+  readonly #properties: TableProperties = new TableProperties();
   readonly #index: number[] = [];
   /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
   #buffer: Int32Array = new Int32Array(FIRST_WORDS);
@@ -63,8 +69,9 @@ export class TableWriter {
   #blockContinued = false;
   /** Bytes of the file that were written. */
   #position = 0;
-  #recordCount = 0;
-  #tombstoneCount = 0;
+  #syncedBytes = 0;
+  /** What a codec makes of a block. */
+  #stored: Uint8Array = new Uint8Array(0);
   readonly #first: [number, number, number] = [0, 0, 0];
   readonly #last: [number, number, number] = [0, 0, 0];
   #failure: DiskError | undefined = undefined;
@@ -72,9 +79,6 @@ export class TableWriter {
   private constructor(options: TableWriterOptions, file: FileHandle) {
     this.#options = options;
     this.#file = file;
-    this.#probeCount = bloomProbeCount(options.bloomBitsPerKey);
-    const lineCount = bloomLineCount(options.recordCountMax, options.bloomBitsPerKey);
-    this.#filter = new Int32Array(lineCount * BLOOM_LINE_WORDS);
   }
 
   static create(options: TableWriterOptions): DiskResult<TableWriter> {
@@ -101,17 +105,26 @@ export class TableWriter {
     copyWords(words, record, this.#buffer, this.#used, wordCount);
     this.#used += wordCount;
     this.#blockRecords += 1;
-    if (this.#recordCount === 0) setKey(this.#first, bucketId, tokenHigh, tokenLow);
+    if (this.#properties.recordCount === 0) setKey(this.#first, bucketId, tokenHigh, tokenLow);
     setKey(this.#last, bucketId, tokenHigh, tokenLow);
-    this.#recordCount += 1;
-    if ((words[record + HEADER.kind]! & 0xff) === KIND.tombstone) this.#tombstoneCount += 1;
-    bloomAdd(this.#filter, this.#probeCount, bucketId, tokenHigh, tokenLow);
+    this.#properties.add(words, record);
+  }
+
+  /** Bytes of blocks so far, the open one as if it were stored as it is. */
+  get byteCount(): number {
+    return this.#position + this.#used * 4;
+  }
+
+  /** Where the table ends so far; undefined: it holds nothing. [TW3] */
+  lastBound(): KeyBound | undefined {
+    if (this.#properties.recordCount === 0) return undefined;
+    const [bucketId, tokenHigh, tokenLow] = this.#last;
+    return { bucketId, tokenHigh, tokenLow };
   }
 
   /** Writes what is left, index, filter and footer, and syncs the file. */
   finish(): DiskResult<TableMetadata> {
-    assert(this.#recordCount > 0, 'a table holds a record');
-    assert(this.#recordCount <= this.#options.recordCountMax, 'the filter was sized for its keys');
+    assert(this.#properties.recordCount > 0, 'a table holds a record');
     this.#finishBlock();
     const table = this.#writeTail();
     const synced = this.#failure ?? this.#options.disk.datasync(this.#file);
@@ -122,10 +135,16 @@ export class TableWriter {
     return synced;
   }
 
+  /** Instead of `finish`: the table is not wanted. */
+  abandon(): void {
+    this.#options.disk.close(this.#file);
+    this.#options.disk.remove(tableName(this.#options.fileNumber));
+  }
+
   #beginBlock(bucketId: number, tokenHigh: number, tokenLow: number): void {
     const last = this.#last;
     this.#blockContinued =
-      this.#recordCount > 0 &&
+      this.#properties.recordCount > 0 &&
       last[0] === bucketId &&
       last[1] === tokenHigh &&
       last[2] === tokenLow;
@@ -136,11 +155,13 @@ export class TableWriter {
 
   #finishBlock(): void {
     const at = this.#blockAt;
+    const rawBytes = (this.#used - at - BLOCK_HEADER_WORDS) * 4;
+    const codec = this.#compressBlock(rawBytes);
     const storedBytes = (this.#used - at - BLOCK_HEADER_WORDS) * 4;
     const buffer = this.#buffer;
     buffer[at + BLOCK.storedBytes] = storedBytes;
-    buffer[at + BLOCK.rawBytes] = storedBytes;
-    buffer[at + BLOCK.codecAndCount] = BLOCK_CODEC.none | (this.#blockRecords << 8);
+    buffer[at + BLOCK.rawBytes] = rawBytes;
+    buffer[at + BLOCK.codecAndCount] = codec | (this.#blockRecords << 8);
     const entry = this.#index.length - INDEX_ENTRY_WORDS;
     const offsetUnits = this.#index[entry + INDEX_ENTRY.offsetUnits]!;
     const place = { fileNumber: this.#options.fileNumber, offsetUnits };
@@ -150,6 +171,23 @@ export class TableWriter {
     this.#used += BLOCK_HEADER_WORDS;
     this.#blockRecords = 0;
     if (this.#blockAt >= WRITE_WORDS) this.#writeBlocks();
+  }
+
+  /** Puts the open block's stored bytes in the place of its records, if fewer; their codec. */
+  #compressBlock(rawBytes: number): number {
+    const { codec, codecs } = this.#options;
+    if (codec === BLOCK_CODEC.none) return codec;
+    if (this.#stored.length < rawBytes) this.#stored = new Uint8Array(rawBytes);
+    const from = this.#blockAt + BLOCK_HEADER_WORDS;
+    const raw = bytesOf(this.#buffer, from, this.#used);
+    const storedBytes = encodeBlock(codec, codecs, raw, this.#stored);
+    sometimes(storedBytes < 0, 'tables: a block that a codec does not make smaller');
+    if (storedBytes < 0) return BLOCK_CODEC.none;
+    const paddedBytes = Math.ceil(storedBytes / 8) * 8;
+    raw.set(this.#stored.subarray(0, storedBytes));
+    raw.fill(0, storedBytes, paddedBytes);
+    this.#used = from + paddedBytes / 4;
+    return codec;
   }
 
   /** Writes the finished blocks; what stands behind them moves to the front. */
@@ -173,45 +211,67 @@ export class TableWriter {
     const written = writeWhole(this.#options.disk, this.#file, [bytes], this.#position);
     if (!written.ok) this.#failure = written;
     this.#position += bytes.length;
+    if (this.#position - this.#syncedBytes < SYNC_BYTES) return;
+    const synced = this.#options.disk.datasync(this.#file);
+    if (!synced.ok) this.#failure ??= synced;
+    this.#syncedBytes = this.#position;
   }
 
   #writeTail(): TableMetadata {
-    const { checksum, fileNumber, level, storeIdLow, storeIdHigh } = this.#options;
+    const { checksum, fileNumber, storeIdLow, storeIdHigh, bloomBitsPerKey } = this.#options;
     this.#writeBlocks();
     const indexBytesFrom = this.#position;
     const index = Int32Array.from(this.#index);
     this.#write(bytesOf(index));
     const filterBytesFrom = this.#position;
-    this.#write(bytesOf(this.#filter));
-    const table: TableMetadata = {
-      fileNumber,
-      level,
-      byteCount: this.#position + FOOTER_BYTES,
-      recordCount: this.#recordCount,
-      tombstoneCount: this.#tombstoneCount,
-      firstBucketId: this.#first[0],
-      firstTokenHigh: this.#first[1],
-      firstTokenLow: this.#first[2],
-      lastBucketId: this.#last[0],
-      lastTokenHigh: this.#last[1],
-      lastTokenLow: this.#last[2],
-      firstSequence: this.#options.firstSequence,
-      lastSequence: this.#options.lastSequence,
-    };
+    const filterProbes = bloomProbeCount(bloomBitsPerKey);
+    const filter = this.#properties.filter(bloomBitsPerKey, filterProbes);
+    this.#write(bytesOf(filter));
+    const table = this.#metadata();
+    const indexPlace = { fileNumber, offsetUnits: indexBytesFrom / 8 };
+    const filterPlace = { fileNumber, offsetUnits: filterBytesFrom / 8 };
     const footer = {
       table,
       storeIdLow,
       storeIdHigh,
       blockCount: index.length / INDEX_ENTRY_WORDS,
       indexBytesFrom,
-      indexChecksum: checksumWords(checksum, index, 0, index.length),
+      indexChecksum: partChecksum(checksum, indexPlace, index),
       filterBytesFrom,
-      filterWords: this.#filter.length,
-      filterProbes: this.#probeCount,
-      filterChecksum: checksumWords(checksum, this.#filter, 0, this.#filter.length),
+      filterWords: filter.length,
+      filterProbes,
+      filterChecksum: partChecksum(checksum, filterPlace, filter),
+      codec: this.#options.codec,
     };
     this.#write(bytesOf(encodeFooter(footer, checksum)));
     return table;
+  }
+
+  /** REQUIRES: only the footer is still to be written. */
+  #metadata(): TableMetadata {
+    const { fileNumber, level, firstSequence, lastSequence } = this.#options;
+    const properties = this.#properties;
+    return {
+      fileNumber,
+      level,
+      byteCount: this.#position + FOOTER_BYTES,
+      recordCount: properties.recordCount,
+      tombstoneCount: properties.tombstoneCount,
+      firstBucketId: this.#first[0],
+      firstTokenHigh: this.#first[1],
+      firstTokenLow: this.#first[2],
+      lastBucketId: this.#last[0],
+      lastTokenHigh: this.#last[1],
+      lastTokenLow: this.#last[2],
+      firstSequence,
+      lastSequence,
+      rawBytes: properties.rawBytes,
+      expiringCount: properties.expiringCount,
+      deltaCount: properties.deltaCount,
+      earliestExpirySeconds: properties.earliestExpirySeconds,
+      latestExpirySeconds: properties.latestExpirySeconds,
+      largestRecordWords: properties.largestRecordWords,
+    };
   }
 }
 

@@ -36,6 +36,7 @@ function flush(disk: SimulatedDisk, spoil: () => void): DiskResult<JobOutput> {
     fileNumber: FILE_NUMBER,
     ...STORE_ID,
     blockBytes: 512,
+    codec: 0,
     bloomBitsPerKey: 10,
     leaves: undefined,
   };

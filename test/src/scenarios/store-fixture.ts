@@ -6,6 +6,7 @@ import * as zlib from 'node:zlib';
 import { Prng } from '@clockwise/kernel/prng';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { BLOCK_CODEC, BlockScratch } from '@clockwise/storage/block-codec';
 import type { Disk } from '@clockwise/storage/disk';
 import { flushChunk } from '@clockwise/storage/flush-job';
 import { CommitLogWriter, type LogRange } from '@clockwise/storage/log-writer';
@@ -136,6 +137,7 @@ export class TestStore {
         fileNumber,
         ...STORE_ID,
         blockBytes: 512,
+        codec: BLOCK_CODEC.none,
         bloomBitsPerKey: 10,
         leaves: { fileNumber: fileNumber + 1, words: this.leaves },
       });
@@ -186,15 +188,22 @@ export function getFromTable(disk: Disk, reader: TableReader, key: number): numb
   const tokenHigh = Math.imul(key, 0x9e3779b1);
   const tokenLow = Math.imul(key, 0x85ebca6b);
   if (!reader.mayContain(1, tokenHigh, tokenLow)) return undefined;
+  const keyWords = Int32Array.of(key, 0);
   for (let block = reader.locate(1, tokenHigh, tokenLow); block !== -1; block += 1) {
-    const words = readBlocks(disk, reader.blockRead(block));
-    if (!reader.verifyBlock(words, 0, block)) throw new DamagedRead(`${reader.name} ${block}`);
-    const keyWords = Int32Array.of(key, 0);
-    const at = reader.searchBlock(words, 0, block, 1, tokenHigh, tokenLow, keyWords, 0, 6);
+    const { words, from, to } = openBlockOf(disk, reader, block);
+    const at = reader.searchWords(words, from, to, block, 1, tokenHigh, tokenLow, keyWords, 0, 6);
     if (at === NEXT_BLOCK) continue;
     return at < 0 ? undefined : words[at + RECORD_WORDS - 1]!;
   }
   return undefined;
+}
+
+/** Throws DamagedRead where the block is not what was written. */
+export function openBlockOf(disk: Disk, reader: TableReader, block: number): BlockScratch {
+  const scratch = new BlockScratch();
+  const words = readBlocks(disk, reader.blockRead(block));
+  if (reader.openBlock(words, 0, block, scratch)) return scratch;
+  throw new DamagedRead(`${reader.name} ${block}`);
 }
 
 export function readBlocks(

@@ -161,6 +161,7 @@ export class FlushControl {
       storeIdLow: this.#manifest.storeIdLow,
       storeIdHigh: this.#manifest.storeIdHigh,
       blockBytes: limits.tableBlockBytes,
+      codec: limits.tableCodec,
       bloomBitsPerKey: limits.bloomBitsPerKey,
       leaves: { fileNumber: fileNumber + 1, words: this.#floorLeaves },
     };

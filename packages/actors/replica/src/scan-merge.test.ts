@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { encodeRecord, type RecordObject } from '@clockwise/record/build';
-import { BLOCK_HEADER_WORDS } from '@clockwise/storage/sstable-format';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { mergePage, type MergeInput, type PageSource } from './scan-merge.ts';
@@ -39,7 +38,7 @@ function blocksOf({ keys, blockSizes }: Layer, source: number): Int32Array[] {
   for (let index = 0; records.length > 0; index += 1) {
     const taken = records.splice(0, blockSizes[index % blockSizes.length]);
     const words = taken.flatMap((record) => [...encodeRecord(record)]);
-    blocks.push(Int32Array.from([...new Int32Array(BLOCK_HEADER_WORDS), ...words]));
+    blocks.push(Int32Array.from(words));
   }
   return blocks;
 }
@@ -48,12 +47,12 @@ function sourceOf(table: Layer, number: number): { source: PageSource; lastRead:
   const blocks = blocksOf(table, number);
   const read = blocks.slice(0, table.blocksRead);
   const source = {
-    parts: read.map((words) => ({ words, blockWords: [words.length] })),
+    parts: read,
     hasMore: read.length < blocks.length,
   };
   const sorted = table.keys.toSorted((left, right) => left - right);
   const readCount = read.reduce(
-    (sum, words) => sum + (words.length - BLOCK_HEADER_WORDS) / encodeRecord(recordOf(0, 0)).length,
+    (sum, words) => sum + words.length / encodeRecord(recordOf(0, 0)).length,
     0,
   );
   return { source, lastRead: source.hasMore ? (sorted[readCount - 1] ?? -1) : 1000 };

@@ -8,7 +8,6 @@
 import { compareKeys, compareRecordPositions } from '@clockwise/record/compare';
 import { HEADER, keyBytes, keyOffset, recordWordCount } from '@clockwise/record/layout';
 import type { RecordPlaces } from '@clockwise/storage/memtable-scan';
-import { BLOCK_HEADER_WORDS } from '@clockwise/storage/sstable-format';
 import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-range';
 
 /** A page starts behind this record. */
@@ -20,9 +19,10 @@ export interface ScanCursor {
   readonly keyByteCount: number;
 }
 
-/** Blocks of a table, in order. */
+/** What was read of a table. */
 export interface PageSource {
-  readonly parts: { readonly words: Int32Array; readonly blockWords: readonly number[] }[];
+  /** The records of each block, in order. */
+  readonly parts: Int32Array[];
   /** The table holds more of the range behind what was read. */
   hasMore: boolean;
 }
@@ -113,18 +113,13 @@ function memoryRun({ chunks, places, cursor }: MergeInput): Run {
 
 function tableRun(table: PageSource, { cursor, range }: MergeInput): Run {
   const records: PageRecord[] = [];
-  for (const { words, blockWords } of table.parts) {
-    let block = 0;
-    for (const size of blockWords) {
-      let offset = block + BLOCK_HEADER_WORDS;
-      block += size;
-      while (offset < block) {
-        const wordCount = recordWordCount(words, offset);
-        if (isInRange(words, offset, range) && isBehind(words, offset, cursor)) {
-          records.push({ words, offset, wordCount });
-        }
-        offset += wordCount;
+  for (const words of table.parts) {
+    for (let offset = 0; offset < words.length;) {
+      const wordCount = recordWordCount(words, offset);
+      if (isInRange(words, offset, range) && isBehind(words, offset, cursor)) {
+        records.push({ words, offset, wordCount });
       }
+      offset += wordCount;
     }
   }
   return { records, hasMore: table.hasMore, next: 0 };

@@ -26,6 +26,7 @@ import {
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { paddedWords } from '@clockwise/record/layout';
+import { BlockScratch } from '@clockwise/storage/block-codec';
 import { collectPartition } from '@clockwise/storage/memtable-scan';
 import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
 import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-range';
@@ -73,6 +74,7 @@ export class ScanOperations {
   readonly #numbers: TableReads;
   readonly #reads: Map<number, OpenRead> = new Map();
   readonly #scans: Set<Scan> = new Set();
+  readonly #scratch: BlockScratch = new BlockScratch();
   readonly #waiting: BoundedQueue<Scan> = new BoundedQueue(SCANS_WAITING_MAX);
 
   constructor(context: ReplicaContext, tables: TableSet, numbers: TableReads) {
@@ -178,21 +180,32 @@ export class ScanOperations {
     const { scan, table, blocks } = open;
     scan.readsOpen -= 1;
     if (!this.#scans.has(scan)) return;
-    const isSound = words !== undefined && areSound(table.reader, blocks, words);
-    if (!isSound || this.#context.fenced) {
+    const parts = words === undefined ? undefined : this.#recordsOf(table.reader, blocks, words);
+    if (parts === undefined || this.#context.fenced) {
       this.#scans.delete(scan);
       this.#refuse(scan.asker, ERRORS.READ_FAILED.code);
       this.#beginWaiting();
       return;
     }
-    table.source.parts.push({
-      words: words.slice(0, blocks.byteCount / 4),
-      blockWords: blockWordsOf(table.reader, blocks),
-    });
+    table.source.parts.push(...parts);
     table.nextBlock = blocks.firstBlock + blocks.blockCount;
     const further = table.reader.scanRead(scan.range, table.nextBlock, 0);
     table.source.hasMore = further !== undefined;
     if (scan.readsOpen === 0) this.#finish(scan);
+  }
+
+  /** A copy of each block's records; undefined: one of the blocks is damaged. */
+  #recordsOf(reader: TableReader, blocks: BlockRead, words: Int32Array): Int32Array[] | undefined {
+    const parts: Int32Array[] = [];
+    let at = 0;
+    for (let index = 0; index < blocks.blockCount; index += 1) {
+      const block = blocks.firstBlock + index;
+      if (!reader.openBlock(words, at, block, this.#scratch)) return undefined;
+      const { words: records, from, to } = this.#scratch;
+      parts.push(records.slice(from, to));
+      at += reader.blockByteCount(block) / 4;
+    }
+    return parts;
   }
 
   #finish(scan: Scan): void {
@@ -261,21 +274,4 @@ function forget(asker: Asker, source: number): void {
 
 function atMost(asked: number, limit: number): number {
   return asked <= 0 || asked > limit ? limit : asked;
-}
-
-function blockWordsOf(reader: TableReader, blocks: BlockRead): number[] {
-  return Array.from(
-    { length: blocks.blockCount },
-    (_, index) => reader.blockByteCount(blocks.firstBlock + index) / 4,
-  );
-}
-
-function areSound(reader: TableReader, blocks: BlockRead, words: Int32Array): boolean {
-  let at = 0;
-  for (let index = 0; index < blocks.blockCount; index += 1) {
-    const block = blocks.firstBlock + index;
-    if (!reader.verifyBlock(words, at, block)) return false;
-    at += reader.blockByteCount(block) / 4;
-  }
-  return true;
 }

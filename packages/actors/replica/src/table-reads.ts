@@ -9,6 +9,7 @@
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { BlockScratch } from '@clockwise/storage/block-codec';
 import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
 import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
 import type { ParkedKey } from './parked-operations.ts';
@@ -39,6 +40,7 @@ export class TableReads {
   readonly #tables: TableSet;
   readonly #searches: Map<ParkedKey, Search> = new Map();
   readonly #reads: Map<number, Search> = new Map();
+  readonly #scratch: BlockScratch = new BlockScratch();
   #readCount = 0;
 
   constructor(context: ReplicaContext, tables: TableSet) {
@@ -110,7 +112,8 @@ export class TableReads {
     // A fence ended the wait meanwhile.
     if (this.#context.fenced) return this.#end(search, 'failed');
     const reader = search.readers[search.table]!;
-    if (words === undefined || !reader.verifyBlock(words, 0, search.block)) {
+    const scratch = this.#scratch;
+    if (words === undefined || !reader.openBlock(words, 0, search.block, scratch)) {
       sometimes(words !== undefined, 'tables: a damaged block fails its read');
       return this.#end(search, 'failed');
     }
@@ -120,9 +123,10 @@ export class TableReads {
       return { kind: 'next', parked };
     }
     const { bucketId, tokenHigh, tokenLow, key, keyByteCount, hash } = parked;
-    const found = reader.searchBlock(
-      words,
-      0,
+    const found = reader.searchWords(
+      scratch.words,
+      scratch.from,
+      scratch.to,
       search.block,
       bucketId,
       tokenHigh,
@@ -142,7 +146,7 @@ export class TableReads {
       search.block = -1;
       return { kind: 'next', parked };
     }
-    const copied = this.#context.memtable.insertCached(words, found, hash) >= 0;
+    const copied = this.#context.memtable.insertCached(scratch.words, found, hash) >= 0;
     return this.#end(search, copied ? 'found' : 'no-room');
   }
 
