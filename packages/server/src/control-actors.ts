@@ -52,6 +52,7 @@ export function smallActor(name: SmallActor, context: CoreContext): Hosting {
       const core = new CompactorCore({
         shardCount: data.shardCount,
         flushesAtOnceMax: FLUSHES_AT_ONCE_MAX,
+        runsSlow: limits.runsSlow,
       });
       return { name, core };
     }

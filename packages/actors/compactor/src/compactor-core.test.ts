@@ -9,9 +9,11 @@ import { CompactorCore, type CompactorEffect, type CompactorEvent } from './comp
 class World extends StepWorld<CompactorEvent, CompactorEffect> {
   /** 'shard:chunk', in the order told. */
   readonly underWay: string[] = [];
+  /** Shards that were told to run a beat, in the order told. */
+  readonly beats: number[] = [];
 
   constructor(shardCount: number, flushesAtOnceMax: number) {
-    super(new CompactorCore({ shardCount, flushesAtOnceMax }));
+    super(new CompactorCore({ shardCount, flushesAtOnceMax, runsSlow: 8 }));
     this.step([]);
     const wanted = this.takeEffects().map(
       (effect) => effect.kind === 'tell' && effect.message.kind,
@@ -36,6 +38,15 @@ class World extends StepWorld<CompactorEvent, CompactorEffect> {
     this.tell({ kind: 'chunk-flushed', shard, chunk, ok });
   }
 
+  wanted(shard: number, score: number, more: { runs?: number; latencyMs?: number } = {}): void {
+    const { runs = 4, latencyMs = 1 } = more;
+    this.tell({ kind: 'merge-wanted', shard, score, runs, latencyMs });
+  }
+
+  beatEnded(shard: number, more: boolean, ok = true, elapsedMs = 100): void {
+    this.tell({ kind: 'merge-ended', shard, bytes: 1000, elapsedMs, more, ok });
+  }
+
   passes(milliseconds: number): void {
     this.now += milliseconds;
     this.step(this.takeDueTimers().map((timer) => ({ kind: 'timer', timer })));
@@ -44,8 +55,13 @@ class World extends StepWorld<CompactorEvent, CompactorEffect> {
 
   #look(): void {
     for (const effect of this.takeEffects()) {
-      if (effect.kind !== 'tell' || effect.message.kind !== 'flush-chunk') continue;
-      this.underWay.push(`${effect.to.slice('replica-'.length)}:${effect.message.chunk}`);
+      if (effect.kind !== 'tell') continue;
+      const shard = effect.to.slice('replica-'.length);
+      if (effect.message.kind === 'flush-chunk') {
+        this.underWay.push(`${shard}:${effect.message.chunk}`);
+      } else if (effect.message.kind === 'merge-beat') {
+        this.beats.push(Number(shard));
+      }
     }
   }
 }
@@ -192,12 +208,110 @@ test('[CO1, CO2] in any order of reports and ends, all is flushed in the end, ne
   );
 });
 
+test('[MS1] one beat of the node at a time, the highest score first, equal ones in turn', () => {
+  const world = new World(3, 2);
+  world.wanted(0, 1000);
+  world.wanted(1, 1000);
+  world.wanted(2, 3000);
+  assert.equal(world.beats, [0]);
+  for (const shard of [0, 2, 2]) {
+    world.beatEnded(shard, true);
+    world.passes(1000);
+  }
+  assert.equal(world.beats, [0, 2, 2, 2], 'the highest score first');
+  world.beatEnded(2, false);
+  world.passes(1000);
+  world.beatEnded(0, true);
+  world.passes(1000);
+  world.beatEnded(1, true);
+  world.passes(1000);
+  assert.equal(world.beats, [0, 2, 2, 2, 0, 1, 0], 'equal ones in turn');
+});
+
+test('[MS1] between two beats lies the pacer`s pause; a merge that is over is not asked for', () => {
+  const world = new World(1, 2);
+  world.wanted(0, 1000);
+  world.beatEnded(0, true);
+  assert.equal(world.beats, [0]);
+  const [at] = [...world.timers.values()];
+  assert.is(at! - world.now, 80);
+  world.passes(80);
+  assert.equal(world.beats, [0, 0]);
+  world.beatEnded(0, false);
+  world.passes(60_000);
+  assert.equal(world.beats, [0, 0]);
+  world.wanted(0, 1000);
+  assert.is(world.beats.length, 3);
+});
+
+test('[MS1] a shard with many runs is merged without a pause', () => {
+  const world = new World(1, 2);
+  world.wanted(0, 4000, { runs: 8, latencyMs: 100 });
+  for (let beat = 0; beat < 5; beat += 1) world.beatEnded(0, true);
+  assert.is(world.beats.length, 6);
+});
+
+test('[MS2] a beat that failed is tried again after a pause that grows; others go on', () => {
+  const world = new World(2, 2);
+  world.wanted(1, 2000);
+  const pauses: number[] = [];
+  for (let failure = 0; failure < 9; failure += 1) {
+    world.beatEnded(1, true, false);
+    const at = world.timers.get(2)!;
+    pauses.push(at - world.now);
+    world.passes(at - world.now);
+    assert.is(world.beats.length, failure + 2);
+  }
+  assert.equal(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
+  world.beatEnded(1, true, false);
+  world.wanted(0, 1000);
+  assert.is(world.beats.at(-1), 0);
+});
+
+test('[MS1, MS2] a shard that opens anew during its beat holds nobody up, and is merged again', () => {
+  const world = new World(2, 2);
+  world.wanted(0, 2000);
+  world.wanted(1, 1000);
+  world.tell({ kind: 'shard-state', shard: 0, state: 'ready', reason: '' });
+  assert.equal(world.beats, [0, 1]);
+  world.beatEnded(0, true);
+  assert.equal(world.beats, [0, 1], 'a beat of the life before ends nothing');
+  world.wanted(0, 2000);
+  world.beatEnded(1, false);
+  world.passes(1000);
+  assert.equal(world.beats, [0, 1, 0]);
+});
+
+test('[CO3] a beat leaves a place for a flush, and begins only beside fewer flushes than may be', () => {
+  const world = new World(3, 2);
+  world.wanted(2, 1000);
+  for (const shard of [0, 1]) world.frozen(shard, 1);
+  assert.equal(world.beats, [2]);
+  assert.equal(world.underWay, ['0:1'], 'the beat has the other place');
+  world.ended(0, 1, true);
+  assert.equal(world.underWay, ['1:1']);
+  world.beatEnded(2, true);
+  world.frozen(0, 2);
+  assert.equal(world.underWay, ['1:1', '0:2']);
+  world.passes(1000);
+  assert.equal(world.beats, [2], 'both places are taken');
+  world.ended(1, 1, true);
+  assert.equal(world.beats, [2, 2]);
+});
+
 test('figures say what was done and what waits', () => {
   const world = new World(1, 1);
   world.frozen(0, 1, 2, 3);
   world.ended(0, 1, true);
   world.step([{ kind: 'told', from: 'main', message: { kind: 'figures-wanted', request: 4 } }]);
-  const figures = { flushes: 1, chunksWaiting: 1 };
+  const figures = {
+    flushes: 1,
+    chunksWaiting: 1,
+    mergeBeats: 0,
+    mergeBytes: 0,
+    mergePauseFactor: 1,
+    shardsToMerge: 0,
+  };
   assert.equal(world.takeEffects(), [
     { kind: 'tell', to: 'main', message: { kind: 'figures', request: 4, figures } },
   ]);

@@ -1,17 +1,20 @@
 /**
- * The compactor: when a shard's frozen chunks are flushed. One flush of a shard at a time, oldest
- * chunk first, and no more flushes at once than the pool may spend on them; one that failed is tried
- * again after a pause that grows.
+ * The compactor: when a shard's frozen chunks are flushed, and when its tables are merged. One flush of
+ * a shard at a time, oldest chunk first, and no more flushes at once than the pool may spend on them;
+ * one that failed is tried again after a pause that grows. Merges run beat by beat: merge-schedule.
  *
  * Invariants:
  *   CO1 at most one flush of a shard, and `flushesAtOnceMax` in all, are under way
  *   CO2 a chunk that was reported frozen is flushed in the end, unless its shard is replaced
+ *   CO3 a beat takes a flush's place and no more: with two places or more, a flush always finds one
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Batch, Core, Instant, Out } from '@clockwise/kernel/core';
 import type { Effect, WorldEvent } from '@clockwise/kernel/effects';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { MergeSchedule } from './merge-schedule.ts';
+import { retryPauseMs } from './retry-pause.ts';
 
 export type CompactorEvent = WorldEvent<ActorMessage, never>;
 export type CompactorEffect = Effect<ActorMessage, never>;
@@ -19,10 +22,9 @@ export type CompactorEffect = Effect<ActorMessage, never>;
 export interface CompactorOptions {
   readonly shardCount: number;
   readonly flushesAtOnceMax: number;
+  /** Runs of level 0 from which writes are slowed: merges do not pause then. */
+  readonly runsSlow: number;
 }
-
-const RETRY_MS_MIN = 100;
-const RETRY_MS_MAX = 10_000;
 
 type ShardState =
   | { readonly kind: 'idle' }
@@ -38,6 +40,7 @@ interface Shard {
 
 export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
   readonly #shards: Shard[];
+  readonly #merges: MergeSchedule;
   readonly #flushesAtOnceMax: number;
   /** The shard that is looked at first: the one after the last that was told to flush. */
   #first = 0;
@@ -46,6 +49,7 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
 
   constructor(options: CompactorOptions) {
     this.#flushesAtOnceMax = options.flushesAtOnceMax;
+    this.#merges = new MergeSchedule(options.shardCount, options.runsSlow);
     this.#shards = Array.from({ length: options.shardCount }, () => ({
       state: { kind: 'idle' },
       waiting: [],
@@ -65,12 +69,13 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
       if (event.kind === 'told') this.#takeMessage(event.from, event.message, batch.now, out);
     }
     this.#schedule(batch.now, out);
+    this.#scheduleMerge(batch.now, out);
   }
 
   hash(): number {
     return this.#shards.reduce(
       (hash, shard) => (Math.imul(hash, 31) + shard.waiting.length * 7 + shard.failures) | 0,
-      this.#flushes,
+      this.#flushes + this.#merges.hash(),
     );
   }
 
@@ -91,9 +96,18 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
       shard.state = { kind: 'idle' };
       shard.waiting = [];
       shard.failures = 0;
+      this.#merges.forget(message.shard);
+    } else if (message.kind === 'merge-wanted') {
+      this.#merges.wanted(message);
+    } else if (message.kind === 'merge-ended') {
+      this.#merges.ended(message, now);
     } else if (message.kind === 'figures-wanted') {
       const waiting = this.#shards.reduce((sum, shard) => sum + shard.waiting.length, 0);
-      const figures = { flushes: this.#flushes, chunksWaiting: waiting };
+      const figures = {
+        flushes: this.#flushes,
+        chunksWaiting: waiting,
+        ...this.#merges.figures(),
+      };
       const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
       out.effect({ kind: 'tell', to: from, message: reply });
     }
@@ -115,20 +129,23 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
     }
     reachable('compactor: a flush is tried again after a pause');
     sometimes(shard.failures > 0, 'compactor: a flush fails again');
-    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(shard.failures, 10));
+    const pauseMs = retryPauseMs(shard.failures);
     shard.failures += 1;
     shard.waiting.unshift(chunk);
     shard.state = { kind: 'pausing', until: now + pauseMs };
   }
 
   #schedule(now: Instant, out: Out<CompactorEffect>): void {
-    let running = this.#shards.filter((shard) => shard.state.kind === 'flushing').length;
+    let running = this.#flushing();
+    const most = this.#merges.isRunning
+      ? Math.max(1, this.#flushesAtOnceMax - 1)
+      : this.#flushesAtOnceMax;
     const first = this.#first;
     for (let step = 0; step < this.#shards.length; step += 1) {
       const index = (first + step) % this.#shards.length;
       const shard = this.#shards[index]!;
       if (!this.#isReady(shard, index, now, out)) continue;
-      const isBusy = running >= this.#flushesAtOnceMax;
+      const isBusy = running >= most;
       sometimes(isBusy && shard.waiting.length > 0, 'compactor: a shard waits for the others');
       if (isBusy) continue;
       const chunk = shard.waiting.shift();
@@ -139,6 +156,22 @@ export class CompactorCore implements Core<CompactorEvent, CompactorEffect> {
       const message: ActorMessage = { kind: 'flush-chunk', chunk };
       out.effect({ kind: 'tell', to: `replica-${index}`, message });
     }
+  }
+
+  /** [CO3] Flushes go first. */
+  #scheduleMerge(now: Instant, out: Out<CompactorEffect>): void {
+    if (this.#flushing() >= this.#flushesAtOnceMax) return;
+    const next = this.#merges.begin(now);
+    if (next.kind === 'beat') {
+      out.effect({ kind: 'tell', to: `replica-${next.shard}`, message: { kind: 'merge-beat' } });
+    } else if (next.at < Infinity) {
+      // Numbers below are the shards' own.
+      out.effect({ kind: 'timer', timer: this.#shards.length, at: next.at });
+    }
+  }
+
+  #flushing(): number {
+    return this.#shards.filter((shard) => shard.state.kind === 'flushing').length;
   }
 
   /** Whether a shard may flush now; one that pauses sets its own timer. */
