@@ -80,6 +80,7 @@ export class TableReads {
   /** A number for a read that somebody else issues. */
   readNumber(): number {
     this.#readCount += 1;
+    this.#context.latency.readBegan(this.#readCount, this.#context.now);
     return this.#readCount;
   }
 
