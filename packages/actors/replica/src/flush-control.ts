@@ -22,7 +22,7 @@ import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { CHUNK_KIND, CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { FlushInput } from '@clockwise/storage/flush-job';
 import { leavesName } from '@clockwise/storage/file-names';
-import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
+import type { JobOutput } from '@clockwise/storage/jobs';
 import type { Manifest } from '@clockwise/storage/manifest';
 import type { ChunkDescription } from '@clockwise/storage/memtable';
 import { TableReader, type TableParts } from '@clockwise/storage/sstable-reader';
@@ -70,7 +70,6 @@ export class FlushControl {
   #nextFileNumber: number;
   #floorLeaves: Int32Array;
   #state: FlushState = { kind: 'idle' };
-  #jobCount = 0;
   #reported: Set<number> = new Set();
   #retired: RetiredChunk[] = [];
   /** The file number of leaves that only the kept previous edition names; 0: none. */
@@ -143,7 +142,7 @@ export class FlushControl {
       return;
     }
     const input = this.#flushInput(description);
-    const job = this.#ask({ kind: 'flush', input });
+    const job = this.#context.askJob({ kind: 'flush', input });
     this.#state = { kind: 'writing', job, asked: chunk, chunk: description };
   }
 
@@ -165,12 +164,6 @@ export class FlushControl {
       bloomBitsPerKey: limits.bloomBitsPerKey,
       leaves: { fileNumber: fileNumber + 1, words: this.#floorLeaves },
     };
-  }
-
-  #ask(input: JobInput): number {
-    this.#jobCount += 1;
-    this.#context.out.effect({ kind: 'job', job: this.#jobCount, input });
-    return this.#jobCount;
   }
 
   jobDone(job: number, output: JobOutput): void {
@@ -224,7 +217,7 @@ export class FlushControl {
     };
     this.#highestEdition = manifest.edition;
     const previousEdition = this.#manifest.edition;
-    const publish = this.#ask({ kind: 'manifest', manifest, previousEdition });
+    const publish = this.#context.askJob({ kind: 'manifest', manifest, previousEdition });
     const { asked, chunk } = state;
     this.#state = { kind: 'publishing', job: publish, asked, chunk, parts, leaves, manifest };
   }
@@ -247,7 +240,7 @@ export class FlushControl {
       out.effect({ kind: 'log-floor', sequence: state.manifest.floorSequence });
     }
     if (this.#unneededLeaves > 0) {
-      this.#ask({ kind: 'remove', names: [leavesName(this.#unneededLeaves)] });
+      this.#context.askJob({ kind: 'remove', names: [leavesName(this.#unneededLeaves)] });
     }
     // The edition before this one, which is kept, names them.
     this.#unneededLeaves = oldLeaves;

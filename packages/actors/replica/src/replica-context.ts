@@ -18,6 +18,7 @@ import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-c
 import { RecordJoin } from '@clockwise/versioning/join';
 import { RecordWriter } from '@clockwise/versioning/write';
 import { WriteOperands } from '@clockwise/versioning/write-operands';
+import { LatencyGauge } from './latency-gauge.ts';
 
 export type ReplicaEffect = Effect<ActorMessage, JobInput>;
 export type ReplicaEvent = WorldEvent<ActorMessage, JobOutput>;
@@ -91,6 +92,8 @@ export class ReplicaContext {
   readonly operands: WriteOperands = new WriteOperands();
   /** Where leaf hashes are computed into: low, high. */
   readonly leafHash: Int32Array = new Int32Array(2);
+  /** How long foreground work takes, for whoever paces merges. */
+  readonly latency: LatencyGauge = new LatencyGauge();
   readonly counters: ReplicaCounters = {
     reads: 0,
     writes: 0,
@@ -109,10 +112,14 @@ export class ReplicaContext {
   needsSync = false;
   /** Set for ever by a disk that failed: nothing is written any more, and nothing served. */
   fenced = false;
+  /** The disk is full: see disk-space. */
+  refusesValues = false;
+  refusesDeletes = false;
   lastDiskFailure: DiskFailure | undefined = undefined;
   /** What was replayed is durable, also before the log writer has released anything. */
   readonly #openedSequence: number;
   #out: ReplicaOut | undefined;
+  #jobCount = 0;
 
   constructor(options: ReplicaOptions) {
     this.#openedSequence = options.memtable.nextSequence - 1;
@@ -133,6 +140,7 @@ export class ReplicaContext {
     this.releasedSequence = Math.max(this.#openedSequence, batch.published.releasedSequence());
     this.needsSync = false;
     this.#out = out;
+    this.latency.released(this.releasedSequence, batch.now);
   }
 
   get out(): ReplicaOut {
@@ -144,9 +152,17 @@ export class ReplicaContext {
     return Math.floor(this.wallTimeMs / 1000);
   }
 
+  /** Hands a job to the pool; its number is in the event that ends it. */
+  askJob(input: JobInput): number {
+    this.#jobCount += 1;
+    this.out.effect({ kind: 'job', job: this.#jobCount, input });
+    return this.#jobCount;
+  }
+
   /** Hands what was appended in this step to the log. */
   endStep(): void {
     const { memtable, out } = this;
+    if (memtable.appendCount > 0) this.latency.appended(memtable.nextSequence - 1, this.now);
     for (let index = 0; index < memtable.appendCount; index += 1) {
       const chunk = memtable.appendChunks[index]!;
       out.append(
