@@ -57,6 +57,8 @@ export class ChunkPool {
   readonly buffers: SharedArrayBuffer[] = [];
   readonly states: Int32Array;
   readonly kinds: Int32Array;
+  /** QUEUE of s3-fifo.ts, of a cache chunk; 0 for others. */
+  readonly queues: Int32Array;
   readonly generations: Int32Array;
   readonly used: Int32Array;
   readonly recordCounts: Int32Array;
@@ -78,6 +80,7 @@ export class ChunkPool {
     this.chunkWords = options.chunkBytes / 4;
     this.states = new Int32Array(options.chunksMax);
     this.kinds = new Int32Array(options.chunksMax);
+    this.queues = new Int32Array(options.chunksMax);
     this.generations = new Int32Array(options.chunksMax);
     this.used = new Int32Array(options.chunksMax);
     this.recordCounts = new Int32Array(options.chunksMax);
@@ -87,12 +90,13 @@ export class ChunkPool {
   }
 
   /** Makes a free chunk active; -1 where there is none. */
-  take(kind: number): number {
+  take(kind: number, queue: number = 0): number {
     if (kind === CHUNK_KIND.cache && this.cacheIsFull()) return -1;
     const chunk = this.#freeChunk();
     if (chunk === -1) return -1;
     this.states[chunk] = CHUNK_STATE.active;
     this.kinds[chunk] = kind;
+    this.queues[chunk] = queue;
     this.used[chunk] = CHUNK_HEADER_WORDS;
     this.recordCounts[chunk] = 0;
     this.firstSequences[chunk] = 0;
@@ -140,12 +144,22 @@ export class ChunkPool {
     return this.cacheCount() >= this.#options.cacheChunksMax;
   }
 
-  /** The chunk in `state`, and of `kind` where one is given, that was taken first, or -1. */
-  oldest(state: number, kind: number = 0): number {
+  /**
+   * The chunk in `state` that was taken first, or -1; where it is given, of `kind` and of `queue`, and
+   * without a sequence above `sequenceMax`.
+   */
+  oldest(
+    state: number,
+    kind: number = 0,
+    queue: number = 0,
+    sequenceMax: number = Infinity,
+  ): number {
     let found = -1;
     for (let chunk = 0; chunk < this.states.length; chunk += 1) {
       if (this.states[chunk] !== state) continue;
       if (kind !== 0 && this.kinds[chunk] !== kind) continue;
+      if (queue !== 0 && this.queues[chunk] !== queue) continue;
+      if (this.lastSequences[chunk]! > sequenceMax) continue;
       if (found === -1 || this.takenAt[chunk]! < this.takenAt[found]!) found = chunk;
     }
     return found;

@@ -1,11 +1,12 @@
 /**
  * The one index over a shard's chunks: key -> newest version in memory. Open addressing over slots of
- * four words: hash, chunk | generation << 16, record offset, unused.
+ * four words: hash, chunk | generation << 16, record offset, flags.
  *
  * data plane
  *
- * An entry whose generation is not its chunk's is dead: it is passed over, reused by an insert, and
- * left behind when the table is built anew. Hashes are keyed (keyed-hash.ts), so that probes stay short.
+ * An entry whose generation is not its chunk's, or that was removed, is dead: it is passed over, reused
+ * by an insert, and left behind when the table is built anew. Hashes are keyed (keyed-hash.ts), so that
+ * probes stay short. The flags count how often a key was asked for, for whoever decides what to keep.
  *
  * Invariants:
  *   KI1 a key has at most one live entry
@@ -17,6 +18,7 @@ import { reachable } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import type { ChunkPool } from './chunk.ts';
 import { keysEqual } from './keyed-hash.ts';
+import { COUNTER_MAX } from './s3-fifo.ts';
 
 /** Words of a cache line. */
 const LINE_WORDS = 16;
@@ -25,6 +27,10 @@ const SLOT_HASH = 0;
 const SLOT_CHUNK = 1;
 /** 0: the slot was never used. */
 const SLOT_OFFSET = 2;
+/** COUNTER_MASK, REMOVED. */
+const SLOT_FLAGS = 3;
+const COUNTER_MASK = 3;
+const REMOVED = 4;
 
 export const PROBES_MAX = 96;
 const SLOTS_MAX = 1 << 26;
@@ -38,6 +44,7 @@ export class KeyIndex {
   /** Of the last entry that `find` returned. */
   chunk = -1;
   offset = -1;
+  #found = -1;
   /** For metrics: how often the table was built anew. */
   rebuildCount = 0;
 
@@ -71,10 +78,34 @@ export class KeyIndex {
       if (this.#isKey(slot, bucketId, keyWords, keyOffset, keyByteCount)) {
         this.chunk = slots[slot + SLOT_CHUNK]! & 0xffff;
         this.offset = offset;
+        this.#found = slot;
         return true;
       }
     }
     return false;
+  }
+
+  /** How often the key that `find` found was asked for. REQUIRES: nothing was put since. */
+  get foundCounter(): number {
+    return this.#slots[this.#found + SLOT_FLAGS]! & COUNTER_MASK;
+  }
+
+  /** The key that `find` found is asked for. A key that is asked for often is not written to. */
+  countFound(): void {
+    if (this.foundCounter < COUNTER_MAX) this.#slots[this.#found + SLOT_FLAGS]! += 1;
+  }
+
+  /** The key that `find` found is at another place now. REQUIRES: nothing was put since. */
+  moveFound(chunk: number, record: number, counter: number): void {
+    const slot = this.#found;
+    this.#slots[slot + SLOT_CHUNK] = chunk | (this.#pool.generations[chunk]! << 16);
+    this.#slots[slot + SLOT_OFFSET] = record;
+    this.#slots[slot + SLOT_FLAGS] = counter;
+  }
+
+  /** The key that `find` found is in memory no longer. REQUIRES: nothing was put since. */
+  removeFound(): void {
+    this.#slots[this.#found + SLOT_FLAGS]! |= REMOVED;
   }
 
   /** Loads the line of a key's first slot, for a lookup that follows soon. Tells nothing. */
@@ -92,7 +123,7 @@ export class KeyIndex {
     return last < words.length ? words[offset]! ^ words[last]! : words[offset]!;
   }
 
-  /** Names (chunk, record offset) as the newest version of that record's key. */
+  /** Names (chunk, record offset) as the newest version of that record's key; its counter stays. */
   put(hash: number, chunk: number, record: number): void {
     const isFull = this.#usedCount * 4 >= (this.#mask + 1) * 3;
     if (isFull || buggify('memory: build the index anew although it has room')) this.rebuild();
@@ -115,6 +146,7 @@ export class KeyIndex {
     const bucketId = words[record + HEADER.bucketId]!;
     const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
     let reusable = -1;
+    let counter = 0;
     for (let probe = 0; probe < PROBES_MAX; probe += 1) {
       const slot = ((hash + probe) & this.#mask) * SLOT_WORDS;
       if (slots[slot + SLOT_OFFSET] === 0) {
@@ -132,6 +164,7 @@ export class KeyIndex {
         this.#isKey(slot, bucketId, words, record + HEADER_WORDS, keyByteCount)
       ) {
         reusable = slot;
+        counter = slots[slot + SLOT_FLAGS]! & COUNTER_MASK;
         break;
       }
     }
@@ -139,11 +172,13 @@ export class KeyIndex {
     slots[reusable + SLOT_HASH] = hash;
     slots[reusable + SLOT_CHUNK] = chunk | (this.#pool.generations[chunk]! << 16);
     slots[reusable + SLOT_OFFSET] = record;
+    slots[reusable + SLOT_FLAGS] = counter;
     return true;
   }
 
   #isLive(slot: number): boolean {
     if (this.#slots[slot + SLOT_OFFSET] === 0) return false;
+    if ((this.#slots[slot + SLOT_FLAGS]! & REMOVED) !== 0) return false;
     const named = this.#slots[slot + SLOT_CHUNK]!;
     return this.#pool.generations[named & 0xffff] === named >>> 16;
   }
@@ -157,6 +192,7 @@ export class KeyIndex {
   ): boolean {
     const named = this.#slots[slot + SLOT_CHUNK]!;
     if (this.#pool.generations[named & 0xffff] !== named >>> 16) return false;
+    if ((this.#slots[slot + SLOT_FLAGS]! & REMOVED) !== 0) return false;
     const words = this.#pool.words[named & 0xffff]!;
     const record = this.#slots[slot + SLOT_OFFSET]!;
     return (
@@ -184,7 +220,9 @@ export class KeyIndex {
     for (let from = 0; from < old.length; from += SLOT_WORDS) {
       const offset = old[from + SLOT_OFFSET]!;
       const named = old[from + SLOT_CHUNK]!;
-      if (offset === 0 || generations[named & 0xffff] !== named >>> 16) continue;
+      const flags = old[from + SLOT_FLAGS]!;
+      if (offset === 0 || (flags & REMOVED) !== 0) continue;
+      if (generations[named & 0xffff] !== named >>> 16) continue;
       const hash = old[from + SLOT_HASH]!;
       let probe = 0;
       while (
@@ -198,6 +236,7 @@ export class KeyIndex {
       slots[to + SLOT_HASH] = hash;
       slots[to + SLOT_CHUNK] = named;
       slots[to + SLOT_OFFSET] = offset;
+      slots[to + SLOT_FLAGS] = flags;
       count += 1;
     }
     this.#slots = slots;

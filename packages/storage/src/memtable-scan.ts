@@ -1,9 +1,11 @@
 /**
  * The records of one partition that are in memory and perhaps in no table yet, newest version of each
- * key, in the order of tables. Resident chunks are left out: their tables hold what they hold.
+ * key, in the order of tables. Resident chunks are left out where the caller reads the tables that hold
+ * what they hold; one that reads older tables says from which sequence on.
  *
  * Invariants:
- *   MS1 of each key the newest version is listed, if its chunk is not flushed; older ones never
+ *   MS1 of each key the newest version is listed, if its chunk is not flushed or holds a sequence above
+ *       the one that was named; older ones never
  *   MS2 the list is sorted by (bucket, token, key)
  */
 import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
@@ -11,7 +13,7 @@ import { CHUNK_KIND, CHUNK_STATE } from './chunk.ts';
 import { compareKeys } from './keyed-hash.ts';
 import type { Memtable } from './memtable.ts';
 import { sortRecords } from './record-sort.ts';
-import { compareTokenHalves, type TokenRange } from './token-range.ts';
+import { isRecordInRange, type TokenRange } from './token-range.ts';
 
 export interface RecordPlaces {
   readonly count: number;
@@ -20,23 +22,30 @@ export interface RecordPlaces {
   readonly offsets: Int32Array;
 }
 
-/** REQUIRES: `range` lies within `partition`. */
+/**
+ * REQUIRES: `range` lies within `partition`, and no chunk with a sequence above `sinceSequence` was
+ * swept or retired since the tables with all up to it were asked.
+ */
 export function collectPartition(
   memtable: Memtable,
   partition: number,
   range: TokenRange,
+  sinceSequence: number = Infinity,
 ): RecordPlaces {
   const chunks: number[] = [];
   const offsets: number[] = [];
   for (let chunk = 0; chunk < memtable.pool.words.length; chunk += 1) {
     const state = memtable.pool.states[chunk]!;
     if (memtable.pool.kinds[chunk] !== CHUNK_KIND.log) continue;
-    if (state < CHUNK_STATE.active || state > CHUNK_STATE.flushing) continue;
+    const isUnflushed = state >= CHUNK_STATE.active && state <= CHUNK_STATE.flushing;
+    const isAsked =
+      state === CHUNK_STATE.resident && memtable.pool.lastSequences[chunk]! > sinceSequence;
+    if (!isUnflushed && !isAsked) continue;
     const words = memtable.pool.words[chunk]!;
     let prefix = memtable.pool.heads[chunk]![partition]!;
     while (prefix !== 0) {
       const record = prefix + PREFIX_WORDS;
-      if (inRange(words, record, range) && isNewest(memtable, chunk, words, record)) {
+      if (isRecordInRange(words, record, range) && isNewest(memtable, chunk, words, record)) {
         chunks.push(chunk);
         offsets.push(record);
       }
@@ -46,23 +55,13 @@ export function collectPartition(
   return sortPlaces(memtable, chunks, offsets);
 }
 
-function inRange(words: Int32Array, record: number, range: TokenRange): boolean {
-  if (words[record + HEADER.bucketId] !== range.bucketId) return false;
-  const high = words[record + HEADER.tokenHigh]!;
-  const low = words[record + HEADER.tokenLow]!;
-  return (
-    compareTokenHalves(high, low, range.fromHigh, range.fromLow) >= 0 &&
-    compareTokenHalves(high, low, range.toHigh, range.toLow) <= 0
-  );
-}
-
 /** The index names the newest version: this record is it, or it is an older one. */
 function isNewest(memtable: Memtable, chunk: number, words: Int32Array, record: number): boolean {
   const bucketId = words[record + HEADER.bucketId]!;
   const keyBytes = words[record + HEADER.keyAndContext]! & 0xffff;
   const key = record + HEADER_WORDS;
   const hash = memtable.hash(bucketId, words, key, keyBytes);
-  const found = memtable.lookup(bucketId, words, key, keyBytes, hash);
+  const found = memtable.peek(bucketId, words, key, keyBytes, hash);
   return found === record && memtable.chunk === chunk;
 }
 

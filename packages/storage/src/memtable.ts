@@ -16,10 +16,9 @@
  *   MT5 chunks are bounded: without a free one, or with too many frozen, `reserve` refuses
  */
 import { assert } from '@clockwise/kernel/assert';
-import { buggify } from '@clockwise/kernel/buggify';
 import { reachable } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
-import { HEADER, HEADER_WORDS, PREFIX, PREFIX_FLAG, PREFIX_WORDS } from '@clockwise/record/layout';
+import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import {
   type AllocateChunk,
   CHUNK_HEADER_WORDS,
@@ -28,8 +27,11 @@ import {
   ChunkPool,
   GENERATION_MASK,
 } from './chunk.ts';
+import { CleanCopies } from './clean-copies.ts';
 import { KeyIndex } from './key-index.ts';
 import { keyedHash } from './keyed-hash.ts';
+import { dropFromMemory } from './memtable-drop.ts';
+import type { TokenRange } from './token-range.ts';
 
 export interface MemtableOptions {
   readonly chunkBytes: number;
@@ -63,6 +65,7 @@ export interface ChunkDescription {
 export class Memtable {
   readonly pool: ChunkPool;
   readonly index: KeyIndex;
+  readonly copies: CleanCopies;
   /** Where the last `lookup` or `insertCached` found or put a record. */
   chunk = -1;
   offset = -1;
@@ -79,7 +82,6 @@ export class Memtable {
   /** Chunks retired so far: a read from disk that began before the last one must look again. */
   retiredCount = 0;
   readonly #options: MemtableOptions;
-  #cacheChunk = -1;
   #sequenceLow = 0;
   #sequenceHigh = 0;
 
@@ -95,6 +97,7 @@ export class Memtable {
       allocate: options.allocate,
     });
     this.index = new KeyIndex(this.pool, options.indexSlots);
+    this.copies = new CleanCopies(this.pool, options.chunkBytes, options.cacheChunksMax);
     this.nextSequence = options.firstSequence;
     this.#setSequence(options.firstSequence);
   }
@@ -104,8 +107,27 @@ export class Memtable {
     return keyedHash(secretLow, secretHigh, bucketId, keyWords, keyOffset, keyByteCount);
   }
 
-  /** The record's word offset in chunk `this.chunk`, or -1: not in memory. */
+  /** The record's word offset in chunk `this.chunk`, or -1: not in memory. The key is asked for. */
   lookup(
+    bucketId: number,
+    keyWords: Int32Array,
+    keyOffset: number,
+    keyByteCount: number,
+    hash: number,
+  ): number {
+    const { index, pool } = this;
+    if (!index.find(bucketId, keyWords, keyOffset, keyByteCount, hash)) return -1;
+    const chunk = index.chunk;
+    if (pool.states[chunk] === CHUNK_STATE.resident || pool.kinds[chunk] === CHUNK_KIND.cache) {
+      index.countFound();
+    }
+    this.chunk = chunk;
+    this.offset = index.offset;
+    return this.offset;
+  }
+
+  /** As `lookup`, but nobody asks for the key: it is no reason to keep it. */
+  peek(
     bucketId: number,
     keyWords: Int32Array,
     keyOffset: number,
@@ -186,20 +208,12 @@ export class Memtable {
     const bucketId = source[sourceRecord + HEADER.bucketId]!;
     const keyByteCount = source[sourceRecord + HEADER.keyAndContext]! & 0xffff;
     const key = sourceRecord + HEADER_WORDS;
-    if (this.lookup(bucketId, source, key, keyByteCount, hash) !== -1) return this.offset;
-    const wordCount = source[sourceRecord + HEADER.wordCount]!;
-    if (!this.#reserveCache(PREFIX_WORDS + wordCount)) return -1;
-    const chunk = this.#cacheChunk;
-    const words = this.pool.words[chunk]!;
-    const prefix = this.pool.used[chunk]!;
-    words.fill(0, prefix, prefix + PREFIX_WORDS);
-    words[prefix + PREFIX.flags] = PREFIX_FLAG.cached;
-    copyWords(source, sourceRecord, words, prefix + PREFIX_WORDS, wordCount);
-    this.pool.used[chunk] = prefix + PREFIX_WORDS + wordCount;
-    this.pool.recordCounts[chunk]! += 1;
-    this.index.put(hash, chunk, prefix + PREFIX_WORDS);
-    this.chunk = chunk;
-    this.offset = prefix + PREFIX_WORDS;
+    if (this.peek(bucketId, source, key, keyByteCount, hash) !== -1) return this.offset;
+    const { copies } = this;
+    if (!copies.keepNew(source, sourceRecord, hash)) return -1;
+    this.index.put(hash, copies.chunk, copies.offset);
+    this.chunk = copies.chunk;
+    this.offset = copies.offset;
     return this.offset;
   }
 
@@ -243,14 +257,22 @@ export class Memtable {
     return floor;
   }
 
-  /** The resident chunk to give up first, or -1. */
-  oldestResident(): number {
-    return this.pool.oldest(CHUNK_STATE.resident);
+  /** The resident chunk to give up first, without a sequence above `sequenceMax`, or -1. */
+  oldestResident(sequenceMax: number = Infinity): number {
+    return this.pool.oldest(CHUNK_STATE.resident, 0, 0, sequenceMax);
   }
 
   /** The same among chunks of clean copies. */
   oldestResidentCache(): number {
-    return this.pool.oldest(CHUNK_STATE.resident, CHUNK_KIND.cache);
+    return this.copies.oldestResident();
+  }
+
+  /**
+   * From now on no lookup finds a key of the range whose newest version has a sequence up to this one;
+   * returns how many there were. REQUIRES: no table holds them any more.
+   */
+  dropRange(range: TokenRange, lastSequence: number = Infinity): number {
+    return dropFromMemory(this, this.#options.partitionCountLog2, range, lastSequence);
   }
 
   /** From now on no lookup finds a record of this chunk; what was handed out stays readable. */
@@ -344,20 +366,6 @@ export class Memtable {
     this.activeChunk = next;
     this.words = pool.words[next]!;
     return true;
-  }
-
-  #reserveCache(wantedWords: number): boolean {
-    const pool = this.pool;
-    if (CHUNK_HEADER_WORDS + wantedWords > pool.chunkWords) return false;
-    if (buggify('memory: refuse room for a clean copy')) return false;
-    const active = this.#cacheChunk;
-    if (active !== -1) {
-      if (pool.used[active]! + wantedWords <= pool.chunkWords) return true;
-      pool.writeHeader(active);
-      pool.move(active, CHUNK_STATE.active, CHUNK_STATE.resident);
-    }
-    this.#cacheChunk = pool.take(CHUNK_KIND.cache);
-    return this.#cacheChunk !== -1;
   }
 
   #setSequence(sequence: number): void {
