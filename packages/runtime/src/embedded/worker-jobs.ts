@@ -1,0 +1,133 @@
+/**
+ * One thread that runs the jobs of one embedded store, in the order in which they are asked for, while
+ * the store's own thread goes on; it may also wait for one of them.
+ *
+ *     submit: message with the job ---> thread: runJob ---> message with the result, counter + 1
+ *     poll:   takes results without an event loop       wait: sleeps until the counter moves
+ *
+ * Invariants:
+ *   WJ1 a job's result is told once, in the order of the jobs
+ *   WJ2 a job that throws (a broken promise of the store, not of the disk) throws in the owner's thread
+ */
+import { setPriority } from 'node:os';
+import {
+  isMainThread,
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+  workerData,
+} from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
+import { assert } from '@clockwise/kernel/assert';
+import type { DiskResult } from '@clockwise/storage/disk';
+import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
+import { type JobInput, type JobOutput, runJob } from '@clockwise/storage/jobs';
+import { NODE_BLOCK_CODECS } from '../disk/node-block-codecs.ts';
+import { NodeDisk } from '../disk/node-disk.ts';
+
+/** Jobs yield to the thread that serves where processors are short, and still get their share. */
+const NICENESS = 5;
+
+interface WorkerJobsData {
+  readonly kind: 'worker-jobs';
+  readonly folder: string;
+  readonly port: MessagePort;
+  /** Jobs that ended. */
+  readonly counter: SharedArrayBuffer;
+}
+
+interface Asked {
+  readonly job: number;
+  readonly input: JobInput;
+}
+
+type Told = JobResult | { readonly job: number; readonly thrown: string };
+
+export class WorkerJobs implements JobRunner {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #endedCount: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+  #askedCount = 0;
+  #toldCount = 0;
+
+  constructor(folder: string) {
+    const { port1, port2 } = new MessageChannel();
+    const data: WorkerJobsData = {
+      kind: 'worker-jobs',
+      folder,
+      port: port2,
+      counter: this.#endedCount.buffer as SharedArrayBuffer,
+    };
+    this.#port = port1;
+    this.#worker = new Worker(new URL(import.meta.url), {
+      workerData: data,
+      transferList: [port2],
+    });
+    // It ends with its owner; until then it keeps nobody up.
+    this.#worker.unref();
+    this.#port.unref();
+  }
+
+  submit(input: JobInput): number {
+    this.#askedCount += 1;
+    const asked: Asked = { job: this.#askedCount, input };
+    this.#port.postMessage(asked);
+    return this.#askedCount;
+  }
+
+  poll(): readonly JobResult[] {
+    const endedCount = Atomics.load(this.#endedCount, 0);
+    if (endedCount === this.#toldCount) return NOTHING;
+    const results: JobResult[] = [];
+    while (this.#toldCount !== endedCount) {
+      const received = receiveMessageOnPort(this.#port);
+      assert(received !== undefined, 'WJ1 a job that ended has told its result');
+      const told = received.message as Told;
+      this.#toldCount += 1;
+      // [WJ2]
+      if ('thrown' in told) throw new Error(`job ${told.job}: ${told.thrown}`);
+      results.push(told);
+    }
+    return results;
+  }
+
+  wait(): void {
+    assert(this.#askedCount > this.#toldCount, 'a job is under way');
+    while (Atomics.load(this.#endedCount, 0) === this.#toldCount) {
+      Atomics.wait(this.#endedCount, 0, this.#toldCount);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#port.close();
+    await this.#worker.terminate();
+  }
+}
+
+const NOTHING: readonly JobResult[] = [];
+
+function serve({ folder, port, counter }: WorkerJobsData): void {
+  // On Linux the call is for this thread alone; elsewhere it would be for the whole process.
+  if (process.platform === 'linux') setPriority(0, NICENESS);
+  const disk = new NodeDisk(folder);
+  const endedCount = new Int32Array(counter);
+  port.on('message', ({ job, input }: Asked) => {
+    port.postMessage(run(disk, job, input));
+    Atomics.add(endedCount, 0, 1);
+    Atomics.notify(endedCount, 0);
+  });
+}
+
+function run(disk: NodeDisk, job: number, input: JobInput): Told {
+  try {
+    const result: DiskResult<JobOutput> = runJob(disk, crc32, input, NODE_BLOCK_CODECS);
+    return { job, result };
+  } catch (error) {
+    // Thrown again where the job was asked for: its owner may be asleep and hears nothing else.
+    return { job, thrown: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+}
+
+const data = workerData as WorkerJobsData | null;
+if (!isMainThread && data?.kind === 'worker-jobs') serve(data);

@@ -1,0 +1,225 @@
+/** The embedded store without faults: what was written is what is read, wherever it lies by then. */
+import { Prng } from '@clockwise/kernel/prng';
+import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { encodeRecord } from '@clockwise/record/build';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import { localRecordWords, writeLocalRecord } from '@clockwise/storage/local-record';
+import { OpenFiles } from '@clockwise/storage/open-files';
+import {
+  BUCKET,
+  FailedRead,
+  get,
+  keyOf,
+  mustOpenLocal,
+  put,
+  remove,
+  scanAll,
+  SMALL,
+  tokenOf,
+} from './local-fixture.ts';
+
+function newDisk(): SimulatedDisk {
+  return new SimulatedDisk({ prng: new Prng('local') });
+}
+
+test('[LSC1] what was written is found in memory, in tables, and after a reopening', () => {
+  const disk = newDisk();
+  const prng = new Prng('load');
+  const model = new Map<number, number>();
+  let store = mustOpenLocal(disk, { configuration: SMALL });
+  for (let stamp = 1; stamp <= 2000; stamp += 1) {
+    const key = prng.below(300);
+    const isDelete = prng.chance(0.2);
+    const write = (): string => (isDelete ? remove(store, key) : put(store, key, stamp));
+    if (write() === 'OVERLOADED') {
+      assert.ok(store.commit(true));
+      store.settle();
+      assert.is(write(), 'ok');
+    }
+    if (isDelete) model.delete(key);
+    else model.set(key, stamp);
+    if (prng.chance(0.1)) assert.ok(store.commit(prng.chance(0.5)));
+    if (prng.chance(0.1)) store.tick(stamp);
+    if (prng.chance(0.01)) {
+      assert.ok(store.close());
+      store = mustOpenLocal(disk, { configuration: SMALL });
+    }
+    const wanted = prng.below(300);
+    assert.is(get(store, wanted), model.get(wanted), `key ${wanted} at ${stamp}`);
+  }
+  const byKey = (entries: Map<number, number>): [number, number][] =>
+    [...entries].toSorted(([left], [right]) => left - right);
+  assert.equal(byKey(scanAll(store, 7)), byKey(model));
+  assert.equal(byKey(scanAll(store, 1000)), byKey(model));
+  assert.ok(store.figures()['tables']! > 5);
+});
+
+test('a value is there until it expires, in memory and in tables', () => {
+  const disk = newDisk();
+  const store = mustOpenLocal(disk, { configuration: SMALL, nowMs: 1_000_000 });
+  assert.is(put(store, 1, 1, 16, 1100), 'ok');
+  assert.is(put(store, 2, 2, 16, 0), 'ok');
+  for (let round = 0; round < 2; round += 1) {
+    store.tick(1_000_000);
+    assert.is(get(store, 1), 1);
+    store.tick(1_100_000);
+    assert.is(get(store, 1), undefined);
+    assert.is(get(store, 2), 2);
+    assert.equal([...scanAll(store, 1).keys()], [2]);
+    store.commit(true);
+    store.freeze();
+    store.settle();
+  }
+});
+
+test('[LST3] after an error of the log nothing is taken any more, and reads go on', () => {
+  const disk = newDisk();
+  const store = mustOpenLocal(disk, { configuration: SMALL });
+  assert.is(put(store, 1, 1), 'ok');
+  assert.ok(store.commit(true));
+  assert.is(put(store, 2, 2), 'ok');
+  disk.inject({ operation: 'datasync', nth: 1, code: 'EIO' });
+  assert.not(store.commit(true));
+  assert.is(put(store, 3, 3), 'FENCED');
+  assert.not(store.commit(true));
+  assert.is(get(store, 1), 1);
+  assert.is(store.failure?.code, 'EIO');
+});
+
+test('[LST1] a chunk whose records the log does not have is not flushed', () => {
+  const store = mustOpenLocal(newDisk(), { configuration: SMALL });
+  assert.is(put(store, 1, 1), 'ok');
+  assert.ok(store.freeze());
+  store.settle();
+  assert.is(store.memtable.pool.countState(CHUNK_STATE.frozen), 1);
+  assert.ok(store.commit(false));
+  store.settle();
+  assert.is(store.figures()['tables'], 1);
+});
+
+test('[LST2] F8 an edition that fails releases nothing, and the next one counts', () => {
+  const disk = newDisk();
+  const store = mustOpenLocal(disk, { configuration: SMALL });
+  for (let key = 0; key < 50; key += 1) assert.is(put(store, key, key), 'ok');
+  assert.ok(store.commit(true));
+  store.freeze();
+  disk.inject({ operation: 'syncDirectory', nth: 2, code: 'EIO' });
+  store.settle();
+  assert.is(store.figures()['jobsFailed'], 1);
+  assert.is(store.figures()['chunksFrozen'], 1);
+  assert.is(store.figures()['tables'], 0);
+  store.settle();
+  assert.is(store.figures()['chunksFrozen'], 0);
+  assert.is(store.figures()['tables'], 1);
+  for (let key = 0; key < 50; key += 1) assert.is(get(store, key), key);
+});
+
+/** A store of one table, and a key that is in it and not in memory. */
+function flushedStore(disk: SimulatedDisk): ReturnType<typeof mustOpenLocal> {
+  const store = mustOpenLocal(disk, { configuration: { ...SMALL, cacheChunksMax: 0 } });
+  for (let key = 0; key < 50; key += 1) assert.is(put(store, key, key), 'ok');
+  assert.ok(store.commit(true));
+  store.freeze();
+  store.settle();
+  assert.ok(store.close());
+  return mustOpenLocal(disk, { configuration: { ...SMALL, cacheChunksMax: 0 } });
+}
+
+test('[LSR1] [LSC2] F12 F18 what cannot be read is a failed read, never absent', () => {
+  for (const [operation, code] of [
+    ['read', 'EIO'],
+    ['open', 'EMFILE'],
+  ] as const) {
+    const disk = newDisk();
+    const store = flushedStore(disk);
+    disk.inject({ operation, nth: 1, code, forever: true });
+    assert.throws(
+      () => get(store, 7),
+      (error: unknown) => error instanceof FailedRead,
+    );
+    assert.throws(
+      () => scanAll(store, 5),
+      (error: unknown) => error instanceof FailedRead,
+    );
+    disk.clearFaults();
+    assert.is(get(store, 7), 7);
+    assert.is(scanAll(store, 5).size, 50);
+  }
+  const disk = newDisk();
+  const store = flushedStore(disk);
+  const table = disk.names('table-')[0]!;
+  for (let at = 0; at < 512; at += 1) disk.corrupt(table, at, 0x55);
+  assert.throws(
+    () => scanAll(store, 5),
+    (error: unknown) => error instanceof FailedRead,
+  );
+});
+
+test('[OF1] [OF2] F18 files beyond the bound are closed; without descriptors they all are, once', () => {
+  const disk = newDisk();
+  for (let number = 1; number <= 6; number += 1) {
+    const file = disk.open(`table-0000000${number}`, 'create');
+    if (file.ok) disk.close(file.value);
+  }
+  const files = new OpenFiles(disk, 3);
+  for (let number = 1; number <= 6; number += 1) {
+    files.handleOf(number);
+    assert.ok(files.count <= 3);
+  }
+  assert.is(disk.openFileCount, 3);
+  disk.inject({ operation: 'open', nth: 1, code: 'EMFILE' });
+  files.forget(5);
+  assert.is(typeof files.handleOf(6), 'number', 'what is open needs no descriptor');
+  const opened = files.handleOf(1);
+  assert.ok(typeof opened !== 'number' && opened.ok);
+  assert.is(files.count, 1);
+  const missing = files.handleOf(9);
+  assert.ok(typeof missing !== 'number' && !missing.ok && missing.code === 'ENOENT');
+  files.closeAll();
+  assert.is(disk.openFileCount, 0);
+});
+
+test('[LRC1] a record is what the encoder of records makes of the same fields', () => {
+  for (const byteCount of [0, 1, 7, 8, 9, 100]) {
+    const value = new Uint8Array(byteCount).fill(3);
+    const words = new Int32Array(localRecordWords(6, byteCount)).fill(-1);
+    const { high, low } = tokenOf(3);
+    writeLocalRecord(words, 0, keyOf(3), 0, 6, byteCount, {
+      bucketId: BUCKET,
+      tokenHigh: high,
+      tokenLow: low,
+      isTombstone: false,
+      incarnationLow: 1,
+      incarnationHigh: 2,
+      sequence: 5_000_000_000,
+      expirySeconds: 4_000_000_000,
+      writtenAtMs: 1_700_000_000_123,
+    });
+    new Uint8Array(words.buffer).set(value, (words.length - ((byteCount + 7) >>> 3) * 2) * 4);
+    const key = new Uint8Array(keyOf(3).slice(0, 2).buffer).slice(0, 6);
+    const expected = encodeRecord({
+      bucketId: BUCKET,
+      token: (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0),
+      key,
+      replicationClass: 0,
+      context: [],
+      siblings: [
+        {
+          dot: { incarnation: (2n << 32n) | 1n, counter: 5_000_000_000n },
+          operation: { session: 0n, sequence: 0 },
+          tombstone: false,
+          codec: 0,
+          expirySeconds: 4_000_000_000,
+          hybrid: 1_700_000_000_123n << 16n,
+          value,
+        },
+      ],
+      recents: [],
+    });
+    assert.equal([...words], [...expected]);
+  }
+});
+
+test.run();
