@@ -45,7 +45,12 @@ function configurationOf({ folder, ports }: Context): Configuration {
     nodeId: 'n1',
     dataFolder: path.join(folder, 'n1'),
     shards: 1,
-    limits: { memtableChunkBytes: 1024 * 1024, siblingBytesMax: 64 * 1024, memtableChunksMax: 8 },
+    limits: {
+      memtableChunkBytes: 1024 * 1024,
+      siblingBytesMax: 64 * 1024,
+      memtableChunksMax: 8,
+      diskReserveBytes: 1024 * 1024,
+    },
     coordinatorPort,
     gossiperPort,
     controlPort,

@@ -36,6 +36,8 @@ export interface LogSink {
   sync(): DiskFailure | undefined;
   /** Segments whose records are all at or below this sequence are free. */
   floor(sequence: number): DiskFailure | undefined;
+  /** Reserve files that a full disk has cost since the opening. */
+  reserveUsed(): number;
 }
 
 export interface LogPace {
@@ -56,6 +58,8 @@ export interface DurableLaneOptions {
   readonly sink: LogSink;
   readonly intervalMs: number;
   readonly onFailed: (failure: DiskFailure) => void;
+  /** The disk was full, and the sink went on in the room of its reserve: told when more is used. */
+  readonly onFull: (reserveUsed: number) => void;
 }
 
 export class DurableLane {
@@ -67,6 +71,7 @@ export class DurableLane {
   #isBusy = false;
   #isOver = false;
   #hasUnsynced = false;
+  #reserveUsed = 0;
 
   constructor(options: DurableLaneOptions, releasedSequence: number) {
     this.#options = options;
@@ -143,7 +148,12 @@ export class DurableLane {
     }
     if (ranges.length === 0) return undefined;
     this.#hasUnsynced = true;
-    return this.#options.sink.write(ranges, lastSequence);
+    const { sink, onFull } = this.#options;
+    const failure = sink.write(ranges, lastSequence);
+    const used = sink.reserveUsed();
+    if (used !== this.#reserveUsed && !this.#isOver) onFull(used);
+    this.#reserveUsed = used;
+    return failure;
   }
 
   #sync(): boolean {

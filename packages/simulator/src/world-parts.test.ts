@@ -132,11 +132,14 @@ function makeLane(
   seed: string,
   log: string[],
   failAt: number,
+  fullAt = Infinity,
 ): { simulation: Simulation; lane: DurableLane } {
   const simulation = new Simulation(seed);
   let calls = 0;
+  let reserveUsed = 0;
   const call = (line: string): DiskFailure | undefined => {
     calls += 1;
+    if (calls === fullAt) reserveUsed += 1;
     if (calls === failAt) return 'EIO';
     log.push(line);
     return undefined;
@@ -145,6 +148,7 @@ function makeLane(
     write: (_, lastSequence) => call(`write ${lastSequence}`),
     sync: () => call('sync'),
     floor: (sequence) => call(`floor ${sequence}`),
+    reserveUsed: () => reserveUsed,
   };
   const pace = { writeMeanMs: 1, syncMinMs: 0.1, syncMeanMs: 5, partialProbability: 0.5 };
   const lane = new DurableLane(
@@ -157,6 +161,7 @@ function makeLane(
       sink,
       intervalMs: 50,
       onFailed: (failure) => log.push(`failed ${failure}`),
+      onFull: (used) => log.push(`full ${used}`),
     },
     0,
   );
@@ -192,6 +197,18 @@ test('[DL1] a step is released after the write, and where asked the sync, that c
     assert.is(lane.releasedSequence, 12);
     assert.is(log.at(-1), log.includes('sync') ? log.at(-1) : 'sync');
   }
+});
+
+test('F17 a lane that goes on in the room of its reserve says so once, and releases all', () => {
+  const log: string[] = [];
+  const { simulation, lane } = makeLane('full', log, 0, 1);
+  for (let sequence = 1; sequence <= 6; sequence += 1) submit(lane, log, sequence, true);
+  simulation.run(Infinity);
+  assert.equal(
+    log.filter((line) => line.startsWith('full')),
+    ['full 1'],
+  );
+  assert.is(lane.releasedSequence, 6);
 });
 
 test('[DL2] after a failure, and after the end, nothing is released', () => {

@@ -5,13 +5,21 @@
  *     manifest-0000000a            edition 10 of the manifest
  *     log-00000003-00000007        segment 7 of the log of the 3rd opening of the store
  *     table-0000000c, leaves-...   numbered by the manifest's one counter
+ *     reserve-00000002             zeros, whose room the log takes when the disk is full
+ *     snapshot-00000005.NAME       the file NAME of snapshot 5
  */
 
-export type StoreFile =
+/** What holds data, in a store's folder and in a snapshot. */
+export type DataFile =
   | { readonly kind: 'manifest'; readonly edition: number }
   | { readonly kind: 'log'; readonly opening: number; readonly index: number }
   | { readonly kind: 'table'; readonly fileNumber: number }
   | { readonly kind: 'leaves'; readonly fileNumber: number };
+
+export type StoreFile =
+  | DataFile
+  | { readonly kind: 'reserve'; readonly reserveNumber: number }
+  | { readonly kind: 'snapshot'; readonly snapshotNumber: number; readonly file: DataFile };
 
 function hexadecimal(value: number): string {
   return value.toString(16).padStart(8, '0');
@@ -29,12 +37,22 @@ export function tableName(fileNumber: number): string {
 export function leavesName(fileNumber: number): string {
   return `leaves-${hexadecimal(fileNumber)}`;
 }
+export function reserveName(reserveNumber: number): string {
+  return `reserve-${hexadecimal(reserveNumber)}`;
+}
+/** What the names of a snapshot's files begin with. */
+export function snapshotPrefix(snapshotNumber: number): string {
+  return `snapshot-${hexadecimal(snapshotNumber)}.`;
+}
 
-const NUMBERED = /^(manifest|table|leaves)-([0-9a-f]{8})$/;
+const NUMBERED = /^(manifest|table|leaves|reserve)-([0-9a-f]{8})$/;
 const LOG = /^log-([0-9a-f]{8})-([0-9a-f]{8})$/;
+const SNAPSHOT = /^snapshot-([0-9a-f]{8})\.(.+)$/;
 
 /** Undefined: not a name of the store's. */
 export function parseFileName(name: string): StoreFile | undefined {
+  const snapshot = SNAPSHOT.exec(name);
+  if (snapshot !== null) return snapshotFile(parseInt(snapshot[1]!, 16), snapshot[2]!);
   const log = LOG.exec(name);
   if (log !== null) {
     return { kind: 'log', opening: parseInt(log[1]!, 16), index: parseInt(log[2]!, 16) };
@@ -42,7 +60,20 @@ export function parseFileName(name: string): StoreFile | undefined {
   const numbered = NUMBERED.exec(name);
   if (numbered === null) return undefined;
   const value = parseInt(numbered[2]!, 16);
-  if (numbered[1] === 'manifest') return { kind: 'manifest', edition: value };
-  if (numbered[1] === 'table') return { kind: 'table', fileNumber: value };
-  return { kind: 'leaves', fileNumber: value };
+  switch (numbered[1]) {
+    case 'manifest':
+      return { kind: 'manifest', edition: value };
+    case 'table':
+      return { kind: 'table', fileNumber: value };
+    case 'reserve':
+      return { kind: 'reserve', reserveNumber: value };
+    default:
+      return { kind: 'leaves', fileNumber: value };
+  }
+}
+
+function snapshotFile(snapshotNumber: number, name: string): StoreFile | undefined {
+  const file = parseFileName(name);
+  if (file === undefined || file.kind === 'reserve' || file.kind === 'snapshot') return undefined;
+  return { kind: 'snapshot', snapshotNumber, file };
 }

@@ -1,6 +1,6 @@
 /**
  * The work of a shard that the pool does, as plain data both ways: flush a chunk, publish an edition
- * of the manifest, remove files that no edition names.
+ * of the manifest, remove files that no edition names, make the disk's reserve whole.
  *
  * Invariants:
  *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
@@ -12,6 +12,7 @@ import type { Disk, DiskError, DiskResult } from './disk.ts';
 import { flushChunk, type FlushInput } from './flush-job.ts';
 import type { Manifest } from './manifest.ts';
 import { publishManifest } from './manifest-files.ts';
+import { makeReserve } from './reserve.ts';
 import { openTable, type TableParts } from './sstable-reader.ts';
 
 export type JobInput =
@@ -21,7 +22,8 @@ export type JobInput =
       readonly manifest: Manifest;
       readonly previousEdition: number;
     }
-  | { readonly kind: 'remove'; readonly names: readonly string[] };
+  | { readonly kind: 'remove'; readonly names: readonly string[] }
+  | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number };
 
 export type JobOutput =
   | {
@@ -31,7 +33,9 @@ export type JobOutput =
       readonly leaves: Int32Array | undefined;
     }
   | { readonly kind: 'manifest' }
-  | { readonly kind: 'remove' };
+  | { readonly kind: 'remove' }
+  /** So many reserve files there are; fewer than asked for where the disk is full. */
+  | { readonly kind: 'reserve'; readonly fileCount: number };
 
 /** Runs one job on the shard's disk. */
 export function runJob(
@@ -49,6 +53,10 @@ export function runJob(
     }
     case 'remove':
       return remove(disk, job.names);
+    case 'reserve': {
+      const made = makeReserve(disk, job.fileCount, job.fileBytes);
+      return made.ok ? { ok: true, value: { kind: 'reserve', fileCount: made.value } } : made;
+    }
     default:
       return unreachable(job);
   }

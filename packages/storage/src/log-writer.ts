@@ -12,6 +12,9 @@
  *   LW2 a segment is left only when all of it is durable
  *   LW3 after the first error nothing is written or synced any more (F5)
  *   LW4 a segment is recycled only past the floor, and only one of this opening (H5)
+ *   LW5 what a full disk refuses is written again, whole and at its place, in the room of a reserve
+ *       file; a sync is never tried again (F17)
+ *   LW6 a segment that something was written to is not opened by a second writer (F6)
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -30,6 +33,7 @@ import {
   SEGMENT_HEADER_BYTES,
   writeSequence,
 } from './log-format.ts';
+import { takeReserve } from './reserve.ts';
 import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
 
 /** Zeros are written this far ahead of the groups, where the file is new. */
@@ -86,6 +90,7 @@ export class CommitLogWriter {
   #failure: DiskError | undefined = undefined;
   #full: FullSegment[];
   #spares: FullSegment[] = [];
+  #reserveUsed = 0;
 
   constructor(options: CommitLogOptions) {
     this.#options = options;
@@ -108,14 +113,23 @@ export class CommitLogWriter {
   get failure(): DiskError | undefined {
     return this.#failure;
   }
+  /** Reserve files that were given up since the opening, to write on though the disk is full. */
+  get reserveUsed(): number {
+    return this.#reserveUsed;
+  }
 
   /** Opens the first segment, which `openStore` made. */
   open(): DiskResult<null> {
     const { disk, start } = this.#options;
-    const file = disk.open(logName(start.opening, this.#index), 'write');
+    const name = logName(start.opening, this.#index);
+    const file = disk.open(name, 'write');
     if (!file.ok) return this.#fail(file);
     this.#file = file.value;
-    return DONE;
+    const size = disk.size(file.value);
+    if (!size.ok) return this.#fail(size);
+    // [LW6]
+    if (size.value === SEGMENT_HEADER_BYTES) return DONE;
+    return this.#fail({ ok: false, code: 'OTHER', detail: `${name} has another writer` });
   }
 
   /** Writes records [firstSequence, lastSequence], which stand in `ranges` in order. */
@@ -124,9 +138,9 @@ export class CommitLogWriter {
     firstSequence: number,
     lastSequence: number,
   ): DiskResult<null> {
+    if (this.#failure !== undefined) return this.#failure;
     assert(this.#file !== -1, 'the log is open');
     assert(firstSequence === this.#writtenSequence + 1, 'LW1 groups follow one another');
-    if (this.#failure !== undefined) return this.#failure;
     const { groupBytesMax } = this.#options;
     const isShort = buggify('log: end groups early');
     for (const group of splitGroups(ranges, isShort ? groupBytesMax >> 4 : groupBytesMax)) {
@@ -214,7 +228,7 @@ export class CommitLogWriter {
     this.#fillHeader(payload, payloadBytes, firstSequence, lastSequence);
     const parts = [bytesOf(this.#header), ...payload];
     this.#unsynced = true;
-    const written = writeWhole(this.#options.disk, this.#file, parts, this.#position);
+    const written = this.#writeThrough(parts, this.#position);
     if (!written.ok) return this.#fail(written);
     this.#position += GROUP_HEADER_BYTES + payloadBytes;
     this.#writtenSequence = lastSequence;
@@ -252,7 +266,30 @@ export class CommitLogWriter {
     this.#existingBytes = this.#position + zeros.length;
     if (zeros.length === 0) return DONE;
     const written = writeWhole(this.#options.disk, this.#file, [zeros], this.#position);
-    return written.ok ? DONE : this.#fail(written);
+    if (written.ok) return DONE;
+    if (written.code !== 'ENOSPC') return this.#fail(written);
+    // They only save time: without them the file grows group by group, in what room there is.
+    reachable('log: a full disk has no room for zeros ahead');
+    this.#existingBytes = this.#position;
+    return DONE;
+  }
+
+  /** [LW5] All of `parts` at `position`, whatever part of them a full disk has taken before. */
+  #writeThrough(parts: readonly Uint8Array[], position: number): DiskResult<null> {
+    return this.#inReserve(() => writeWhole(this.#options.disk, this.#file, parts, position));
+  }
+
+  /** [LW5] REQUIRES: `attempt` syncs nothing, and may be made again. */
+  #inReserve<Value>(attempt: () => DiskResult<Value>): DiskResult<Value> {
+    for (;;) {
+      const result = attempt();
+      if (result.ok || result.code !== 'ENOSPC') return result;
+      const taken = takeReserve(this.#options.disk);
+      if (!taken.ok) return taken;
+      if (!taken.value) return result;
+      reachable('log: goes on in the room of its reserve');
+      this.#reserveUsed += 1;
+    }
   }
 
   #rotate(): DiskResult<null> {
@@ -271,7 +308,7 @@ export class CommitLogWriter {
     this.#position = SEGMENT_HEADER_BYTES;
     const id = { ...start, index: this.#index };
     const header = segmentHeader(id, lastSequence + 1, this.#options.checksum);
-    const written = writeWhole(disk, this.#file, [bytesOf(header)], 0);
+    const written = this.#writeThrough([bytesOf(header)], 0);
     return written.ok ? DONE : this.#fail(written);
   }
 
@@ -281,10 +318,12 @@ export class CommitLogWriter {
     const spare = this.#spares.pop();
     if (spare !== undefined) {
       reachable('log: a spare becomes a segment');
-      const renamed = disk.rename(logName(spare.opening, spare.index), name);
+      const spareName = logName(spare.opening, spare.index);
+      const renamed = this.#inReserve(() => disk.rename(spareName, name));
       if (!renamed.ok) return renamed;
     }
-    const file = disk.open(name, spare === undefined ? 'create' : 'write');
+    const mode = spare === undefined ? 'create' : 'write';
+    const file = this.#inReserve(() => disk.open(name, mode));
     if (!file.ok) return file;
     const size = disk.size(file.value);
     if (!size.ok) return size;

@@ -11,12 +11,13 @@
  *   OS3 a crash at any step leaves a folder that opens to the same records
  *   OS4 a file is removed only after the manifest that does not name it is durable
  *   OS5 openings and file numbers are never given twice, also where an older edition counts
+ *   OS6 a store that has a reserve opens on a full disk
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
-import { leavesName, logName, parseFileName, tableName } from './file-names.ts';
+import { logName, parseFileName } from './file-names.ts';
 import { type LeavesSnapshot, readLeaves } from './leaves-file.ts';
 import { segmentHeader } from './log-format.ts';
 import {
@@ -28,6 +29,8 @@ import {
 import type { LogStart } from './log-writer.ts';
 import { loadManifest, publishManifest } from './manifest-files.ts';
 import type { Manifest } from './manifest.ts';
+import { removeOrphans } from './orphans.ts';
+import { reserveNumbers, takeWholeReserve } from './reserve.ts';
 import { openTable, type TableReader } from './sstable-reader.ts';
 import { bytesOf, readWhole, writeNewFile, writeWhole } from './whole-transfer.ts';
 
@@ -92,10 +95,10 @@ export function openStore(options: OpenStoreOptions): OpenOutcome {
   if (recovery.kind !== 'recovered') return recoveryFailure(recovery);
   const durable = rewriteTails(disk, recovery.uncertain);
   if (!durable.ok) return failed(durable);
-  const begun = beginOpening(options, { names: names.value, base, recovery });
+  const begun = beginWithReserve(options, { names: names.value, base, recovery });
   if (!begun.ok) return failed(begun);
   const { manifest, log } = begun.value;
-  const cleaned = removeOrphans(disk, names.value, manifest);
+  const cleaned = removeOrphans(disk, names.value, manifest, checksum);
   if (!cleaned.ok) return failed(cleaned);
   const leaves =
     manifest.leavesFileNumber === 0
@@ -175,7 +178,7 @@ function isOurs(manifest: Manifest, options: OpenStoreOptions): Failed | undefin
 function whatNewStoresLack(options: OpenStoreOptions, names: readonly string[]): string[] {
   const held = names.filter((name) => {
     const kind = parseFileName(name)?.kind;
-    return kind === 'table' || kind === 'leaves';
+    return kind === 'table' || kind === 'leaves' || kind === 'snapshot';
   });
   const log = recoverLog({
     ...options,
@@ -251,6 +254,32 @@ interface Recovered {
   readonly recovery: Extract<LogRecovery, { readonly kind: 'recovered' }>;
 }
 
+/**
+ * [OS6] On a full disk the reserve makes room for what an opening writes. All of it, and once: the
+ * numbers of the attempt that failed are used up (ME2).
+ */
+function beginWithReserve(
+  options: OpenStoreOptions,
+  recovered: Recovered,
+): ReturnType<typeof beginOpening> {
+  const begun = beginOpening(options, recovered);
+  if (begun.ok || begun.code !== 'ENOSPC' || reserveNumbers(recovered.names).length === 0) {
+    return begun;
+  }
+  reachable('recovery: a store opens in the room of its reserve');
+  const taken = takeWholeReserve(options.disk);
+  if (!taken.ok) return taken;
+  const names = options.disk.list();
+  if (!names.ok) return names;
+  const { base, recovery } = recovered;
+  const highestEdition = base.highestEdition + 1;
+  return beginOpening(options, {
+    names: [...names.value, logName(freshNumbers(recovered.names, base.manifest).opening, 1)],
+    base: { ...base, highestEdition },
+    recovery,
+  });
+}
+
 /** The new opening's first segment, then the manifest that says where the old openings end. */
 function beginOpening(
   options: OpenStoreOptions,
@@ -294,29 +323,14 @@ function freshNumbers(
   let opening = manifest.opening;
   let lastFileNumber = manifest.nextFileNumber - 1;
   for (const name of names) {
-    const file = parseFileName(name);
+    const parsed = parseFileName(name);
+    const file = parsed?.kind === 'snapshot' ? parsed.file : parsed;
     if (file?.kind === 'log') opening = Math.max(opening, file.opening);
     if (file?.kind === 'table' || file?.kind === 'leaves') {
       lastFileNumber = Math.max(lastFileNumber, file.fileNumber);
     }
   }
   return { opening: opening + 1, nextFileNumber: lastFileNumber + 1 };
-}
-
-function removeOrphans(disk: Disk, names: readonly string[], manifest: Manifest): DiskResult<null> {
-  const named = new Set<string>();
-  for (const table of manifest.tables) named.add(tableName(table.fileNumber));
-  for (const segment of manifest.sealed) named.add(logName(segment.opening, segment.index));
-  if (manifest.leavesFileNumber !== 0) named.add(leavesName(manifest.leavesFileNumber));
-  for (const name of names) {
-    const kind = parseFileName(name)?.kind;
-    if (kind === undefined || kind === 'manifest' || named.has(name)) continue;
-    sometimes(kind === 'log', 'recovery: a segment that nobody names is removed');
-    sometimes(kind === 'table', 'recovery: a table that nobody names is removed');
-    const removed = disk.remove(name);
-    if (!removed.ok && removed.code !== 'ENOENT') return removed;
-  }
-  return DONE;
 }
 
 function failed(error: DiskError): Failed {

@@ -25,6 +25,7 @@ export const SMALL_LIMITS: Readonly<Record<string, number>> = {
   siblingBytesMax: 64 * 1024,
   memtableChunksMax: 8,
   logSegmentBytes: 2 * 1024 * 1024,
+  diskReserveBytes: 1024 * 1024,
 };
 
 /** Brisk, so that tests wait for less. */

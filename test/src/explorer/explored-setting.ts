@@ -33,6 +33,8 @@ export const EXPLORED_LIMITS: Limits = {
   valueBytesMax: 1 << 10,
   logSegmentBytes: 1 << 14,
   logGroupBytesMax: 1 << 14,
+  // No job at the beginning: nothing is explored on a full disk.
+  diskReserveBytes: 0,
 };
 
 export interface Incarnation {

@@ -222,6 +222,7 @@ function drawLimits(prng: Prng): Limits {
     contextEntriesMax: prng.pick([8, 64, 64]),
     requestTimeoutMs: 1500,
     tableBlockBytes: prng.pick([512, 4096]),
+    diskReserveBytes: 1 << 14,
   };
 }
 

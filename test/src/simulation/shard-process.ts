@@ -130,6 +130,7 @@ export class ShardProcess {
         sink: opened.sink,
         intervalMs: limits.logIntervalMs,
         onFailed: (failure) => this.host.pushEvent({ kind: 'log-failed', failure }),
+        onFull: (reserveUsed) => this.host.pushEvent({ kind: 'log-full', reserveUsed }),
       },
       memtable.nextSequence - 1,
     );

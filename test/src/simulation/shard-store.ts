@@ -102,6 +102,10 @@ export class SimulatedLogSink implements LogSink {
     const released = this.#writer.release(sequence);
     return released.ok ? undefined : released.code;
   }
+
+  reserveUsed(): number {
+    return this.#writer.reserveUsed;
+  }
 }
 
 const POISON = 0x5a5a5a5a;

@@ -177,6 +177,7 @@ export class FlushControl {
         this.#published(job);
         return;
       case 'remove':
+      case 'reserve':
         return;
       default:
         unreachable(output);

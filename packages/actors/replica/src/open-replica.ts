@@ -26,6 +26,8 @@ export const SMALL_LIMITS: Limits = {
   logSegmentBytes: 8 * 1024,
   logGroupBytesMax: 4 * 1024,
   tableBlockBytes: 512,
+  // No job at the beginning of each test; disk-space.test.ts has one.
+  diskReserveBytes: 0,
 };
 
 /** Not CRC-32, but it tells changed bytes as well, and goes on from a result as that does. */

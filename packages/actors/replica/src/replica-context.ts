@@ -74,6 +74,7 @@ export interface ReplicaCounters {
   stores: number;
   scans: number;
   overloaded: number;
+  refusedByFullDisk: number;
   diskReads: number;
   flushes: number;
   flushesFailed: number;
@@ -100,6 +101,7 @@ export class ReplicaContext {
     stores: 0,
     scans: 0,
     overloaded: 0,
+    refusedByFullDisk: 0,
     diskReads: 0,
     flushes: 0,
     flushesFailed: 0,

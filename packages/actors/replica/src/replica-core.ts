@@ -29,6 +29,7 @@ import {
 } from '@clockwise/protocol/frame';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import { DiskSpace } from './disk-space.ts';
 import { FlushControl } from './flush-control.ts';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
 import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
@@ -54,6 +55,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #reads: TableReads;
   readonly #scans: ScanOperations;
   readonly #flushes: FlushControl;
+  readonly #space: DiskSpace;
   readonly #warmer: FrameWarmer = new FrameWarmer();
   readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0 };
   #started = false;
@@ -62,6 +64,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     this.#context = new ReplicaContext(options);
     this.#parked = new ParkedOperations(options.limits.parkedOperationsMax);
     this.#flushes = new FlushControl(this.#context, options);
+    this.#space = new DiskSpace(this.#context);
     this.#reads = new TableReads(this.#context, this.#flushes.tables);
     this.#scans = new ScanOperations(this.#context, this.#flushes.tables, this.#reads);
   }
@@ -72,6 +75,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     if (!this.#started) {
       this.#started = true;
       this.#tellState('ready', '');
+      this.#space.start();
     }
     // [RP2] An answer goes to the life that its ring belongs to when the step begins.
     for (const event of batch.events) {
@@ -110,9 +114,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         this.#readEnded(event.read, undefined);
         return;
       case 'job-done':
-        this.#flushes.jobDone(event.job, event.output);
+        if (!this.#space.jobDone(event.job, event.output)) {
+          this.#flushes.jobDone(event.job, event.output);
+        }
         return;
       case 'job-failed':
+        if (this.#space.jobFailed(event.job, event.failure)) return;
+        if (event.failure === 'ENOSPC') this.#space.noRoom();
         this.#flushes.jobFailed(event.job, event.failure);
         return;
       case 'log-failed':
@@ -122,9 +130,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         this.#takeMessage(event.from, event.message);
         return;
       case 'log-full':
+        this.#space.logFull(event.reserveUsed);
+        return;
+      case 'timer':
+        this.#space.onTimer(event.timer);
+        return;
       case 'channel-up':
       case 'channel-down':
-      case 'timer':
       case 'connected':
       case 'dial-failed':
       case 'disconnected':
@@ -155,7 +167,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       };
       out.effect({ kind: 'tell', to: from, message: reply });
     } else if (message.kind === 'figures-wanted') {
-      const figures = { shard, ...counters, ...this.#flushes.figures() };
+      const figures = { shard, ...counters, ...this.#flushes.figures(), ...this.#space.figures() };
       out.effect({
         kind: 'tell',
         to: from,

@@ -23,6 +23,8 @@ import {
   contextOffset,
   ENTRY,
   ENTRY_WORDS,
+  HEADER,
+  KIND,
   recordWordCount,
   SIBLING,
   siblingCount,
@@ -62,6 +64,12 @@ export function applyStoreOperation(
       return;
     }
   }
+  if (isTombstone(asker.words, incoming) ? context.refusesDeletes : context.refusesValues) {
+    reachable('replica: a full disk refuses a store');
+    counters.refusedByFullDisk += 1;
+    replyStatus(context, asker, REPLY_KIND.stored, ERRORS.DISK_FULL.code, LANE.now);
+    return;
+  }
   const size = recordWordCount(asker.words, incoming);
   const currentSize = current < 0 ? 0 : recordWordCount(currentWords, current);
   const isRefused = buggify('replica: refuse a store although memory has room');
@@ -86,6 +94,10 @@ export function applyStoreOperation(
   commitRecord(context, record, hash, currentWords, current);
   if (durabilityOf(opcode) === DURABILITY.sync) context.needsSync = true;
   replyRecord(context, asker, REPLY_KIND.stored, LANE.durable, memtable.activeChunk, record);
+}
+
+function isTombstone(words: Int32Array, record: number): boolean {
+  return (words[record + HEADER.kind]! & 0xff) === KIND.tombstone;
 }
 
 /** [S2] */

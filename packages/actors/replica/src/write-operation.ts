@@ -59,6 +59,13 @@ export function applyWriteOperation(
 ): void {
   const { memtable, operands, counters } = context;
   fillOperands(context, asker.words, asker.offset);
+  if (operands.tombstone ? context.refusesDeletes : context.refusesValues) {
+    sometimes(operands.tombstone, 'replica: a full disk refuses even a delete');
+    sometimes(!operands.tombstone, 'replica: a full disk refuses a put');
+    counters.refusedByFullDisk += 1;
+    refuse(context, asker, ERRORS.DISK_FULL.code);
+    return;
+  }
   const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
   const currentSize = current < 0 ? 0 : recordWordCount(currentWords, current);
   const wordCountMax = writeWordCountMax(operands, currentSize);

@@ -63,6 +63,7 @@ export class LogOutlet {
   #lastSequence = 0;
   #released = 0;
   #failureTold = false;
+  #reserveTold = 0;
 
   constructor(ends: LogOutletEnds, sleeper: Sleeper) {
     this.#producer = new RingProducer(ends.ring);
@@ -160,6 +161,14 @@ export class LogOutlet {
     const failure = this.#status.failure();
     if (failure !== undefined) this.#failureTold = true;
     return failure;
+  }
+
+  /** Reserve files that the writer has given up, told when they are more than before; else 0. */
+  takeReserveUsed(): number {
+    const used = this.#status.reserveUsed();
+    if (used === this.#reserveTold) return 0;
+    this.#reserveTold = used;
+    return used;
   }
 
   #header(start: number, kind: number, laneCount: number, sequence: number): void {

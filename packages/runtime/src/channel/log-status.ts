@@ -1,17 +1,19 @@
 /**
  * What a log writer tells its replica through shared memory: the highest sequence it has released,
- * and whether it has failed. One writer; a sequence lock keeps the two words of the sequence whole.
+ * how much of its reserve a full disk has cost it, and whether it has failed. One writer; a sequence
+ * lock keeps the two words of the sequence whole.
  *
  * data plane
  *
  * Invariants:
  *   LS1 a reader gets a sequence that was stored as one, never halves of two
  *   LS2 a failure is final
+ *   LS3 the count of reserve files that were given up only grows
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 
-const WORD = { lock: 0, low: 1, high: 2, failure: 3 } as const;
+const WORD = { lock: 0, low: 1, high: 2, failure: 3, reserveUsed: 4 } as const;
 const TWO_32 = 0x1_0000_0000;
 
 /** The failure's place in this list + 1 is what stands in shared memory. */
@@ -37,6 +39,11 @@ export class LogStatusWriter {
     Atomics.store(words, WORD.low, sequence | 0);
     Atomics.store(words, WORD.high, Math.floor(sequence / TWO_32) | 0);
     Atomics.add(words, WORD.lock, 1);
+  }
+
+  useReserve(fileCount: number): void {
+    assert(fileCount >= Atomics.load(this.#words, WORD.reserveUsed), 'LS3 what is used stays so');
+    Atomics.store(this.#words, WORD.reserveUsed, fileCount);
   }
 
   fail(failure: DiskFailure): void {
@@ -65,6 +72,11 @@ export class LogStatusReader {
       if (Atomics.load(words, WORD.lock) === lock) return high * TWO_32 + low;
     }
     return latest;
+  }
+
+  /** Reserve files that were given up since the opening. */
+  reserveUsed(): number {
+    return Atomics.load(this.#words, WORD.reserveUsed);
   }
 
   failure(): DiskFailure | undefined {

@@ -69,6 +69,10 @@ export class CommitLogSink implements LogSink {
   close(): DiskFailure | undefined {
     return failureOf(this.#writer.close());
   }
+
+  reserveUsed(): number {
+    return this.#writer.reserveUsed;
+  }
 }
 
 function failureOf(result: DiskResult<null>): DiskFailure | undefined {

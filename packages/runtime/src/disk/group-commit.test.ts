@@ -22,6 +22,7 @@ class Bench implements LogSink {
   readonly calls: string[] = [];
   failWrite: DiskFailure | undefined;
   failSync: DiskFailure | undefined;
+  used = 0;
   nowMs = 0;
   readonly outlet: LogOutlet;
   readonly channels: ChannelTable;
@@ -115,6 +116,10 @@ class Bench implements LogSink {
     return undefined;
   }
 
+  reserveUsed(): number {
+    return this.used;
+  }
+
   close(): DiskFailure | undefined {
     this.calls.push('close');
     return undefined;
@@ -206,6 +211,24 @@ for (const [name, fail] of [
     assert.is(bench.commit.state, 'failed');
   });
 }
+
+test('[GC5] [LS3] F17 what a full disk cost of the reserve is told with the group, and told once', () => {
+  const bench = new Bench();
+  assert.is(bench.outlet.takeReserveUsed(), 0);
+  bench.used = 2;
+  bench.step(2, 10, 1, true);
+  bench.commit.run();
+  assert.equal(bench.answered(), [1], 'it goes on');
+  assert.is(bench.commit.reserveUsed, 2);
+  assert.is(bench.outlet.takeReserveUsed(), 2);
+  assert.is(bench.outlet.takeReserveUsed(), 0);
+  bench.used = 3;
+  bench.failWrite = 'ENOSPC';
+  bench.step(10, 20, 2, true);
+  bench.commit.run();
+  assert.is(bench.outlet.takeReserveUsed(), 3, 'also where it was not enough');
+  assert.is(bench.outlet.takeFailure(), 'ENOSPC');
+});
 
 test('[DL1] a coordinator that is replaced gets what rests on its own ring only', () => {
   const bench = new Bench();

@@ -12,6 +12,7 @@
  *   GC2 after a failure nothing is released any more
  *   GC3 what was written without a sync is synced within the interval
  *   GC4 the sequence is released before the replies that rest on it
+ *   GC5 what a full disk cost of the reserve is told before what was written in its room is released
  */
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { RingConsumer } from '@clockwise/sharedarraybuffer-ring/ring-consumer';
@@ -65,6 +66,8 @@ export interface LogSink {
   floor(sequence: number): DiskFailure | undefined;
   /** The orderly end: syncs, and says so in the log. */
   close(): DiskFailure | undefined;
+  /** Reserve files that a full disk has cost since the opening: only grows. */
+  reserveUsed(): number;
 }
 
 export interface GroupCommitOptions {
@@ -81,6 +84,8 @@ export type GroupCommitState = 'open' | 'failed' | 'closed';
 
 export class GroupCommit {
   state: GroupCommitState = 'open';
+  /** What the status says of the reserve. */
+  reserveUsed = 0;
   readonly #options: GroupCommitOptions;
   readonly #ranges = new LogRanges();
   #needsSync = false;
@@ -184,6 +189,7 @@ export class GroupCommit {
 
   #finish(failure: DiskFailure | undefined): void {
     const { consumer, status, lanes } = this.#options;
+    this.#tellReserve();
     if (failure !== undefined) {
       this.#fail(failure);
     } else {
@@ -198,6 +204,14 @@ export class GroupCommit {
     this.#floor = 0;
     if (failure !== undefined) this.#fail(failure);
     this.#options.consumer.release();
+  }
+
+  /** [GC5] */
+  #tellReserve(): void {
+    const used = this.#options.sink.reserveUsed();
+    if (used === this.reserveUsed) return;
+    this.reserveUsed = used;
+    this.#options.status.useReserve(used);
   }
 
   #fail(failure: DiskFailure): void {

@@ -140,6 +140,8 @@ export class ActorShell implements ShellOut, ReplicaPublished {
       if (!log.prepare()) return false;
       const failure = log.takeFailure();
       if (failure !== undefined) this.push({ kind: 'log-failed', failure });
+      const reserveUsed = log.takeReserveUsed();
+      if (reserveUsed > 0) this.push({ kind: 'log-full', reserveUsed });
     }
     const { now, wallTimeMs } = this.#readClock();
     this.#takeTimers(now);

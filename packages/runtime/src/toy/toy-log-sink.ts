@@ -37,4 +37,8 @@ export class ToyLogSink implements LogSink {
     closeSync(this.#descriptor);
     return undefined;
   }
+
+  reserveUsed(): number {
+    return 0;
+  }
 }

@@ -68,18 +68,23 @@ interface Parts {
   readonly consumer: RingConsumer;
   readonly mailbox: Mailbox;
   readonly pulse: Pulse;
-  /** Rung when the log has failed: the replica then looks at the log's status. */
+  /** Rung when the log has failed or used its reserve: the replica then looks at the log's status. */
   readonly replica: Doorbell;
 }
 
 function loop({ commit, consumer, mailbox, pulse, replica }: Parts): void {
   let failureTold = false;
+  let reserveTold = 0;
   for (;;) {
     pulse.answer();
     mailbox.look();
     const sleepMs = commit.run();
     if (commit.state === 'failed' && !failureTold) {
       failureTold = true;
+      replica.ring();
+    }
+    if (commit.reserveUsed !== reserveTold) {
+      reserveTold = commit.reserveUsed;
       replica.ring();
     }
     if (commit.state === 'closed') return;
