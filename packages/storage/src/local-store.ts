@@ -9,19 +9,11 @@
  * Boundary: pure over a `Disk` and a `JobRunner`; the caller says what time it is.
  *
  * Invariants:
- *   LST1 a chunk is flushed only after the log has its records
- *   LST2 the log is released, and memory given up, only past an edition that is durable
  *   LST3 after an error of the log nothing is taken any more; reads go on
  */
-import { assert } from '@clockwise/kernel/assert';
-import type { Limits } from '@clockwise/kernel/limits';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
-import { type AllocateChunk, CHUNK_STATE } from './chunk.ts';
-import type { BlockCodecs } from './block-codec.ts';
-import type { Checksum } from './checksum.ts';
-import type { Disk, DiskError, DiskResult } from './disk.ts';
-import type { JobRunner } from './job-runner.ts';
-import type { JobInput, JobOutput } from './jobs.ts';
+import { CHUNK_STATE } from './chunk.ts';
+import type { DiskError } from './disk.ts';
 import { type ScanPage, scanPage, type ScanPosition, type ScanVisitor } from './local-scan.ts';
 import {
   isLive,
@@ -29,76 +21,23 @@ import {
   localRecordWords,
   writeLocalRecord,
 } from './local-record.ts';
+import type { LocalStoreOptions } from './local-options.ts';
+import { LocalUpkeep } from './local-upkeep.ts';
 import { LocalReads, LOOKUP } from './local-store-read.ts';
 import { CommitLogWriter, type LogRange } from './log-writer.ts';
-import { type ChunkDescription, Memtable } from './memtable.ts';
+import { Memtable } from './memtable.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenedStore, openStore, type OpenOutcome } from './open-store.ts';
-import { parseFileName } from './file-names.ts';
 import { TableReader } from './sstable-reader.ts';
 import { StoreVersions } from './store-versions.ts';
 import type { TokenRange } from './token-range.ts';
 
-export type LocalStoreLimits = Pick<
-  Limits,
-  | 'memtableChunkBytes'
-  | 'memtableChunksMax'
-  | 'memtableFrozenMax'
-  | 'logSegmentBytes'
-  | 'logGroupBytesMax'
-  | 'tableBlockBytes'
-  | 'tableCodec'
-  | 'bloomBitsPerKey'
->;
-
-export interface LocalStoreOptions {
-  readonly disk: Disk;
-  readonly tools: { readonly checksum: Checksum; readonly codecs: BlockCodecs };
-  readonly limits: LocalStoreLimits;
-  readonly allocate: AllocateChunk;
-  readonly jobs: JobRunner;
-  /** Of the index in memory: from a source that nobody outside can guess. */
-  readonly secretLow: number;
-  readonly secretHigh: number;
-  readonly storeIdLow: number;
-  readonly storeIdHigh: number;
-  /** All keys are of this bucket. */
-  readonly bucketId: number;
-  readonly tokenOf: (
-    token: { high: number; low: number },
-    bucketId: number,
-    words: Int32Array,
-    at: number,
-    byteCount: number,
-  ) => void;
-  readonly partitionCountLog2: number;
-  /** Slots that the index in memory begins with, a power of two. */
-  readonly indexSlots: number;
-  /** Tables that may be open for reads at once. */
-  readonly openFilesMax: number;
-  /** Chunks of clean copies of what reads brought from tables; 0: none are kept. */
-  readonly cacheChunksMax: number;
-  /** An empty folder is damage: this store has held data before (F16). */
-  readonly mustExist: boolean;
-  readonly nowMs: number;
-}
-
 export type WriteResult = 'ok' | 'OVERLOADED' | 'DISK_FULL' | 'FENCED';
 export type GetResult = 'found' | 'absent' | 'READ_FAILED';
 
-/** Chunks below which flushed ones are given up: one to rotate to, one for clean copies. */
-const FREE_CHUNKS_WANTED = 2;
-/** Milliseconds that a failed job waits at first, doubled up to 2^5 times. */
-const RETRY_MS = 100;
-const RETRY_DOUBLINGS_MAX = 5;
 const SPARES_MAX = 2;
 /** A segment of a group longer than usual is still read. */
 const SEGMENT_BYTES_FACTOR = 4;
-
-interface Flushing {
-  readonly job: number;
-  readonly chunk: ChunkDescription;
-}
 
 export class LocalStore {
   /** Where the last `get` found its record: borrowed until the next call. */
@@ -115,16 +54,8 @@ export class LocalStore {
   #bytesOf: Uint8Array = new Uint8Array(0);
   #bytesOfChunk = -1;
   #nowMs: number;
-  #failure: DiskError | undefined = undefined;
-  #jobFailure: DiskError | undefined = undefined;
-  #flushing: Flushing | undefined = undefined;
-  /** Flushed, and in no durable edition yet; oldest first. */
-  #unpublished: ChunkDescription[] = [];
-  #publishing: number | undefined = undefined;
-  #removing: { readonly job: number; readonly names: readonly string[] } | undefined = undefined;
-  #failedCount = 0;
-  #retryAtMs = 0;
-  readonly #figures = { flushes: 0, editions: 0, jobsFailed: 0, bytesWritten: 0, bytesLogged: 0 };
+  readonly #upkeep: LocalUpkeep;
+  readonly #figures = { bytesWritten: 0, bytesLogged: 0 };
 
   private constructor(options: LocalStoreOptions, memtable: Memtable, opened: OpenedStore) {
     const { disk, tools, limits } = options;
@@ -161,6 +92,19 @@ export class LocalStore {
       groupBytesMax: limits.logGroupBytesMax,
       sparesMax: SPARES_MAX,
     });
+    this.#upkeep = new LocalUpkeep({
+      jobs: options.jobs,
+      memtable,
+      versions: this.versions,
+      files: this.#files,
+      log: this.#log,
+      storeIdLow: options.storeIdLow,
+      storeIdHigh: options.storeIdHigh,
+      blockBytes: limits.tableBlockBytes,
+      codec: limits.tableCodec,
+      bloomBitsPerKey: limits.bloomBitsPerKey,
+      keepsCopies: options.cacheChunksMax > 0,
+    });
   }
 
   /** The outcome where the store cannot be opened. */
@@ -187,7 +131,7 @@ export class LocalStore {
 
   /** Why the store takes nothing any more, if so. */
   get failure(): DiskError | undefined {
-    return this.#failure;
+    return this.#log.failure;
   }
   /** Why the last `get` failed. */
   get readFailure(): DiskError | undefined {
@@ -195,7 +139,7 @@ export class LocalStore {
   }
   /** Of the last job that failed. */
   get jobFailure(): DiskError | undefined {
-    return this.#jobFailure;
+    return this.#upkeep.failure;
   }
 
   /** To memory; `commit` hands it to the log. `expirySeconds` since 1970, 0: never. */
@@ -260,7 +204,7 @@ export class LocalStore {
 
   /** One group of the log with all that was written since the last. False: fenced, outcome unknown. */
   commit(isSynced: boolean): boolean {
-    if (this.#failure !== undefined) return false;
+    if (this.#log.failure !== undefined) return false;
     const { memtable } = this;
     if (memtable.appendCount > 0) {
       const ranges: LogRange[] = [];
@@ -274,11 +218,9 @@ export class LocalStore {
       memtable.clearAppends();
       const first = this.#log.writtenSequence + 1;
       const written = this.#log.write(ranges, first, memtable.nextSequence - 1);
-      if (!written.ok) return this.#fence(written);
+      if (!written.ok) return false;
     }
-    if (!isSynced) return true;
-    const synced = this.#log.sync();
-    return synced.ok ? true : this.#fence(synced);
+    return isSynced ? this.#log.sync().ok : true;
   }
 
   /** Ends the active chunk, so that the next tick flushes it. */
@@ -289,19 +231,17 @@ export class LocalStore {
   /** What jobs ended, and what is to be done next. Cheap where there is nothing. */
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
-    for (const { job, result } of this.#options.jobs.poll()) this.#ended(job, result);
-    if (this.#failure !== undefined || nowMs < this.#retryAtMs) return;
-    this.#beginFlush();
-    this.#beginPublish();
-    this.#beginRemoval();
+    this.#upkeep.hear(nowMs);
+    if (this.#log.failure === undefined) this.#upkeep.begin();
   }
 
   /** Until nothing is left to do, or a job fails. REQUIRES: all that was written is committed. */
   settle(): void {
-    const failedBefore = this.#figures.jobsFailed;
-    this.#retryAtMs = 0;
+    const upkeep = this.#upkeep;
+    const failedBefore = upkeep.figures.jobsFailed;
+    upkeep.retryNow();
     this.tick(this.#nowMs);
-    while (this.#isBusy() && this.#figures.jobsFailed === failedBefore) {
+    while (upkeep.isBusy && upkeep.figures.jobsFailed === failedBefore) {
       this.#options.jobs.wait();
       this.tick(this.#nowMs);
     }
@@ -310,9 +250,9 @@ export class LocalStore {
   /** Ends the log durably. What jobs are under way is waited for; what they made counts if published. */
   close(): boolean {
     const isCommitted = this.commit(true);
-    while (this.#isBusy()) {
+    while (this.#upkeep.isBusy) {
       this.#options.jobs.wait();
-      for (const { job, result } of this.#options.jobs.poll()) this.#ended(job, result);
+      this.#upkeep.hear(this.#nowMs);
     }
     const closed = this.#log.close();
     this.#files.closeAll();
@@ -323,6 +263,7 @@ export class LocalStore {
     const { pool } = this.memtable;
     return {
       ...this.#figures,
+      ...this.#upkeep.figures,
       tables: this.versions.manifest.tables.length,
       lookups: this.#reads.lookupCount,
       blocksRead: this.#reads.blocksRead,
@@ -339,14 +280,15 @@ export class LocalStore {
     keyBytes: number,
     value: Uint8Array | undefined,
   ): WriteResult {
-    if (this.#failure !== undefined) return 'FENCED';
+    // [LST3]
+    if (this.#log.failure !== undefined) return 'FENCED';
     const { memtable } = this;
     const { bucketId, tokenOf } = this.#options;
     const valueBytes = value === undefined ? 0 : value.length;
     const wordCount = localRecordWords(keyBytes, valueBytes);
     let at = memtable.reserve(wordCount);
     if (at === -1) {
-      this.#giveUpMemory();
+      this.#upkeep.giveUpMemory();
       at = memtable.reserve(wordCount);
       if (at === -1) return 'OVERLOADED';
     }
@@ -381,145 +323,6 @@ export class LocalStore {
     this.foundWords = words;
     this.foundAt = record;
     return 'found';
-  }
-
-  #isBusy(): boolean {
-    return (
-      this.#flushing !== undefined || this.#publishing !== undefined || this.#removing !== undefined
-    );
-  }
-
-  #beginFlush(): void {
-    const { memtable } = this;
-    if (this.#flushing !== undefined || this.#unpublished.length > 0) return;
-    const oldest = memtable.pool.oldest(CHUNK_STATE.frozen);
-    if (oldest === -1) return;
-    // [LST1]
-    if (memtable.pool.lastSequences[oldest]! > this.#log.writtenSequence) return;
-    const chunk = memtable.beginFlush();
-    assert(chunk !== undefined, 'a chunk is frozen');
-    const { limits, storeIdLow, storeIdHigh } = this.#options;
-    const input: JobInput = {
-      kind: 'flush',
-      input: {
-        words: new Int32Array(chunk.buffer),
-        usedWords: chunk.usedWords,
-        recordCount: chunk.recordCount,
-        firstSequence: chunk.firstSequence,
-        lastSequence: chunk.lastSequence,
-        fileNumber: this.versions.takeFileNumbers(1),
-        storeIdLow,
-        storeIdHigh,
-        blockBytes: limits.tableBlockBytes,
-        codec: limits.tableCodec,
-        bloomBitsPerKey: limits.bloomBitsPerKey,
-        leaves: undefined,
-      },
-    };
-    this.#flushing = { job: this.#options.jobs.submit(input), chunk };
-  }
-
-  #beginPublish(): void {
-    const edition = this.versions.beginPublish();
-    if (edition === undefined) return;
-    this.#publishing = this.#options.jobs.submit({ kind: 'manifest', ...edition });
-  }
-
-  #beginRemoval(): void {
-    if (this.#removing !== undefined) return;
-    const names = this.versions.takeRemovable();
-    if (names.length === 0) return;
-    for (const name of names) {
-      const file = parseFileName(name);
-      if (file?.kind === 'table') this.#files.forget(file.fileNumber);
-    }
-    this.#removing = { job: this.#options.jobs.submit({ kind: 'remove', names }), names };
-  }
-
-  #ended(job: number, result: DiskResult<JobOutput>): void {
-    if (this.#flushing?.job === job) {
-      const { chunk } = this.#flushing;
-      this.#flushing = undefined;
-      if (!result.ok) {
-        this.memtable.flushFailed(chunk.chunk);
-        this.#jobFailed(result);
-        return;
-      }
-      assert(result.value.kind === 'flush', 'a flush ends as a flush');
-      this.#failedCount = 0;
-      this.#unpublished.push(chunk);
-      this.versions.planFlush(result.value.parts, chunk.lastSequence, 0);
-      return;
-    }
-    if (this.#removing?.job === job) {
-      if (!result.ok) {
-        this.versions.removeFailed(this.#removing.names);
-        this.#jobFailed(result);
-      }
-      this.#removing = undefined;
-      return;
-    }
-    assert(this.#publishing === job, 'a job that ends was asked for');
-    this.#publishing = undefined;
-    if (result.ok) {
-      this.#published();
-    } else {
-      this.versions.publishFailed();
-      this.#jobFailed(result);
-    }
-  }
-
-  /** [LST2] From here on the tables count. */
-  #published(): void {
-    const { floorSequence } = this.versions.published();
-    this.#failedCount = 0;
-    this.#figures.editions += 1;
-    const waiting: ChunkDescription[] = [];
-    for (const chunk of this.#unpublished) {
-      if (chunk.lastSequence <= floorSequence) {
-        this.memtable.flushed(chunk.chunk);
-        this.#figures.flushes += 1;
-      } else {
-        waiting.push(chunk);
-      }
-    }
-    this.#unpublished = waiting;
-    this.#giveUpMemory();
-    if (this.#failure !== undefined) return;
-    const released = this.#log.release(floorSequence);
-    if (!released.ok) this.#fence(released);
-  }
-
-  /** Nobody else reads memory: what is given up is free at once. */
-  #giveUpMemory(): void {
-    const { memtable } = this;
-    while (memtable.pool.freeCount() < FREE_CHUNKS_WANTED) {
-      if (!this.#giveUp(memtable.oldestResident())) break;
-    }
-    if (this.#options.cacheChunksMax > 0 && memtable.pool.cacheIsFull()) {
-      this.#giveUp(memtable.oldestResidentCache());
-    }
-  }
-
-  #giveUp(chunk: number): boolean {
-    if (chunk === -1) return false;
-    this.memtable.retire(chunk);
-    this.memtable.recycle(chunk);
-    return true;
-  }
-
-  #jobFailed(error: DiskError): void {
-    this.#jobFailure = error;
-    this.#figures.jobsFailed += 1;
-    this.#retryAtMs =
-      this.#nowMs + RETRY_MS * 2 ** Math.min(this.#failedCount, RETRY_DOUBLINGS_MAX);
-    this.#failedCount += 1;
-  }
-
-  /** [LST3] */
-  #fence(error: DiskError): false {
-    this.#failure ??= error;
-    return false;
   }
 }
 

@@ -1,0 +1,225 @@
+/**
+ * What an embedded store has its jobs do behind its writer's back: flush frozen chunks, publish
+ * editions, remove what no edition names; and with that release the log and give up memory.
+ *
+ * Invariants:
+ *   LST1 a chunk is flushed only after the log has its records
+ *   LST2 the log is released, and memory given up, only past an edition that is durable
+ *   LUP1 a job that failed is tried again later, a little later each time, and stops no other kind
+ */
+import { assert } from '@clockwise/kernel/assert';
+import { CHUNK_STATE } from './chunk.ts';
+import type { DiskError, DiskResult } from './disk.ts';
+import { parseFileName } from './file-names.ts';
+import type { JobRunner } from './job-runner.ts';
+import type { JobInput, JobOutput } from './jobs.ts';
+import type { CommitLogWriter } from './log-writer.ts';
+import type { ChunkDescription, Memtable } from './memtable.ts';
+import type { OpenFiles } from './open-files.ts';
+import type { StoreVersions } from './store-versions.ts';
+
+/** Chunks below which flushed ones are given up: one to rotate to, one for clean copies. */
+const FREE_CHUNKS_WANTED = 2;
+/** Milliseconds that a failed job waits at first, doubled up to 2^5 times. */
+const RETRY_MS = 100;
+const RETRY_DOUBLINGS_MAX = 5;
+
+export interface LocalUpkeepOptions {
+  readonly jobs: JobRunner;
+  readonly memtable: Memtable;
+  readonly versions: StoreVersions;
+  readonly files: OpenFiles;
+  readonly log: CommitLogWriter;
+  readonly storeIdLow: number;
+  readonly storeIdHigh: number;
+  readonly blockBytes: number;
+  readonly codec: number;
+  readonly bloomBitsPerKey: number;
+  readonly keepsCopies: boolean;
+}
+
+type WhenEnded = (result: DiskResult<JobOutput>) => void;
+
+/** When a kind of job may be tried again. [LUP1] */
+class Retry {
+  #failedCount = 0;
+  atMs = 0;
+
+  succeeded(): void {
+    this.#failedCount = 0;
+    this.atMs = 0;
+  }
+
+  failed(nowMs: number): void {
+    this.atMs = nowMs + RETRY_MS * 2 ** Math.min(this.#failedCount, RETRY_DOUBLINGS_MAX);
+    this.#failedCount += 1;
+  }
+}
+
+export class LocalUpkeep {
+  readonly figures = { flushes: 0, editions: 0, jobsFailed: 0, bytesFlushed: 0 };
+  /** Of the last job that failed. */
+  failure: DiskError | undefined = undefined;
+  readonly #options: LocalUpkeepOptions;
+  readonly #asked = new Map<number, WhenEnded>();
+  readonly #flushRetry: Retry = new Retry();
+  readonly #publishRetry: Retry = new Retry();
+  readonly #removalRetry: Retry = new Retry();
+  #nowMs = 0;
+  #isFlushing = false;
+  #isRemoving = false;
+  /** Flushed, and in no durable edition yet; oldest first. */
+  #unpublished: ChunkDescription[] = [];
+
+  constructor(options: LocalUpkeepOptions) {
+    this.#options = options;
+  }
+
+  /** Jobs are under way. */
+  get isBusy(): boolean {
+    return this.#asked.size > 0;
+  }
+
+  /** What jobs ended. */
+  hear(nowMs: number): void {
+    this.#nowMs = nowMs;
+    for (const { job, result } of this.#options.jobs.poll()) {
+      const whenEnded = this.#asked.get(job);
+      assert(whenEnded !== undefined, 'a job that ends was asked for');
+      this.#asked.delete(job);
+      if (!result.ok) {
+        this.failure = result;
+        this.figures.jobsFailed += 1;
+      }
+      whenEnded(result);
+    }
+  }
+
+  /** What is to be done next. REQUIRES: the log is well. */
+  begin(): void {
+    this.#beginPublish();
+    this.#beginFlush();
+    this.#beginRemoval();
+  }
+
+  /** Nothing waits for its time any more. */
+  retryNow(): void {
+    for (const retry of [this.#flushRetry, this.#publishRetry, this.#removalRetry]) retry.atMs = 0;
+  }
+
+  /** Nobody else reads memory: what is given up is free at once. */
+  giveUpMemory(): void {
+    const { memtable, keepsCopies } = this.#options;
+    while (memtable.pool.freeCount() < FREE_CHUNKS_WANTED) {
+      if (!this.#giveUp(memtable.oldestResident())) break;
+    }
+    if (keepsCopies && memtable.pool.cacheIsFull()) this.#giveUp(memtable.oldestResidentCache());
+  }
+
+  #giveUp(chunk: number): boolean {
+    if (chunk === -1) return false;
+    this.#options.memtable.retire(chunk);
+    this.#options.memtable.recycle(chunk);
+    return true;
+  }
+
+  #ask(input: JobInput, whenEnded: WhenEnded): void {
+    this.#asked.set(this.#options.jobs.submit(input), whenEnded);
+  }
+
+  #beginFlush(): void {
+    const { memtable, log, versions } = this.#options;
+    if (this.#isFlushing || this.#nowMs < this.#flushRetry.atMs) return;
+    const oldest = memtable.pool.oldest(CHUNK_STATE.frozen);
+    if (oldest === -1) return;
+    // [LST1]
+    if (memtable.pool.lastSequences[oldest]! > log.writtenSequence) return;
+    const chunk = memtable.beginFlush();
+    assert(chunk !== undefined, 'a chunk is frozen');
+    this.#isFlushing = true;
+    const { storeIdLow, storeIdHigh, blockBytes, codec, bloomBitsPerKey } = this.#options;
+    const input: JobInput = {
+      kind: 'flush',
+      input: {
+        words: new Int32Array(chunk.buffer),
+        usedWords: chunk.usedWords,
+        recordCount: chunk.recordCount,
+        firstSequence: chunk.firstSequence,
+        lastSequence: chunk.lastSequence,
+        fileNumber: versions.takeFileNumbers(1),
+        storeIdLow,
+        storeIdHigh,
+        blockBytes,
+        codec,
+        bloomBitsPerKey,
+        leaves: undefined,
+      },
+    };
+    this.#ask(input, (result) => this.#flushEnded(chunk, result));
+  }
+
+  #flushEnded(chunk: ChunkDescription, result: DiskResult<JobOutput>): void {
+    this.#isFlushing = false;
+    if (!result.ok) {
+      this.#options.memtable.flushFailed(chunk.chunk);
+      this.#flushRetry.failed(this.#nowMs);
+      return;
+    }
+    assert(result.value.kind === 'flush', 'a flush ends as a flush');
+    const { parts } = result.value;
+    this.#flushRetry.succeeded();
+    this.figures.bytesFlushed += parts.footer.table.byteCount;
+    this.#unpublished.push(chunk);
+    this.#options.versions.planFlush(parts, chunk.lastSequence, 0);
+  }
+
+  #beginPublish(): void {
+    if (this.#nowMs < this.#publishRetry.atMs) return;
+    const edition = this.#options.versions.beginPublish();
+    if (edition === undefined) return;
+    this.#ask({ kind: 'manifest', ...edition }, (result) => {
+      if (result.ok) {
+        this.#publishRetry.succeeded();
+        this.#published();
+      } else {
+        this.#publishRetry.failed(this.#nowMs);
+        this.#options.versions.publishFailed();
+      }
+    });
+  }
+
+  /** [LST2] From here on the tables count. */
+  #published(): void {
+    const { versions, memtable, log } = this.#options;
+    const { floorSequence } = versions.published();
+    this.figures.editions += 1;
+    while (this.#unpublished.length > 0 && this.#unpublished[0]!.lastSequence <= floorSequence) {
+      memtable.flushed(this.#unpublished.shift()!.chunk);
+      this.figures.flushes += 1;
+    }
+    this.giveUpMemory();
+    // An error is the log's, which keeps it.
+    log.release(floorSequence);
+  }
+
+  #beginRemoval(): void {
+    const { versions, files } = this.#options;
+    if (this.#isRemoving || this.#nowMs < this.#removalRetry.atMs) return;
+    const names = versions.takeRemovable();
+    if (names.length === 0) return;
+    for (const name of names) {
+      const file = parseFileName(name);
+      if (file?.kind === 'table') files.forget(file.fileNumber);
+    }
+    this.#isRemoving = true;
+    this.#ask({ kind: 'remove', names }, (result) => {
+      this.#isRemoving = false;
+      if (result.ok) {
+        this.#removalRetry.succeeded();
+      } else {
+        this.#removalRetry.failed(this.#nowMs);
+        versions.removeFailed(names);
+      }
+    });
+  }
+}
