@@ -12,11 +12,8 @@ import type { Disk } from '@clockwise/storage/disk';
 import type { JobRunner } from '@clockwise/storage/job-runner';
 import { localSibling } from '@clockwise/storage/local-record';
 import type { ScanPosition } from '@clockwise/storage/local-scan';
-import {
-  LocalStore,
-  type LocalStoreLimits,
-  type WriteResult,
-} from '@clockwise/storage/local-store';
+import type { LocalStoreLimits } from '@clockwise/storage/local-options';
+import { LocalStore, type WriteResult } from '@clockwise/storage/local-store';
 import type { OpenOutcome } from '@clockwise/storage/open-store';
 import type { TokenRange } from '@clockwise/storage/token-range';
 import { CRC, InlineJobs } from './inline-jobs.ts';
