@@ -1,6 +1,7 @@
 /**
  * The work of a shard that the pool does, as plain data both ways: flush a chunk, publish an edition
- * of the manifest, remove files that no edition names, make the disk's reserve whole.
+ * of the manifest, merge tables by one beat, remove files that no edition names, make the disk's
+ * reserve whole, take a snapshot or take it away.
  *
  * Invariants:
  *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
@@ -8,11 +9,19 @@
 import { unreachable } from '@clockwise/kernel/assert';
 import { type BlockCodecs, PURE_CODECS } from './block-codec.ts';
 import type { Checksum } from './checksum.ts';
+import {
+  type CombineTable,
+  mergeBeat,
+  type MergeInput,
+  type MergeOutput,
+  NO_COMBINES,
+} from './compaction/merge-job.ts';
 import type { Disk, DiskError, DiskResult } from './disk.ts';
 import { flushChunk, type FlushInput } from './flush-job.ts';
 import type { Manifest } from './manifest.ts';
 import { publishManifest } from './manifest-files.ts';
 import { makeReserve } from './reserve.ts';
+import { removeSnapshot, type SnapshotInput, takeSnapshot } from './snapshot-job.ts';
 import { openTable, type TableParts } from './sstable-reader.ts';
 
 export type JobInput =
@@ -22,8 +31,11 @@ export type JobInput =
       readonly manifest: Manifest;
       readonly previousEdition: number;
     }
+  | { readonly kind: 'merge'; readonly input: MergeInput }
   | { readonly kind: 'remove'; readonly names: readonly string[] }
-  | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number };
+  | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number }
+  | { readonly kind: 'snapshot'; readonly input: SnapshotInput }
+  | { readonly kind: 'remove-snapshot'; readonly snapshotNumber: number };
 
 export type JobOutput =
   | {
@@ -33,9 +45,12 @@ export type JobOutput =
       readonly leaves: Int32Array | undefined;
     }
   | { readonly kind: 'manifest' }
+  | { readonly kind: 'merge'; readonly output: MergeOutput }
   | { readonly kind: 'remove' }
   /** So many reserve files there are; fewer than asked for where the disk is full. */
-  | { readonly kind: 'reserve'; readonly fileCount: number };
+  | { readonly kind: 'reserve'; readonly fileCount: number }
+  | { readonly kind: 'snapshot' }
+  | { readonly kind: 'remove-snapshot' };
 
 /** Runs one job on the shard's disk. */
 export function runJob(
@@ -43,6 +58,7 @@ export function runJob(
   checksum: Checksum,
   job: JobInput,
   codecs: BlockCodecs = PURE_CODECS,
+  combines: CombineTable = NO_COMBINES,
 ): DiskResult<JobOutput> {
   switch (job.kind) {
     case 'flush':
@@ -51,11 +67,23 @@ export function runJob(
       const published = publishManifest(disk, job.manifest, job.previousEdition, checksum);
       return published.ok ? { ok: true, value: { kind: 'manifest' } } : published;
     }
+    case 'merge': {
+      const merged = mergeBeat({ disk, checksum, codecs, combines }, job.input);
+      return merged.ok ? { ok: true, value: { kind: 'merge', output: merged.value } } : merged;
+    }
     case 'remove':
       return remove(disk, job.names);
     case 'reserve': {
       const made = makeReserve(disk, job.fileCount, job.fileBytes);
       return made.ok ? { ok: true, value: { kind: 'reserve', fileCount: made.value } } : made;
+    }
+    case 'snapshot': {
+      const taken = takeSnapshot(disk, checksum, job.input);
+      return taken.ok ? { ok: true, value: { kind: 'snapshot' } } : taken;
+    }
+    case 'remove-snapshot': {
+      const removed = removeSnapshot(disk, job.snapshotNumber);
+      return removed.ok ? { ok: true, value: { kind: 'remove-snapshot' } } : removed;
     }
     default:
       return unreachable(job);

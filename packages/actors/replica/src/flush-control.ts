@@ -178,6 +178,9 @@ export class FlushControl {
         return;
       case 'remove':
       case 'reserve':
+      case 'merge':
+      case 'snapshot':
+      case 'remove-snapshot':
         return;
       default:
         unreachable(output);
