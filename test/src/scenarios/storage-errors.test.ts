@@ -186,7 +186,9 @@ test('F17 F5 [LW5] [LW3] a sync that fails for want of room fences at once: the 
       );
       disk.inject({ operation, nth, code: 'ENOSPC' });
       const acked = putUntilRefused(store, 1, 60);
-      if (acked === 60) continue;
+      // A run of 60 groups syncs the folder a few times only.
+      if (operation === 'syncDirectory' && acked === 60) continue;
+      assert.ok(acked < 60, `${operation} ${nth} ends it`);
       assert.is(store.log.reserveUsed, 0);
       assert.equal(reserveOf(disk), [4, 3, 2, 1]);
       const calls = disk.operationCount;

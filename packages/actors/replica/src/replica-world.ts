@@ -58,6 +58,8 @@ export class ReplicaWorld {
   readonly jobs: Job[] = [];
   readonly messages: { readonly to: string; readonly message: ActorMessage }[] = [];
   readonly floors: number[] = [];
+  /** When which timer is to be told. */
+  readonly timers: Map<number, number> = new Map();
   /** A coordinator that is gone has let go of all. */
   readonly deadTargets: Set<number> = new Set();
   readonly #log: CommitLogWriter;
@@ -338,8 +340,11 @@ export class ReplicaWorld {
         this.floors.push(effect.sequence);
         this.#log.release(effect.sequence);
         return;
+      case 'timer':
+        this.timers.set(effect.timer, effect.at);
+        return;
       default:
-        assert(false, 'a replica reads, tells, and asks for jobs and floors');
+        assert(false, 'a replica reads, tells, and asks for jobs, floors and timers');
     }
   }
 }

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { fstatSync, mkdtempSync, open, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorldEvent } from '@clockwise/kernel/effects';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FileReader } from './file-reader.ts';
+import { FileReader, type FileReaderOptions } from './file-reader.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'file-reader-'));
 const content = new Uint8Array(10_000).map((_, index) => index * 7);
@@ -12,7 +12,10 @@ writeFileSync(join(directory, 'one.table'), content);
 
 type Event = WorldEvent<never, never>;
 
-function reader(openFilesMax = 2): {
+function reader(
+  openFilesMax = 2,
+  openFile: NonNullable<FileReaderOptions['openFile']> = open,
+): {
   readonly reader: FileReader;
   readonly next: (count: number) => Promise<Event[]>;
 } {
@@ -22,6 +25,7 @@ function reader(openFilesMax = 2): {
     directory,
     openFilesMax,
     openFileIdleMs: 1000,
+    openFile,
     now: () => 0,
     emit: (event) => {
       events.push(event);
@@ -117,6 +121,66 @@ test('[FR3] the oldest file that no read uses is closed when there are too many'
     outcomes.push((await next(1))[0]!.kind);
   }
   assert.equal(outcomes, ['read-done', 'read-done', 'read-failed']);
+  files.stop();
+});
+
+/** Opens files while less than `limit` of its own are open, as a process near its limit does. */
+function scarce(limit: number): {
+  readonly openFile: NonNullable<FileReaderOptions['openFile']>;
+  readonly tries: () => number;
+} {
+  let tries = 0;
+  let opened: number[] = [];
+  return {
+    tries: () => tries,
+    openFile: (path, flags, done) => {
+      tries += 1;
+      opened = opened.filter(isOpen);
+      if (opened.length >= limit) {
+        done(Object.assign(new Error('too many open files'), { code: 'EMFILE' }), -1);
+        return;
+      }
+      open(path, flags, (error, descriptor) => {
+        if (error === null) opened.push(descriptor);
+        done(error, descriptor);
+      });
+    },
+  };
+}
+
+function isOpen(descriptor: number): boolean {
+  try {
+    fstatSync(descriptor);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('[FR4] F18 out of descriptors, idle ones are closed and the read comes through', async () => {
+  writeFileSync(join(directory, 'two.copy'), content);
+  const { openFile, tries } = scarce(1);
+  const { reader: files, next } = reader(8, openFile);
+  files.read({ read: 1, file: 'one.table', offset: 0, byteCount: 64 });
+  await next(1);
+  files.read({ read: 2, file: 'two.copy', offset: 0, byteCount: 64 });
+  files.read({ read: 3, file: 'two.copy', offset: 64, byteCount: 64 });
+  const kinds = (await next(2)).map(({ kind }) => kind);
+  assert.equal(kinds, ['read-done', 'read-done']);
+  assert.is(tries(), 3, 'one was refused');
+  files.stop();
+});
+
+test('[FR4] [FR1] F18 where none comes free the read has failed: never "not there"', async () => {
+  const { openFile, tries } = scarce(0);
+  const { reader: files, next } = reader(8, openFile);
+  files.read({ read: 1, file: 'one.table', offset: 0, byteCount: 64 });
+  files.read({ read: 2, file: 'one.table', offset: 0, byteCount: 64 });
+  assert.equal(await next(2), [
+    { kind: 'read-failed', read: 1, failure: 'EMFILE' },
+    { kind: 'read-failed', read: 2, failure: 'EMFILE' },
+  ]);
+  assert.is(tries(), 4);
   files.stop();
 });
 

@@ -6,6 +6,8 @@
  *   FR1 each read ends in exactly one event
  *   FR2 a buffer is used again only after `recycle`, when the step that was given it has returned
  *   FR3 at most `openFilesMax` descriptors are kept while no read uses them
+ *   FR4 without a descriptor it closes those that nobody uses and tries again, some times; then the
+ *       read has failed (F18)
  */
 import { close, open, read } from 'node:fs';
 import { join } from 'node:path';
@@ -26,16 +28,32 @@ export interface FileReaderOptions {
   readonly openFileIdleMs: number;
   readonly emit: (event: WorldEvent<never, never>) => void;
   readonly now: () => number;
+  /** Opens a path to read; another one than the system's only in tests. */
+  readonly openFile?: OpenFunction;
+}
+
+type OpenFunction = (
+  path: string,
+  flags: 'r',
+  done: (error: Error | null, descriptor: number) => void,
+) => void;
+
+interface Opening {
+  readonly kind: 'opening';
+  readonly waiting: FileRead[];
 }
 
 type OpenFile =
-  | { readonly kind: 'opening'; readonly waiting: FileRead[] }
+  | Opening
   | { readonly kind: 'open'; readonly descriptor: number; userCount: number; usedAtMs: number };
 
 /** Names come from cores, which got them from manifests: flat, and never a way out of the folder. */
 const FILE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/;
 const BUFFER_BYTES_MIN = 8192;
 const FREE_BUFFERS_MAX = 64;
+/** [FR4] */
+const OPEN_RETRIES_MAX = 3;
+const OPEN_RETRY_MS = 100;
 
 export class FileReader {
   readonly #options: FileReaderOptions;
@@ -75,26 +93,40 @@ export class FileReader {
 
   stop(): void {
     this.#stopped = true;
-    for (const [name, file] of this.#files) {
-      if (file.kind === 'open' && file.userCount === 0) this.#close(name, file.descriptor);
-    }
+    this.#closeIdle();
   }
 
   #open(wanted: FileRead): void {
-    const opening: OpenFile = { kind: 'opening', waiting: [wanted] };
+    const opening: Opening = { kind: 'opening', waiting: [wanted] };
     this.#files.set(wanted.file, opening);
-    open(join(this.#options.directory, wanted.file), 'r', (error, descriptor) => {
-      if (error !== null) {
-        this.#files.delete(wanted.file);
-        for (const waiting of opening.waiting) this.#fail(waiting, diskFailure(error));
+    this.#tryOpen(wanted.file, opening, OPEN_RETRIES_MAX);
+  }
+
+  #tryOpen(name: string, opening: Opening, retries: number): void {
+    if (this.#stopped) return;
+    const { directory, openFile = open } = this.#options;
+    openFile(join(directory, name), 'r', (error, descriptor) => {
+      if (error === null) {
+        this.#opened(name, opening, descriptor);
         return;
       }
-      const usedAtMs = this.#options.now();
-      const file: OpenFile = { kind: 'open', descriptor, userCount: 0, usedAtMs };
-      this.#files.set(wanted.file, file);
-      for (const waiting of opening.waiting) this.#start(file, waiting);
-      this.#evict();
+      const failure = diskFailure(error);
+      if (failure === 'EMFILE' && retries > 0) {
+        this.#closeIdle();
+        setTimeout(() => this.#tryOpen(name, opening, retries - 1), OPEN_RETRY_MS);
+        return;
+      }
+      this.#files.delete(name);
+      for (const waiting of opening.waiting) this.#fail(waiting, failure);
     });
+  }
+
+  #opened(name: string, opening: Opening, descriptor: number): void {
+    const usedAtMs = this.#options.now();
+    const file: OpenFile = { kind: 'open', descriptor, userCount: 0, usedAtMs };
+    this.#files.set(name, file);
+    for (const waiting of opening.waiting) this.#start(file, waiting);
+    this.#evict();
   }
 
   #start(file: OpenFile & { kind: 'open' }, wanted: FileRead): void {
@@ -133,6 +165,12 @@ export class FileReader {
   #evict(): void {
     for (const [name, file] of this.#files) {
       if (this.#files.size <= this.#options.openFilesMax) return;
+      if (file.kind === 'open' && file.userCount === 0) this.#close(name, file.descriptor);
+    }
+  }
+
+  #closeIdle(): void {
+    for (const [name, file] of this.#files) {
       if (file.kind === 'open' && file.userCount === 0) this.#close(name, file.descriptor);
     }
   }
