@@ -16,6 +16,13 @@ export type LocalStoreLimits = Pick<
   | 'tableBlockBytes'
   | 'tableCodec'
   | 'bloomBitsPerKey'
+  | 'tableBytes'
+  | 'levelBytes1'
+  | 'levelFanout'
+  | 'runsMin'
+  | 'blockCacheBytes'
+  | 'diskReserveBytes'
+  | 'reserveFilesMin'
 >;
 
 export interface LocalStoreOptions {
@@ -45,6 +52,8 @@ export interface LocalStoreOptions {
   readonly openFilesMax: number;
   /** Chunks of clean copies of what reads brought from tables; 0: none are kept. */
   readonly cacheChunksMax: number;
+  /** Deleted keys and expired values go with the first merge that may take them: no other store hears. */
+  readonly forgets: boolean;
   /** An empty folder is damage: this store has held data before (F16). */
   readonly mustExist: boolean;
   readonly nowMs: number;

@@ -15,16 +15,17 @@ import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import { CHUNK_STATE } from './chunk.ts';
 import type { DiskError } from './disk.ts';
 import { type ScanPage, scanPage, type ScanPosition, type ScanVisitor } from './local-scan.ts';
-import {
-  isLive,
-  type LocalRecordFields,
-  localRecordWords,
-  writeLocalRecord,
-} from './local-record.ts';
+import { isLive } from './local-record.ts';
 import type { LocalStoreOptions } from './local-options.ts';
 import { LocalUpkeep } from './local-upkeep.ts';
+import { type DropHorizon } from './compaction/version-merge.ts';
+import { MergeControl, NO_HORIZON } from './compaction/merge-control.ts';
+import { LocalSnapshots, type SnapshotState } from './local-snapshots.ts';
+import { LocalSpace } from './local-space.ts';
+import { snapshotNumbers } from './snapshot-job.ts';
 import { LocalReads, LOOKUP } from './local-store-read.ts';
-import { CommitLogWriter, type LogRange } from './log-writer.ts';
+import { LocalWriter } from './local-writer.ts';
+import { CommitLogWriter } from './log-writer.ts';
 import { Memtable } from './memtable.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenedStore, openStore, type OpenOutcome } from './open-store.ts';
@@ -35,8 +36,10 @@ import type { TokenRange } from './token-range.ts';
 export type WriteResult = 'ok' | 'OVERLOADED' | 'DISK_FULL' | 'FENCED';
 export type GetResult = 'found' | 'absent' | 'READ_FAILED';
 
+const LEVELS_MAX = 6;
+/** A horizon is worth another look at the same tables so often. */
+const HORIZON_STEP_SECONDS = 60;
 const SPARES_MAX = 2;
-/** A segment of a group longer than usual is still read. */
 const SEGMENT_BYTES_FACTOR = 4;
 
 export class LocalStore {
@@ -50,14 +53,20 @@ export class LocalStore {
   readonly #files: OpenFiles;
   readonly #reads: LocalReads;
   readonly #token = { high: 0, low: 0 };
-  readonly #fields: LocalRecordFields;
-  #bytesOf: Uint8Array = new Uint8Array(0);
-  #bytesOfChunk = -1;
+  readonly #writer: LocalWriter;
   #nowMs: number;
+  readonly #merges: MergeControl;
   readonly #upkeep: LocalUpkeep;
-  readonly #figures = { bytesWritten: 0, bytesLogged: 0 };
+  readonly #space: LocalSpace;
+  readonly #snapshots: LocalSnapshots;
+  #forgetting: DropHorizon = NO_HORIZON;
 
-  private constructor(options: LocalStoreOptions, memtable: Memtable, opened: OpenedStore) {
+  private constructor(
+    options: LocalStoreOptions,
+    memtable: Memtable,
+    opened: OpenedStore,
+    lastNumber: number,
+  ) {
     const { disk, tools, limits } = options;
     this.#options = options;
     this.memtable = memtable;
@@ -73,17 +82,6 @@ export class LocalStore {
     this.#nowMs = options.nowMs;
     this.#files = new OpenFiles(disk, options.openFilesMax);
     this.#reads = new LocalReads(disk, this.#files, limits.tableBlockBytes);
-    this.#fields = {
-      bucketId: options.bucketId,
-      tokenHigh: 0,
-      tokenLow: 0,
-      isTombstone: false,
-      incarnationLow: options.storeIdLow,
-      incarnationHigh: options.storeIdHigh,
-      sequence: 0,
-      expirySeconds: 0,
-      writtenAtMs: 0,
-    };
     this.#log = new CommitLogWriter({
       disk,
       checksum: tools.checksum,
@@ -92,12 +90,23 @@ export class LocalStore {
       groupBytesMax: limits.logGroupBytesMax,
       sparesMax: SPARES_MAX,
     });
+    this.#writer = new LocalWriter(options, memtable, this.#log);
+    this.#merges = new MergeControl(this.versions, {
+      ...limits,
+      levelsMax: LEVELS_MAX,
+      combine: 'none',
+      horizon: () => this.#horizon(),
+    });
     this.#upkeep = new LocalUpkeep({
       jobs: options.jobs,
       memtable,
       versions: this.versions,
       files: this.#files,
       log: this.#log,
+      merges: this.#merges,
+      holdsLog: () => this.#snapshots.holdsLog,
+      noRoom: () => this.#space.noRoom(),
+      isFull: () => this.#space.isFull,
       storeIdLow: options.storeIdLow,
       storeIdHigh: options.storeIdHigh,
       blockBytes: limits.tableBlockBytes,
@@ -105,26 +114,47 @@ export class LocalStore {
       bloomBitsPerKey: limits.bloomBitsPerKey,
       keepsCopies: options.cacheChunksMax > 0,
     });
+    const ask = this.#upkeep.ask.bind(this.#upkeep);
+    this.#space = new LocalSpace({
+      reserveBytes: limits.diskReserveBytes,
+      filesMin: limits.reserveFilesMin,
+      ask,
+    });
+    this.#snapshots = new LocalSnapshots({
+      versions: this.versions,
+      segmentBytesMax: segmentBytesMax(options),
+      lastNumber,
+      ask,
+      released: () => this.#upkeep.releaseLog(),
+    });
   }
 
   /** The outcome where the store cannot be opened. */
   static open(options: LocalStoreOptions): LocalStore | OpenOutcome {
     const memtable = newMemtable(options);
-    const { disk, tools, limits } = options;
+    const { disk, tools } = options;
+    const names = disk.list();
+    if (!names.ok) return { kind: 'failed', name: 'DISK_FAILED', error: names };
     const outcome = openStore({
       disk,
       checksum: tools.checksum,
+      codecs: tools.codecs,
       storeIdLow: options.storeIdLow,
       storeIdHigh: options.storeIdHigh,
       shardIndex: 0,
       shardCount: 1,
-      segmentBytesMax: limits.logSegmentBytes + limits.logGroupBytesMax * SEGMENT_BYTES_FACTOR,
+      segmentBytesMax: segmentBytesMax(options),
       mustExist: options.mustExist,
       replay: (words, prefix) => memtable.restore(words, prefix, hashOf(memtable, words, prefix)),
     });
     if (outcome.kind !== 'ready') return outcome;
     memtable.beginAt(outcome.store.nextSequence);
-    const store = new LocalStore(options, memtable, outcome.store);
+    const store = new LocalStore(
+      options,
+      memtable,
+      outcome.store,
+      snapshotNumbers(names.value).at(-1) ?? 0,
+    );
     const opened = store.#log.open();
     return opened.ok ? store : { kind: 'failed', name: 'DISK_FAILED', error: opened };
   }
@@ -150,15 +180,13 @@ export class LocalStore {
     value: Uint8Array,
     expirySeconds = 0,
   ): WriteResult {
-    this.#fields.isTombstone = false;
-    this.#fields.expirySeconds = expirySeconds;
-    return this.#write(key, keyAt, keyBytes, value);
+    if (this.#space.isFull && this.#log.failure === undefined) return 'DISK_FULL';
+    return this.#write(key, keyAt, keyBytes, value, expirySeconds);
   }
 
   delete(key: Int32Array, keyAt: number, keyBytes: number): WriteResult {
-    this.#fields.isTombstone = true;
-    this.#fields.expirySeconds = 0;
-    return this.#write(key, keyAt, keyBytes, undefined);
+    if (this.#space.refusesDeletes && this.#log.failure === undefined) return 'DISK_FULL';
+    return this.#write(key, keyAt, keyBytes, undefined, 0);
   }
 
   get(key: Int32Array, keyAt: number, keyBytes: number): GetResult {
@@ -204,23 +232,9 @@ export class LocalStore {
 
   /** One group of the log with all that was written since the last. False: fenced, outcome unknown. */
   commit(isSynced: boolean): boolean {
-    if (this.#log.failure !== undefined) return false;
-    const { memtable } = this;
-    if (memtable.appendCount > 0) {
-      const ranges: LogRange[] = [];
-      for (let index = 0; index < memtable.appendCount; index += 1) {
-        const fromWord = memtable.appendFroms[index]!;
-        const toWord = memtable.appendTos[index]!;
-        const buffer = memtable.pool.buffers[memtable.appendChunks[index]!]!;
-        ranges.push({ buffer, fromWord, toWord });
-        this.#figures.bytesLogged += (toWord - fromWord) * 4;
-      }
-      memtable.clearAppends();
-      const first = this.#log.writtenSequence + 1;
-      const written = this.#log.write(ranges, first, memtable.nextSequence - 1);
-      if (!written.ok) return false;
-    }
-    return isSynced ? this.#log.sync().ok : true;
+    const isWritten = this.#writer.commit(isSynced);
+    this.#space.logUsed(this.#log.reserveUsed);
+    return isWritten;
   }
 
   /** Ends the active chunk, so that the next tick flushes it. */
@@ -232,7 +246,9 @@ export class LocalStore {
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
     this.#upkeep.hear(nowMs);
-    if (this.#log.failure === undefined) this.#upkeep.begin();
+    if (this.#log.failure !== undefined) return;
+    this.#upkeep.begin();
+    this.#space.begin(nowMs);
   }
 
   /** Until nothing is left to do, or a job fails. REQUIRES: all that was written is committed. */
@@ -240,11 +256,43 @@ export class LocalStore {
     const upkeep = this.#upkeep;
     const failedBefore = upkeep.figures.jobsFailed;
     upkeep.retryNow();
+    this.#space.retryNow();
     this.tick(this.#nowMs);
     while (upkeep.isBusy && upkeep.figures.jobsFailed === failedBefore) {
       this.#options.jobs.wait();
       this.tick(this.#nowMs);
     }
+  }
+
+  /**
+   * Nothing of the range counts any more that was written until now. False: no edition says so yet; the
+   * next one that is durable does, unless the store is closed before.
+   */
+  dropRange(range: TokenRange): boolean {
+    if (!this.commit(false)) return false;
+    const upkeep = this.#upkeep;
+    const failedBefore = upkeep.figures.jobsFailed;
+    upkeep.planDrop({ ...range, sequence: this.memtable.nextSequence - 1 });
+    upkeep.retryNow();
+    this.tick(this.#nowMs);
+    while (upkeep.hasDrops && upkeep.figures.jobsFailed === failedBefore) {
+      this.#options.jobs.wait();
+      this.tick(this.#nowMs);
+    }
+    return !upkeep.hasDrops;
+  }
+
+  /** Begins a snapshot of all that was written until now; undefined: fenced. */
+  snapshot(): number | undefined {
+    if (!this.commit(true)) return undefined;
+    return this.#snapshots.begin(this.#log.writtenSequence);
+  }
+  /** Undefined: there is none of that number, or it was there before the store was opened. */
+  snapshotState(snapshotNumber: number): SnapshotState | undefined {
+    return this.#snapshots.stateOf(snapshotNumber);
+  }
+  removeSnapshot(snapshotNumber: number): void {
+    this.#snapshots.remove(snapshotNumber);
   }
 
   /** Ends the log durably. What jobs are under way is waited for; what they made counts if published. */
@@ -262,8 +310,12 @@ export class LocalStore {
   figures(): Readonly<Record<string, number>> {
     const { pool } = this.memtable;
     return {
-      ...this.#figures,
+      ...this.#writer.figures,
       ...this.#upkeep.figures,
+      ...this.#merges.figures,
+      diskFull: this.#space.isFull ? 1 : 0,
+      runs: this.versions.levels.runCount,
+      levels: this.versions.levels.levelCount,
       tables: this.versions.manifest.tables.length,
       lookups: this.#reads.lookupCount,
       blocksRead: this.#reads.blocksRead,
@@ -274,48 +326,33 @@ export class LocalStore {
     };
   }
 
+  #horizon(): DropHorizon {
+    const seconds = Math.floor(this.#nowMs / 1000);
+    const isFar = seconds >= this.#forgetting.expiredBeforeSeconds + HORIZON_STEP_SECONDS;
+    if (this.#options.forgets && isFar) {
+      this.#forgetting = {
+        expiredBeforeSeconds: seconds,
+        partitionBits: 0,
+        tombstonesBeforeSeconds: Float64Array.of(seconds),
+      };
+    }
+    return this.#forgetting;
+  }
+
   #write(
     key: Int32Array,
     keyAt: number,
     keyBytes: number,
     value: Uint8Array | undefined,
+    expirySeconds: number,
   ): WriteResult {
     // [LST3]
     if (this.#log.failure !== undefined) return 'FENCED';
-    const { memtable } = this;
-    const { bucketId, tokenOf } = this.#options;
-    const valueBytes = value === undefined ? 0 : value.length;
-    const wordCount = localRecordWords(keyBytes, valueBytes);
-    let at = memtable.reserve(wordCount);
-    if (at === -1) {
-      this.#upkeep.giveUpMemory();
-      at = memtable.reserve(wordCount);
-      if (at === -1) return 'OVERLOADED';
-    }
-    const token = this.#token;
-    tokenOf(token, bucketId, key, keyAt, keyBytes);
-    const fields = this.#fields;
-    fields.tokenHigh = token.high;
-    fields.tokenLow = token.low;
-    fields.sequence = memtable.nextSequence;
-    fields.writtenAtMs = this.#nowMs;
-    writeLocalRecord(memtable.words, at, key, keyAt, keyBytes, valueBytes, fields);
-    if (value !== undefined && valueBytes > 0) {
-      const valueWord = at + wordCount - (((valueBytes + 7) >>> 3) << 1);
-      this.#activeBytes().set(value, valueWord * 4);
-    }
-    memtable.commit(at, memtable.hash(bucketId, key, keyAt, keyBytes), 0, 0, 0, 0);
-    this.#figures.bytesWritten += wordCount * 4;
-    return 'ok';
-  }
-
-  #activeBytes(): Uint8Array {
-    const { memtable } = this;
-    if (this.#bytesOfChunk !== memtable.activeChunk) {
-      this.#bytesOfChunk = memtable.activeChunk;
-      this.#bytesOf = new Uint8Array(memtable.words.buffer);
-    }
-    return this.#bytesOf;
+    const writer = this.#writer;
+    if (writer.write(key, keyAt, keyBytes, value, expirySeconds, this.#nowMs)) return 'ok';
+    this.#upkeep.giveUpMemory();
+    const isWritten = writer.write(key, keyAt, keyBytes, value, expirySeconds, this.#nowMs);
+    return isWritten ? 'ok' : 'OVERLOADED';
   }
 
   #found(words: Int32Array, record: number): GetResult {
@@ -324,6 +361,11 @@ export class LocalStore {
     this.foundAt = record;
     return 'found';
   }
+}
+
+/** A segment of a group longer than usual is still read. */
+function segmentBytesMax({ limits }: LocalStoreOptions): number {
+  return limits.logSegmentBytes + limits.logGroupBytesMax * SEGMENT_BYTES_FACTOR;
 }
 
 function newMemtable(options: LocalStoreOptions): Memtable {

@@ -1,19 +1,24 @@
 /**
- * What an embedded store has its jobs do behind its writer's back: flush frozen chunks, publish
- * editions, remove what no edition names; and with that release the log and give up memory.
+ * What an embedded store has its jobs do behind its writer's back: flush frozen chunks, merge tables
+ * beat by beat, publish editions, remove what no edition names; and with that release the log and give
+ * up memory.
  *
  * Invariants:
  *   LST1 a chunk is flushed only after the log has its records
  *   LST2 the log is released, and memory given up, only past an edition that is durable
+ *   LST4 memory drops a range when an edition with the drop is durable, and only up to its sequence
  *   LUP1 a job that failed is tried again later, a little later each time, and stops no other kind
  */
 import { assert } from '@clockwise/kernel/assert';
+import { CacheSweeper } from './cache-sweeper.ts';
 import { CHUNK_STATE } from './chunk.ts';
+import type { MergeControl } from './compaction/merge-control.ts';
 import type { DiskError, DiskResult } from './disk.ts';
 import { parseFileName } from './file-names.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobInput, JobOutput } from './jobs.ts';
 import type { CommitLogWriter } from './log-writer.ts';
+import type { RangeDrop } from './manifest.ts';
 import type { ChunkDescription, Memtable } from './memtable.ts';
 import type { OpenFiles } from './open-files.ts';
 import type { StoreVersions } from './store-versions.ts';
@@ -23,6 +28,10 @@ const FREE_CHUNKS_WANTED = 2;
 /** Milliseconds that a failed job waits at first, doubled up to 2^5 times. */
 const RETRY_MS = 100;
 const RETRY_DOUBLINGS_MAX = 5;
+/** After so long without an edition, one more lets the files go that only the one before named. */
+const SETTLE_MS = 1000;
+/** Records that are swept in one go: nobody waits for an embedded store's memory but its writer. */
+const SWEPT_RECORDS = 1 << 20;
 
 export interface LocalUpkeepOptions {
   readonly jobs: JobRunner;
@@ -30,6 +39,13 @@ export interface LocalUpkeepOptions {
   readonly versions: StoreVersions;
   readonly files: OpenFiles;
   readonly log: CommitLogWriter;
+  readonly merges: MergeControl;
+  /** Nothing of the log may be released now. */
+  readonly holdsLog: () => boolean;
+  /** A job found no room on the disk. */
+  readonly noRoom: () => void;
+  /** Merges wait for room. */
+  readonly isFull: () => boolean;
   readonly storeIdLow: number;
   readonly storeIdHigh: number;
   readonly blockBytes: number;
@@ -65,14 +81,27 @@ export class LocalUpkeep {
   readonly #flushRetry: Retry = new Retry();
   readonly #publishRetry: Retry = new Retry();
   readonly #removalRetry: Retry = new Retry();
+  readonly #mergeRetry: Retry = new Retry();
+  readonly #sweeper: CacheSweeper;
   #nowMs = 0;
   #isFlushing = false;
   #isRemoving = false;
+  #isMerging = false;
+  #publishedAtMs = 0;
+  /** Drops in the edition under way, or waiting for one, in order; the first so many are under way. */
+  #drops: RangeDrop[] = [];
+  #dropsUnderWay = 0;
   /** Flushed, and in no durable edition yet; oldest first. */
   #unpublished: ChunkDescription[] = [];
 
   constructor(options: LocalUpkeepOptions) {
     this.#options = options;
+    this.#sweeper = new CacheSweeper(options.memtable);
+  }
+
+  /** Range drops wait for their edition. */
+  get hasDrops(): boolean {
+    return this.#drops.length > 0;
   }
 
   /** Jobs are under way. */
@@ -90,6 +119,7 @@ export class LocalUpkeep {
       if (!result.ok) {
         this.failure = result;
         this.figures.jobsFailed += 1;
+        if (result.code === 'ENOSPC') this.#options.noRoom();
       }
       whenEnded(result);
     }
@@ -100,11 +130,22 @@ export class LocalUpkeep {
     this.#beginPublish();
     this.#beginFlush();
     this.#beginRemoval();
+    this.#beginMerge();
+    const { versions } = this.#options;
+    const isIdle = this.#nowMs >= this.#publishedAtMs + SETTLE_MS && !versions.isPublishing;
+    if (isIdle && !versions.isSettled && this.#nowMs >= this.#publishRetry.atMs) {
+      versions.planSettle();
+      this.#beginPublish();
+    }
   }
 
   /** Nothing waits for its time any more. */
   retryNow(): void {
-    for (const retry of [this.#flushRetry, this.#publishRetry, this.#removalRetry]) retry.atMs = 0;
+    this.#flushRetry.atMs = 0;
+    this.#publishRetry.atMs = 0;
+    this.#removalRetry.atMs = 0;
+    this.#mergeRetry.atMs = 0;
+    this.#publishedAtMs = -SETTLE_MS;
   }
 
   /** Nobody else reads memory: what is given up is free at once. */
@@ -118,12 +159,17 @@ export class LocalUpkeep {
 
   #giveUp(chunk: number): boolean {
     if (chunk === -1) return false;
+    if (this.#options.keepsCopies) {
+      this.#sweeper.begin(chunk);
+      const swept = this.#sweeper.step(SWEPT_RECORDS);
+      assert(swept === chunk, 'a chunk is swept in one go');
+    }
     this.#options.memtable.retire(chunk);
     this.#options.memtable.recycle(chunk);
     return true;
   }
 
-  #ask(input: JobInput, whenEnded: WhenEnded): void {
+  ask(input: JobInput, whenEnded: WhenEnded): void {
     this.#asked.set(this.#options.jobs.submit(input), whenEnded);
   }
 
@@ -155,7 +201,7 @@ export class LocalUpkeep {
         leaves: undefined,
       },
     };
-    this.#ask(input, (result) => this.#flushEnded(chunk, result));
+    this.ask(input, (result) => this.#flushEnded(chunk, result));
   }
 
   #flushEnded(chunk: ChunkDescription, result: DiskResult<JobOutput>): void {
@@ -177,12 +223,14 @@ export class LocalUpkeep {
     if (this.#nowMs < this.#publishRetry.atMs) return;
     const edition = this.#options.versions.beginPublish();
     if (edition === undefined) return;
-    this.#ask({ kind: 'manifest', ...edition }, (result) => {
+    this.#dropsUnderWay = this.#drops.length;
+    this.ask({ kind: 'manifest', ...edition }, (result) => {
       if (result.ok) {
         this.#publishRetry.succeeded();
         this.#published();
       } else {
         this.#publishRetry.failed(this.#nowMs);
+        this.#dropsUnderWay = 0;
         this.#options.versions.publishFailed();
       }
     });
@@ -190,16 +238,57 @@ export class LocalUpkeep {
 
   /** [LST2] From here on the tables count. */
   #published(): void {
-    const { versions, memtable, log } = this.#options;
+    const { versions, memtable } = this.#options;
     const { floorSequence } = versions.published();
+    this.#publishedAtMs = this.#nowMs;
     this.figures.editions += 1;
     while (this.#unpublished.length > 0 && this.#unpublished[0]!.lastSequence <= floorSequence) {
       memtable.flushed(this.#unpublished.shift()!.chunk);
       this.figures.flushes += 1;
     }
+    // [LST4]
+    for (const drop of this.#drops.splice(0, this.#dropsUnderWay)) {
+      memtable.dropRange(drop, drop.sequence);
+    }
+    this.#dropsUnderWay = 0;
     this.giveUpMemory();
-    // An error is the log's, which keeps it.
-    log.release(floorSequence);
+    this.releaseLog();
+  }
+
+  /** Up to the floor that is durable, unless somebody reads the log. An error is the log's, which keeps it. */
+  releaseLog(): void {
+    const { holdsLog, log, versions } = this.#options;
+    if (!holdsLog()) log.release(versions.manifest.floorSequence);
+  }
+
+  /** Nothing of the range that is in the log now counts, from an edition on that is published next. */
+  planDrop(drop: RangeDrop): void {
+    this.#drops.push(drop);
+    this.#options.versions.planRangeDrop(drop, 0);
+  }
+
+  #beginMerge(): void {
+    const { merges, isFull } = this.#options;
+    if (this.#isMerging || isFull() || this.#nowMs < this.#mergeRetry.atMs) return;
+    if (merges.wanted() === 0) return;
+    const beat = merges.beginBeat();
+    if (beat === undefined) {
+      // A table moved: the edition waits.
+      this.#beginPublish();
+      return;
+    }
+    this.#isMerging = true;
+    this.ask(beat, (result) => {
+      this.#isMerging = false;
+      if (!result.ok) {
+        this.#mergeRetry.failed(this.#nowMs);
+        merges.beatFailed(result.code);
+        return;
+      }
+      assert(result.value.kind === 'merge', 'a beat ends as a beat');
+      this.#mergeRetry.succeeded();
+      merges.beatDone(result.value.output);
+    });
   }
 
   #beginRemoval(): void {
@@ -212,7 +301,7 @@ export class LocalUpkeep {
       if (file?.kind === 'table') files.forget(file.fileNumber);
     }
     this.#isRemoving = true;
-    this.#ask({ kind: 'remove', names }, (result) => {
+    this.ask({ kind: 'remove', names }, (result) => {
       this.#isRemoving = false;
       if (result.ok) {
         this.#removalRetry.succeeded();

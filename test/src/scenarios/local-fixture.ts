@@ -34,6 +34,7 @@ export interface LocalConfiguration extends LocalStoreLimits {
   readonly partitionCountLog2: number;
   readonly cacheChunksMax: number;
   readonly openFilesMax: number;
+  readonly forgets: boolean;
 }
 
 export const SMALL: LocalConfiguration = {
@@ -45,9 +46,17 @@ export const SMALL: LocalConfiguration = {
   tableBlockBytes: 512,
   tableCodec: 0,
   bloomBitsPerKey: 10,
+  tableBytes: 8 * 1024,
+  levelBytes1: 32 * 1024,
+  levelFanout: 4,
+  runsMin: 3,
+  blockCacheBytes: 0,
+  diskReserveBytes: 0,
+  reserveFilesMin: 1,
   partitionCountLog2: 3,
   cacheChunksMax: 1,
   openFilesMax: 8,
+  forgets: false,
 };
 
 export interface Opening {
@@ -78,6 +87,7 @@ export function openLocal(disk: Disk, opening: Opening): LocalStore | OpenOutcom
     openFilesMax: configuration.openFilesMax,
     cacheChunksMax: configuration.cacheChunksMax,
     mustExist,
+    forgets: configuration.forgets,
     nowMs,
   });
 }
