@@ -15,6 +15,7 @@
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import type { BlockCodecs } from './block-codec.ts';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
 import { logName, parseFileName } from './file-names.ts';
@@ -37,6 +38,8 @@ import { bytesOf, readWhole, writeNewFile, writeWhole } from './whole-transfer.t
 export interface OpenStoreOptions {
   readonly disk: Disk;
   readonly checksum: Checksum;
+  /** For blocks that are read later. */
+  readonly codecs?: BlockCodecs;
   readonly storeIdLow: number;
   readonly storeIdHigh: number;
   readonly shardIndex: number;
@@ -196,7 +199,7 @@ function openTables(options: OpenStoreOptions, manifest: Manifest): TableReader[
   const tables: TableReader[] = [];
   const reasons: string[] = [];
   for (const wanted of manifest.tables) {
-    const opening = openTable(options.disk, wanted, options.checksum);
+    const opening = openTable(options.disk, wanted, options.checksum, options.codecs);
     switch (opening.kind) {
       case 'open':
         tables.push(opening.reader);
