@@ -114,16 +114,27 @@ export class BlockCache {
       this.missCount += 1;
       return false;
     }
-    const slots = this.#slots;
-    const place = slots[slot + SLOT_PLACE]!;
-    if ((place & COUNTER_MASK) < COUNTER_MAX) slots[slot + SLOT_PLACE] = place + 1;
-    const words = this.#segments[(place >>> 2) - 1]!;
-    const entry = slots[slot + SLOT_OFFSET]!;
+    const place = this.#slots[slot + SLOT_PLACE]!;
+    if ((place & COUNTER_MASK) < COUNTER_MAX) this.#slots[slot + SLOT_PLACE] = place + 1;
+    this.hitCount += 1;
+    this.#show(slot);
+    return true;
+  }
+
+  /** As `find`, for a scan: that it looks is no reason to keep the block. */
+  peek(fileNumber: number, block: number): boolean {
+    const slot = this.#slotOf(fileNumber, block);
+    if (slot < 0) return false;
+    this.#show(slot);
+    return true;
+  }
+
+  #show(slot: number): void {
+    const words = this.#segments[(this.#slots[slot + SLOT_PLACE]! >>> 2) - 1]!;
+    const entry = this.#slots[slot + SLOT_OFFSET]!;
     this.words = words;
     this.from = entry + ENTRY_WORDS;
     this.to = this.from + words[entry + ENTRY_WORD_COUNT]!;
-    this.hitCount += 1;
-    return true;
   }
 
   /** Keeps a copy of words [from, to), the block's records. */

@@ -67,6 +67,12 @@ export class CleanCopies {
     return true;
   }
 
+  /** The chunk that new copies go to is half full, or there is none. */
+  get isHalfFull(): boolean {
+    const active = this.#smallChunk;
+    return active === -1 || this.#pool.used[active]! * 2 > this.#pool.chunkWords;
+  }
+
   /** What nobody asked for again goes, and is remembered. */
   forget(hash: number): void {
     this.#ghosts.add(hash);

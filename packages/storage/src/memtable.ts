@@ -79,8 +79,10 @@ export class Memtable {
   readonly appendChunks: number[] = [];
   readonly appendFroms: number[] = [];
   readonly appendTos: number[] = [];
-  /** Chunks retired so far: a read from disk that began before the last one must look again. */
+  /** Chunks retired and ranges dropped: a read from disk that began before the last must look again. */
   retiredCount = 0;
+  /** Ranges dropped so far: what was read from tables before the last one may hold what it took away. */
+  dropCount = 0;
   readonly #options: MemtableOptions;
   #sequenceLow = 0;
   #sequenceHigh = 0;
@@ -272,6 +274,8 @@ export class Memtable {
    * returns how many there were. REQUIRES: no table holds them any more.
    */
   dropRange(range: TokenRange, lastSequence: number = Infinity): number {
+    this.retiredCount += 1;
+    this.dropCount += 1;
     return dropFromMemory(this, this.#options.partitionCountLog2, range, lastSequence);
   }
 
