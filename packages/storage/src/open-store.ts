@@ -12,15 +12,17 @@
  *   OS4 a file is removed only after the manifest that does not name it is durable
  *   OS5 openings and file numbers are never given twice, also where an older edition counts
  *   OS6 a store that has a reserve opens on a full disk
+ *   OS7 a record that a range drop of the manifest covers is not replayed, nor its change of leaves
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { BlockCodecs } from './block-codec.ts';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
 import { logName, parseFileName } from './file-names.ts';
 import { type LeavesSnapshot, readLeaves } from './leaves-file.ts';
-import { segmentHeader } from './log-format.ts';
+import { readSequence, segmentHeader } from './log-format.ts';
 import {
   type LogRecovery,
   recoverLog,
@@ -29,10 +31,11 @@ import {
 } from './log-reader.ts';
 import type { LogStart } from './log-writer.ts';
 import { loadManifest, publishManifest } from './manifest-files.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, RangeDrop } from './manifest.ts';
 import { removeOrphans } from './orphans.ts';
 import { reserveNumbers, takeWholeReserve } from './reserve.ts';
 import { openTable, type TableReader } from './sstable-reader.ts';
+import { isRecordInRange } from './token-range.ts';
 import { bytesOf, readWhole, writeNewFile, writeWhole } from './whole-transfer.ts';
 
 export interface OpenStoreOptions {
@@ -93,7 +96,7 @@ export function openStore(options: OpenStoreOptions): OpenOutcome {
     opening: base.manifest.opening,
     sealed: base.manifest.sealed,
     floorSequence: base.manifest.floorSequence,
-    visit: options.replay,
+    visit: visitKept(base.manifest.rangeDrops, options.replay),
   });
   if (recovery.kind !== 'recovered') return recoveryFailure(recovery);
   const durable = rewriteTails(disk, recovery.uncertain);
@@ -175,6 +178,19 @@ function isOurs(manifest: Manifest, options: OpenStoreOptions): Failed | undefin
     return { kind: 'foreign', reason: 'the folder belongs to another store or shard' };
   }
   return undefined;
+}
+
+/** [OS7] Gives on the records that no range drop has taken away. */
+function visitKept(drops: readonly RangeDrop[], visit: RecordVisitor): RecordVisitor {
+  if (drops.length === 0) return visit;
+  return (words, prefix) => {
+    const sequence = readSequence(words, prefix + PREFIX.sequenceLow);
+    const isDropped = drops.some(
+      (drop) => sequence <= drop.sequence && isRecordInRange(words, prefix + PREFIX_WORDS, drop),
+    );
+    sometimes(isDropped, 'recovery: a record of the log lies in a range that was dropped');
+    return isDropped || visit(words, prefix);
+  };
 }
 
 /** What is in the folder that a store which never answered anybody cannot have. */

@@ -55,13 +55,20 @@ function withEdit(manifest: Manifest, edit: StoreEdit): Manifest {
   }
 }
 
+/** What lies between floor and first record, if anything, was dropped and so not replayed (OS7). */
+function followsFloor(firstSequence: number, { floorSequence, rangeDrops }: Manifest): boolean {
+  if (firstSequence === floorSequence + 1) return true;
+  const isBehind = firstSequence > floorSequence + 1;
+  return isBehind && rangeDrops.some(({ sequence }) => sequence >= firstSequence - 1);
+}
+
 function withFlush(
   manifest: Manifest,
   { parts, lastSequence, leavesFileNumber }: Extract<StoreEdit, { readonly kind: 'flush' }>,
 ): Manifest {
   const table = parts?.footer.table;
   assert(
-    table === undefined || table.firstSequence === manifest.floorSequence + 1,
+    table === undefined || followsFloor(table.firstSequence, manifest),
     'SE1 flushes follow one another: the floor leaves no record behind',
   );
   assert(table === undefined || table.lastSequence === lastSequence, 'SE1 the floor is the table');
