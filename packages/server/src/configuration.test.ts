@@ -68,9 +68,14 @@ test('[CF1] three members have three copies of each key, at the places that they
   assert.is(self.ports.admin, 7103);
 });
 
-test('[CF1] a memory budget becomes chunks of each shard', () => {
-  const { limits } = valid({ shards: 2, memoryBytes: 1024 * 1024 * 1024 });
-  assert.is(limits.memtableChunksMax, 8);
+test('[CF1] a memory budget becomes chunks and a block cache of each shard, three to one', () => {
+  const budget = { shards: 2, memoryBytes: 1024 * 1024 * 1024 };
+  const { limits } = valid(budget);
+  assert.is(limits.memtableChunksMax, 6);
+  assert.is(limits.blockCacheBytes, 128 * 1024 * 1024);
+  const given = valid({ ...budget, limits: { blockCacheBytes: 0 } }).limits;
+  assert.is(given.memtableChunksMax, 8);
+  assert.is(given.blockCacheBytes, 0);
   assert.is(valid({ shards: 2, memoryBytes: 1 }).limits.memtableChunksMax, 4);
   assert.is(valid({ shards: 2, memoryBytes: 1 }).limits.memtableFrozenMax, 2);
 });

@@ -229,10 +229,13 @@ function portFaults(members: readonly Member[]): string[] {
 function limitsOf(wanted: GivenConfiguration, shardCount: number): Limits {
   const limits = { ...DEFAULT_LIMITS, ...wanted.limits };
   if (wanted.memoryBytes === undefined) return limits;
-  const chunks = Math.floor(wanted.memoryBytes / shardCount / limits.memtableChunkBytes);
+  // A quarter is for blocks of tables, less what the tables' indexes and filters take of it.
+  const shardBytes = wanted.memoryBytes / shardCount;
+  const blockCacheBytes = wanted.limits?.blockCacheBytes ?? Math.floor(shardBytes / 4);
+  const chunks = Math.floor((shardBytes - blockCacheBytes) / limits.memtableChunkBytes);
   const memtableChunksMax = Math.min(Math.max(chunks, CHUNKS_MIN), CHUNKS_MAX);
   const memtableFrozenMax = Math.min(limits.memtableFrozenMax, memtableChunksMax - 2);
-  return { ...limits, memtableChunksMax, memtableFrozenMax };
+  return { ...limits, memtableChunksMax, memtableFrozenMax, blockCacheBytes };
 }
 
 function limitFaults(limits: Limits): string[] {
