@@ -5,11 +5,17 @@
 import { resolve } from 'node:path';
 import { reportOf, reportText, tableText, writeReport } from './report.ts';
 import type { Benchmark } from './report.ts';
+import { engineBenchmark } from './engine/engine-bench.ts';
 import { nodeBenchmark } from './node/node-bench.ts';
 import { recoveryBenchmark } from './recovery/recovery-bench.ts';
 import { ringBenchmark } from './ring/ring-bench.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [ringBenchmark, nodeBenchmark, recoveryBenchmark];
+const BENCHMARKS: readonly Benchmark[] = [
+  ringBenchmark,
+  engineBenchmark,
+  nodeBenchmark,
+  recoveryBenchmark,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -1,0 +1,207 @@
+/**
+ * Our store: LocalStore on a folder, its jobs in a worker thread. A batch or a put is one group of the
+ * log. Where memory is full, a write waits for a flush, as the others do.
+ */
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import { computeToken } from '@clockwise/placement/token';
+import { SIBLING, SIBLING_HEADER_WORDS } from '@clockwise/record/layout';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
+import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
+import { WorkerJobs } from '@clockwise/runtime/embedded/worker-jobs';
+import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
+import type { JobInput } from '@clockwise/storage/jobs';
+import { localSibling } from '@clockwise/storage/local-record';
+import type { ScanPosition } from '@clockwise/storage/local-scan';
+import { LocalStore } from '@clockwise/storage/local-store';
+import {
+  type EngineKey,
+  type EnginePeer,
+  KEY_BYTES,
+  type PeerModule,
+  type PeerOptions,
+} from './engine-peer.ts';
+
+const MIB = 1024 * 1024;
+const BUCKET_ID = 1;
+const PARTITION_BITS = 6;
+const SCAN_PAGE = 4096;
+const CHUNKS = 6;
+const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
+
+export const clockwisePeer: PeerModule = { name: 'clockwise', open };
+
+/** Knows how many jobs are under way: whoever waits must wait for one. */
+class CountedJobs implements JobRunner {
+  readonly #jobs: WorkerJobs;
+  openCount = 0;
+
+  constructor(jobs: WorkerJobs) {
+    this.#jobs = jobs;
+  }
+
+  submit(job: JobInput): number {
+    this.openCount += 1;
+    return this.#jobs.submit(job);
+  }
+
+  poll(): readonly JobResult[] {
+    const results = this.#jobs.poll();
+    this.openCount -= results.length;
+    return results;
+  }
+
+  wait(): void {
+    this.#jobs.wait();
+  }
+
+  close(): Promise<void> {
+    return this.#jobs.close();
+  }
+}
+
+function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
+  const { memoryBytes, isSynced } = options;
+  const memtableChunkBytes = 2 ** Math.floor(Math.log2((memoryBytes * 3) / 4 / CHUNKS));
+  const limits = {
+    ...DEFAULT_LIMITS,
+    memtableChunkBytes,
+    memtableChunksMax: Math.floor((memoryBytes * 3) / 4 / memtableChunkBytes),
+    blockCacheBytes: Math.floor(memoryBytes / 4),
+    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes),
+    diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes),
+  };
+  const jobs = new CountedJobs(new WorkerJobs(folder));
+  const secret = randomBytes(8);
+  const store = LocalStore.open({
+    disk: new NodeDisk(folder),
+    tools: { checksum: crc32, codecs: NODE_BLOCK_CODECS },
+    limits,
+    allocate: (byteCount) => new SharedArrayBuffer(byteCount),
+    jobs,
+    secretLow: secret.readInt32LE(0),
+    secretHigh: secret.readInt32LE(4),
+    storeIdLow: 1,
+    storeIdHigh: 2,
+    bucketId: BUCKET_ID,
+    tokenOf: computeToken,
+    partitionCountLog2: PARTITION_BITS,
+    indexSlots: 1 << 16,
+    openFilesMax: 512,
+    cacheChunksMax: 2,
+    forgets: true,
+    mustExist: false,
+    nowMs: Date.now(),
+  });
+  if (!(store instanceof LocalStore)) throw new Error(JSON.stringify(store));
+  const notes = [
+    `${limits.memtableChunksMax} chunks of ${memtableChunkBytes / MIB} MiB, block cache ${(limits.blockCacheBytes / MIB).toFixed(1)} MiB`,
+    `codec ${limits.tableCodec}, filter of ${limits.bloomBitsPerKey} bits a key`,
+  ];
+  return Promise.resolve(new ClockwisePeer(store, jobs, isSynced, notes));
+}
+
+class ClockwisePeer implements EnginePeer {
+  readonly notes: readonly string[];
+  readonly #store: LocalStore;
+  readonly #jobs: CountedJobs;
+  readonly #isSynced: boolean;
+  /** The bytes of the chunk or block that a get last found something in. */
+  #words: Int32Array = new Int32Array(0);
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(store: LocalStore, jobs: CountedJobs, isSynced: boolean, notes: readonly string[]) {
+    this.#store = store;
+    this.#jobs = jobs;
+    this.#isSynced = isSynced;
+    this.notes = notes;
+  }
+
+  putBatch(keys: readonly EngineKey[], values: readonly Uint8Array[], count: number): void {
+    for (let index = 0; index < count; index += 1) this.#write(keys[index]!, values[index]!);
+    this.#commit();
+  }
+
+  put(key: EngineKey, value: Uint8Array): void {
+    this.#write(key, value);
+    this.#commit();
+  }
+
+  get(key: EngineKey): Uint8Array | undefined {
+    if (!this.#find(key)) return undefined;
+    const { foundWords: words, foundAt } = this.#store;
+    if (words !== this.#words) {
+      this.#words = words;
+      this.#bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+    }
+    const sibling = localSibling(words, foundAt);
+    const valueBytes = words[sibling + SIBLING.valueBytes]!;
+    const from = (sibling + SIBLING_HEADER_WORDS) * 4;
+    const copy = Buffer.allocUnsafe(valueBytes);
+    this.#bytes.copy(copy, 0, from, from + valueBytes);
+    return copy;
+  }
+
+  getInPlace(key: EngineKey): number {
+    if (!this.#find(key)) return -1;
+    const { foundWords: words, foundAt } = this.#store;
+    return words[localSibling(words, foundAt) + SIBLING.valueBytes]!;
+  }
+
+  scanAll(): number {
+    let count = 0;
+    let after: ScanPosition | undefined;
+    for (;;) {
+      const page = this.#store.scan(WHOLE_RANGE, after, SCAN_PAGE, (words, record) => {
+        if (words[record]! > 0) count += 1;
+      });
+      if (page.kind === 'failed') throw new Error(page.error.detail);
+      if (page.kind === 'end') return count;
+      after = page.position;
+    }
+  }
+
+  settle(): void {
+    this.#store.settle();
+    const { jobFailure } = this.#store;
+    if (jobFailure !== undefined) throw new Error(`a job failed: ${jobFailure.detail}`);
+  }
+
+  recordBytes(): number {
+    return this.#store.figures()['bytesWritten']!;
+  }
+
+  isBusy(): boolean {
+    return this.#jobs.openCount > 0;
+  }
+
+  close(): Promise<void> {
+    if (!this.#store.close()) throw new Error('the log did not close');
+    return this.#jobs.close();
+  }
+
+  #find(key: EngineKey): boolean {
+    const found = this.#store.get(key.words, 0, KEY_BYTES);
+    if (found === 'READ_FAILED')
+      throw new Error(this.#store.readFailure?.detail ?? 'a read failed');
+    return found === 'found';
+  }
+
+  #write(key: EngineKey, value: Uint8Array): void {
+    for (;;) {
+      const written = this.#store.put(key.words, 0, KEY_BYTES, value);
+      if (written === 'ok') return;
+      if (written !== 'OVERLOADED') throw new Error(written);
+      this.#commit();
+      if (this.#jobs.openCount > 0) this.#jobs.wait();
+      this.#store.tick(Date.now());
+    }
+  }
+
+  #commit(): void {
+    if (!this.#store.commit(this.#isSynced))
+      throw new Error(this.#store.failure?.detail ?? 'fenced');
+    this.#store.tick(Date.now());
+  }
+}

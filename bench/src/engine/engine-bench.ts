@@ -1,0 +1,166 @@
+/**
+ * `npm run bench -- engine`: our store beside LevelDB and LMDB, in one process each, one after the
+ * other, with the same keys, values, budget and durability. What is not measured: several threads that
+ * ask at once, a disk slower than this one, values of many sizes in one store.
+ *
+ *   --keys N       5,000,000; with 1 KB values a fifth of them
+ *   --memory MIB   128: caches and write buffers of a store
+ *   --values A,B   100,1024: bytes of a value
+ *   --peer NAME    ours and this one only
+ *   --folder PATH  where the stores are made; must be on a disk, not in memory
+ *   --quick        50,000 keys and 16 MiB: a look, not a measurement
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Benchmark, BenchOutcome, BenchResult } from '../report.ts';
+import type { ChildLine, ChildTask } from './engine-child.ts';
+import { PEER_NAMES, type PeerName } from './engine-peer.ts';
+import { resultsOf, type PeerFigures } from './engine-results.ts';
+import type { Figures, Sizes } from './workloads.ts';
+
+const MIB = 1024 * 1024;
+const CHILD = fileURLToPath(new URL('engine-child.js', import.meta.url));
+/** Values of at least this many bytes: a fifth of the keys. */
+const LARGE_VALUE_BYTES = 1000;
+/** With fewer it is a look, and nobody waits for stores to rest for long. */
+const QUICK_KEYS = 50_001;
+
+export const engineBenchmark: Benchmark = {
+  name: 'engine',
+  description: 'our store beside LevelDB and LMDB, embedded: fill, reads, scans, mixed load',
+  run: runEngine,
+};
+
+interface Settings {
+  readonly keyCount: number;
+  readonly memoryBytes: number;
+  readonly valueSizes: readonly number[];
+  readonly peers: readonly PeerName[];
+  readonly folder: string;
+}
+
+async function runEngine(args: readonly string[]): Promise<BenchOutcome> {
+  const settings = settingsOf(args);
+  const results: BenchResult[] = [];
+  const folder = mkdtempSync(path.join(settings.folder, 'clockwise-engine-'));
+  try {
+    for (const [round, valueBytes] of settings.valueSizes.entries()) {
+      const measured = new Map<PeerName, PeerFigures>();
+      // Now the one first, now the other: whoever comes first finds the disk rested.
+      const order = round % 2 === 0 ? settings.peers : settings.peers.toReversed();
+      for (const peer of order) {
+        measured.set(peer, await runPeer(taskOf(settings, folder, peer, valueBytes)));
+      }
+      results.push(...resultsOf(valueBytes, measured));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return { results, versions: peerVersions(settings.peers) };
+}
+
+function settingsOf(args: readonly string[]): Settings {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      keys: { type: 'string' },
+      memory: { type: 'string' },
+      values: { type: 'string' },
+      peer: { type: 'string' },
+      folder: { type: 'string' },
+      quick: { type: 'boolean' },
+    },
+  });
+  const quick = values.quick === true;
+  const peers = PEER_NAMES.filter(
+    (name) => values.peer === undefined || name === 'clockwise' || name === values.peer,
+  );
+  return {
+    keyCount: numberOf('--keys', values.keys ?? (quick ? '50000' : '5000000')),
+    memoryBytes: numberOf('--memory', values.memory ?? (quick ? '16' : '128')) * MIB,
+    valueSizes: (values.values ?? '100,1024').split(',').map((one) => numberOf('--values', one)),
+    peers,
+    folder: values.folder ?? tmpdir(),
+  };
+}
+
+function numberOf(option: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number <= 0)
+    throw new Error(`${option}: '${text}' is no count`);
+  return number;
+}
+
+function taskOf(
+  { keyCount, memoryBytes }: Settings,
+  folder: string,
+  peer: PeerName,
+  valueBytes: number,
+): ChildTask {
+  const count = valueBytes >= LARGE_VALUE_BYTES ? Math.ceil(keyCount / 5) : keyCount;
+  return {
+    peer,
+    folder: path.join(folder, `${peer}-${valueBytes}`),
+    keyCount: count,
+    valueBytes,
+    memoryBytes,
+    sizes: sizesOf(count, valueBytes, memoryBytes),
+    syncedBatches: Math.min(500, Math.ceil(count / 1000)),
+  };
+}
+
+function sizesOf(keyCount: number, valueBytes: number, memoryBytes: number): Sizes {
+  return {
+    // LevelDB's write buffer is the smallest: three eighths, with some 24 bytes more for each entry.
+    firstKeys: Math.min(keyCount, Math.floor((memoryBytes * 0.3) / (valueBytes + 40))),
+    overwrites: Math.ceil(keyCount / 2),
+    hotGets: Math.min(1_000_000, keyCount * 4),
+    randomGets: Math.min(200_000, keyCount * 2),
+    mixedOperations: Math.min(200_000, keyCount),
+    restMs: keyCount < QUICK_KEYS ? 100 : 750,
+  };
+}
+
+async function runPeer(task: ChildTask): Promise<PeerFigures> {
+  process.stderr.write(`${task.peer}, ${task.valueBytes} B values, ${task.keyCount} keys ...\n`);
+  const child = spawn(process.execPath, [CHILD, JSON.stringify(task)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  let notes: readonly string[] = [];
+  const workloads = new Map<string, Figures>();
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = JSON.parse(text) as ChildLine;
+    if (line.kind === 'notes') notes = line.notes;
+    else workloads.set(line.workload, line.figures);
+  }
+  const code = await ended;
+  if (code !== 0) throw new Error(`${task.peer} ended with exit code ${code}`);
+  return { notes, workloads, task };
+}
+
+function peerVersions(peers: readonly PeerName[]): Record<string, string> {
+  const versions: Record<string, string> = {};
+  for (const peer of peers) {
+    if (peer === 'clockwise') continue;
+    const main = createRequire(import.meta.url).resolve(peer);
+    versions[peer] = versionAbove(path.dirname(main));
+  }
+  return versions;
+}
+
+/** Of the package that a folder belongs to. */
+function versionAbove(folder: string): string {
+  const parent = path.dirname(folder);
+  if (path.basename(parent) !== 'node_modules') return versionAbove(parent);
+  const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}

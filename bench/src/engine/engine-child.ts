@@ -1,0 +1,102 @@
+/**
+ * One peer with one size of values, in a process of its own, so that resident memory is its own: takes
+ * its task as JSON, gives one line of JSON for each workload and one at the end.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { bytesOnDisk, residentBytes } from './disk-bytes.ts';
+import { clockwisePeer } from './clockwise-peer.ts';
+import { type EnginePeer, newKey, type PeerModule, type PeerName } from './engine-peer.ts';
+import { KeySpace } from './key-space.ts';
+import { levelPeer } from './level-peer.ts';
+import { LatencyHistogram } from './latency-histogram.ts';
+import { lmdbPeer } from './lmdb-peer.ts';
+import { BATCH_COUNT, type Figures, type Sizes, Workloads } from './workloads.ts';
+
+export interface ChildTask {
+  readonly peer: PeerName;
+  readonly folder: string;
+  readonly keyCount: number;
+  readonly valueBytes: number;
+  readonly memoryBytes: number;
+  readonly sizes: Sizes;
+  /** Batches that are each on the disk before the next; 0: none. */
+  readonly syncedBatches: number;
+}
+
+export type ChildLine =
+  | { readonly kind: 'notes'; readonly notes: readonly string[] }
+  | { readonly kind: 'figures'; readonly workload: string; readonly figures: Figures };
+
+const PEERS: readonly PeerModule[] = [clockwisePeer, levelPeer, lmdbPeer];
+
+const task = JSON.parse(process.argv[2] ?? '') as ChildTask;
+await run(task);
+
+async function run({ peer: name, ...task }: ChildTask): Promise<void> {
+  const module = PEERS.find((one) => one.name === name)!;
+  const { folder, keyCount, valueBytes, memoryBytes, sizes } = task;
+  const main = path.join(folder, 'main');
+  mkdirSync(main, { recursive: true });
+  const keys = new KeySpace(keyCount, valueBytes);
+  let peer = await module.open(main, { memoryBytes, isSynced: false, valueBytes });
+  say({ kind: 'notes', notes: peer.notes });
+  const workloads = new Workloads(peer, main, keys, valueBytes);
+  figures('fill', await workloads.fill(sizes));
+  figures('read random', workloads.readRandom(sizes));
+  figures('read missing', workloads.readMissing(sizes));
+  figures('read hot', workloads.readHot(sizes));
+  figures('scan all', await workloads.scan());
+  figures('memory', memory());
+  figures('overwrite', await workloads.overwrite(sizes));
+  figures('mixed', await workloads.mixed(sizes));
+  await peer.close();
+  const startMs = performance.now();
+  peer = await module.open(main, { memoryBytes, isSynced: false, valueBytes });
+  figures('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
+  await peer.close();
+  if (task.syncedBatches > 0) figures('synced batches', await synced(module, task, keys));
+  rmSync(folder, { recursive: true });
+}
+
+async function synced(
+  module: PeerModule,
+  task: Omit<ChildTask, 'peer'>,
+  keys: KeySpace,
+): Promise<Figures> {
+  const folder = path.join(task.folder, 'synced');
+  mkdirSync(folder);
+  const { memoryBytes, valueBytes } = task;
+  const peer: EnginePeer = await module.open(folder, { memoryBytes, isSynced: true, valueBytes });
+  const batch = Array.from({ length: BATCH_COUNT }, newKey);
+  const latencies = new LatencyHistogram();
+  const startMs = performance.now();
+  for (let done = 0; done < task.syncedBatches; done += 1) {
+    batch.forEach((key, index) => keys.writeKey(key, keys.nth(done * BATCH_COUNT + index)));
+    const batchMs = performance.now();
+    const put = peer.putBatch(batch, keys.values, BATCH_COUNT);
+    if (put !== undefined) await put;
+    latencies.addMs(performance.now() - batchMs);
+  }
+  const elapsedMs = performance.now() - startMs;
+  await peer.close();
+  return {
+    perSecond: ((task.syncedBatches * BATCH_COUNT) / elapsedMs) * 1000,
+    'batch-p50': latencies.percentileUs(0.5),
+    'batch-p99': latencies.percentileUs(0.99),
+  };
+}
+
+function memory(): Figures {
+  const { now, highest, ofFiles } = residentBytes();
+  return { residentBytes: now, residentBytesMax: highest, residentOfFiles: ofFiles };
+}
+
+function figures(workload: string, figures: Figures): void {
+  say({ kind: 'figures', workload, figures });
+}
+
+function say(line: ChildLine): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}

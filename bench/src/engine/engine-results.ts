@@ -1,0 +1,192 @@
+/**
+ * From what the peers gave to the table: one line for each figure and peer, with the target it is
+ * measured against. A missed target is said as loudly as one that is reached.
+ */
+import { type BenchResult, resultOf } from '../report.ts';
+import type { ChildTask } from './engine-child.ts';
+import type { PeerName } from './engine-peer.ts';
+import type { Figures } from './workloads.ts';
+
+export interface PeerFigures {
+  readonly notes: readonly string[];
+  readonly workloads: ReadonlyMap<string, Figures>;
+  readonly task: ChildTask;
+}
+
+interface Line {
+  readonly title: string;
+  readonly workload: string;
+  readonly figure: string;
+  readonly unit: string;
+  readonly better: 'higher' | 'lower';
+  /** How many times better than the peer it must be. */
+  readonly targets?: Partial<Record<PeerName, number>>;
+}
+
+const RATE = { figure: 'perSecond', unit: 'a second', better: 'higher' } as const;
+const TIME = { unit: 'us', better: 'lower' } as const;
+const BYTES = { unit: 'bytes a byte', better: 'lower' } as const;
+
+const LINES: readonly Line[] = [
+  line(
+    'fill until the first buffer is full',
+    'fill',
+    { ...RATE, figure: 'firstPerSecond' },
+    { 'classic-level': 2 },
+  ),
+  line('fill', 'fill', RATE, { 'classic-level': 1 }),
+  ...latencies('fill, batch of 100', 'fill', 'batch'),
+  line('fill, until it rests', 'fill', { figure: 'restedMs', unit: 'ms', better: 'lower' }),
+  line('fill, written', 'fill', { ...BYTES, figure: 'writtenPerByte' }, { 'classic-level': 1 }),
+  line('fill, to the device', 'fill', { ...BYTES, figure: 'toDevicePerByte' }),
+  line('fill, on disk', 'fill', { ...BYTES, figure: 'diskPerByte' }, { 'classic-level': 1 }),
+  line('overwrite', 'overwrite', RATE, { 'classic-level': 1 }),
+  line(
+    'overwrite, written',
+    'overwrite',
+    { ...BYTES, figure: 'writtenPerByte' },
+    { 'classic-level': 1 },
+  ),
+  line(
+    'overwrite, on disk',
+    'overwrite',
+    { ...BYTES, figure: 'diskPerByte' },
+    { 'classic-level': 1 },
+  ),
+  line('batches of 100, each synced', 'synced batches', RATE),
+  line('batch of 100, synced, p50', 'synced batches', { ...TIME, figure: 'batch-p50' }),
+  line('batch of 100, synced, p99', 'synced batches', { ...TIME, figure: 'batch-p99' }),
+  line('read hot, copied', 'read hot', RATE, { 'classic-level': 3, lmdb: 1 }),
+  line('read hot, in place', 'read hot', { ...RATE, figure: 'inPlacePerSecond' }),
+  ...latencies('read hot', 'read hot', ''),
+  line('read random', 'read random', RATE, { 'classic-level': 1.5 }),
+  ...latencies('read random', 'read random', ''),
+  line('read missing', 'read missing', RATE, { 'classic-level': 1, lmdb: 1 }),
+  ...latencies('read missing', 'read missing', ''),
+  line('scan all', 'scan all', RATE),
+  line('mixed, much written before', 'mixed', RATE),
+  ...latencies('mixed, at rest', 'mixed', 'calm'),
+  ...latencies('mixed, much written before', 'mixed', 'busy'),
+  ...latencies('its gets', 'mixed', 'busyGet'),
+  line('open', 'open', { figure: 'milliseconds', unit: 'ms', better: 'lower' }),
+  line('resident', 'memory', { figure: 'residentBytes', unit: 'bytes', better: 'lower' }),
+  line('resident, at most', 'memory', {
+    figure: 'residentBytesMax',
+    unit: 'bytes',
+    better: 'lower',
+  }),
+];
+
+/** A p99.9 while it compacts of at most this many times the one at rest. */
+const BUSY_FACTOR_MAX = 2;
+
+function line(
+  title: string,
+  workload: string,
+  figure: Pick<Line, 'figure' | 'unit' | 'better'>,
+  targets: Partial<Record<PeerName, number>> = {},
+): Line {
+  return { title, workload, ...figure, targets };
+}
+
+function latencies(title: string, workload: string, prefix: string): Line[] {
+  return ['p50', 'p99', 'p99.9'].map((share) => {
+    const figure = prefix === '' ? share : `${prefix}-${share}`;
+    return line(`${title}, ${share}`, workload, { ...TIME, figure });
+  });
+}
+
+export function resultsOf(
+  valueBytes: number,
+  measured: ReadonlyMap<PeerName, PeerFigures>,
+): BenchResult[] {
+  const ours = measured.get('clockwise')!;
+  const results: BenchResult[] = [];
+  for (const one of LINES) {
+    const value = figureOf(ours, one);
+    if (value === undefined) continue;
+    const peers = [...measured.keys()].filter((name) => name !== 'clockwise').toSorted();
+    if (peers.length === 0) results.push(resultFor(valueBytes, one, value));
+    for (const peer of peers) {
+      results.push(resultFor(valueBytes, one, value, peer, figureOf(measured.get(peer)!, one)));
+    }
+  }
+  for (const [peer, figures] of measured) {
+    results.push(...ownResults(valueBytes, peer, figures));
+  }
+  return results;
+}
+
+function figureOf({ workloads }: PeerFigures, { workload, figure }: Line): number | undefined {
+  return workloads.get(workload)?.[figure];
+}
+
+function resultFor(
+  valueBytes: number,
+  { title, unit, better, targets }: Line,
+  value: number,
+  peer?: PeerName,
+  peerValue?: number,
+): BenchResult {
+  const result = resultOf({
+    name: `${valueBytes} B: ${title}`,
+    value,
+    unit,
+    better,
+    ...(peer === undefined ? {} : { peer }),
+    ...(peerValue === undefined ? {} : { peerValue }),
+  });
+  const target = peer === undefined ? undefined : targets?.[peer];
+  if (target === undefined || result.ratio === null) return result;
+  return { ...result, note: `target ${target} x ${peer}: ${verdict(result.ratio >= target)}` };
+}
+
+/** What is compared with nobody: settings, and how much worse the mixed load is while compacting. */
+function ownResults(
+  valueBytes: number,
+  peer: PeerName,
+  { notes, workloads, task }: PeerFigures,
+): BenchResult[] {
+  const fill = workloads.get('fill');
+  const mixed = workloads.get('mixed');
+  const memory = workloads.get('memory');
+  if (fill === undefined || mixed === undefined || memory === undefined) return [];
+  const own = (title: string, value: number, unit: string, note: string): BenchResult => {
+    const name = `${valueBytes} B, ${peer}: ${title}`;
+    return resultOf({ name, value, unit, better: 'lower', note });
+  };
+  const factor = mixed['busy-p99.9']! / mixed['calm-p99.9']!;
+  const budget = task.memoryBytes * 1.25;
+  const isOurs = peer === 'clockwise';
+  const results = [
+    own(
+      'p99.9 of the mixed load, much written before, over at rest',
+      factor,
+      'x',
+      isOurs
+        ? `target at most ${BUSY_FACTOR_MAX}: ${verdict(factor <= BUSY_FACTOR_MAX)}; jobs under way ${Math.round(mixed['busyShare']! * 100)} % of the time`
+        : 'for comparison',
+    ),
+    own(
+      'resident, less what is mapped from files',
+      memory['residentBytes']! - memory['residentOfFiles']!,
+      'bytes',
+      `budget ${task.memoryBytes / 2 ** 20} MiB and a quarter, the process itself not counted in: ${verdict(memory['residentBytes']! - memory['residentOfFiles']! <= budget)}; ${task.keyCount} keys; ${notes.join('; ')}`,
+    ),
+  ];
+  if (fill['writtenPerRecordByte']! > 0) {
+    results.push(
+      own(
+        'fill, written over bytes of records',
+        fill['writtenPerRecordByte']!,
+        'bytes a byte',
+        'of its own records: key, value, token, dot, clock',
+      ),
+    );
+  }
+  return results;
+}
+
+function verdict(isReached: boolean): string {
+  return isReached ? 'ok' : 'MISSED';
+}

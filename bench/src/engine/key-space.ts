@@ -1,0 +1,65 @@
+/**
+ * The keys and values of a run: `count` keys of 16 bytes that are put in one seeded order, and keys like
+ * them that are never put.
+ *
+ * Invariants:
+ *   KS1 `nth` meets each of the first `count` keys once, and no key is both there and a stranger
+ */
+import type { EngineKey } from './engine-peer.ts';
+
+/** Prime: its multiples meet every number below any count that is no multiple of it. */
+const STRIDE = 2_654_435_761;
+const VALUE_KINDS = 128;
+
+export class KeySpace {
+  readonly count: number;
+  /** Half noise, half one byte: snappy makes them little more than half as large. */
+  readonly values: readonly Uint8Array[];
+  readonly #stride: number;
+
+  constructor(count: number, valueBytes: number) {
+    this.count = count;
+    this.#stride = STRIDE % count;
+    this.values = Array.from({ length: VALUE_KINDS }, (_, kind) => valueOf(kind, valueBytes));
+  }
+
+  /** The number of the key that is put as the `place`th. [KS1] */
+  nth(place: number): number {
+    return (place * this.#stride) % this.count;
+  }
+
+  writeKey(key: EngineKey, number: number): void {
+    const { words } = key;
+    words[0] = mix(number);
+    words[1] = number;
+    words[2] = mix(number ^ 0x5bd1e995);
+    words[3] = 0x636b;
+  }
+
+  /** [KS1] */
+  writeStranger(key: EngineKey, number: number): void {
+    this.writeKey(key, number);
+    key.words[3] = 0x636c;
+  }
+
+  valueOf(number: number): Uint8Array {
+    return this.values[number % VALUE_KINDS]!;
+  }
+}
+
+function valueOf(kind: number, byteCount: number): Uint8Array {
+  const value = Buffer.alloc(byteCount, kind + 1);
+  let state = kind + 1;
+  for (let at = 0; at < byteCount / 2; at += 1) {
+    state = mix(state + 0x9e3779b9);
+    value[at] = state & 0xff;
+  }
+  return value;
+}
+
+/** murmur3's final mix: a bijection of 32 bits. */
+function mix(value: number): number {
+  let mixed = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) | 0;
+}
