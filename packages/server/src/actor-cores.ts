@@ -6,6 +6,7 @@ import { CoordinatorCore } from '@clockwise/coordinator/coordinator-core';
 import type { ShardMemory } from '@clockwise/kernel/effects';
 import type { Incarnation } from '@clockwise/replica/replica-context';
 import type { ThreadContext } from '@clockwise/runtime/worker/actor-thread';
+import type { BlockCodecs } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
 import type { Disk } from '@clockwise/storage/disk';
 import type { NodeData } from './node-data.ts';
@@ -30,11 +31,18 @@ export function coordinatorCore(
   return new CoordinatorCore({ ring: data.ring, bootId: data.bootId, limits, prng, shards });
 }
 
+/** What a store is opened with that is not pure. */
+export interface StoreParts {
+  readonly disk: Disk;
+  readonly checksum: Checksum;
+  readonly codecs: BlockCodecs;
+}
+
 /** Opens the store behind `disk` for the replica of the context's name. */
 export function openReplica(
   { name, data, limits, chunks }: ActorContext,
   { incarnation, secret }: ReplicaLife,
-  { disk, checksum }: { readonly disk: Disk; readonly checksum: Checksum },
+  { disk, checksum, codecs }: StoreParts,
 ): OpenedShard {
   return openShard({
     shard: Number(name.slice('replica-'.length)),
@@ -44,6 +52,7 @@ export function openReplica(
     limits,
     disk,
     checksum,
+    codecs,
     storeId: data.storeId,
     mustExist: data.mustExist,
     incarnation,

@@ -9,6 +9,7 @@ import { leafHash } from '@clockwise/record/leaf-hash';
 import type { ReplicaOptions } from '@clockwise/replica/replica-context';
 import { CommitLogSink } from '@clockwise/runtime/disk/commit-log-sink';
 import { LogRanges } from '@clockwise/runtime/disk/group-commit';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { type JobInput, type JobOutput, runJob } from '@clockwise/storage/jobs';
 import type { LogStart } from '@clockwise/storage/log-writer';
@@ -50,6 +51,7 @@ function open(folder: string, incarnationLow: number, shardCount = 1): Shard | s
     limits,
     disk: new NodeDisk(folder),
     checksum: crc32,
+    codecs: NODE_BLOCK_CODECS,
     storeId: STORE_ID,
     mustExist: false,
     incarnation: { low: incarnationLow, high: 0 },

@@ -10,6 +10,7 @@ import { unreachable } from '@clockwise/kernel/assert';
 import type { Limits } from '@clockwise/kernel/limits';
 import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { BlockCodecs } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
 import type { Disk } from '@clockwise/storage/disk';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
@@ -25,6 +26,7 @@ export interface OpenShardOptions {
   readonly limits: Limits;
   readonly disk: Disk;
   readonly checksum: Checksum;
+  readonly codecs: BlockCodecs;
   readonly storeId: Incarnation;
   readonly mustExist: boolean;
   /** Random, new for each opening: dots of two openings never meet. */
@@ -44,12 +46,13 @@ const INDEX_SLOTS_MIN = 64 * 1024;
 const RECORD_BYTES_EXPECTED = 512;
 
 export function openShard(options: OpenShardOptions): OpenedShard {
-  const { shard, limits, disk, checksum, partitionBits, chunks } = options;
+  const { shard, limits, disk, checksum, codecs, partitionBits, chunks } = options;
   const memtable = makeMemtable(options);
   const leafWords = new Int32Array(leafTableWords(partitionBits));
   const opened = openStore({
     disk,
     checksum,
+    codecs,
     storeIdLow: options.storeId.low,
     storeIdHigh: options.storeId.high,
     shardIndex: shard,
@@ -80,6 +83,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
       coordinatorCount: options.coordinatorCount,
       partitionBits,
       checksum,
+      codecs,
       memtable,
       leaves: new LeafTable(partitionBits, leafWords),
       floorLeaves,

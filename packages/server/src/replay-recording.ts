@@ -13,6 +13,7 @@ import { crc32 } from 'node:zlib';
 import { Prng } from '@clockwise/kernel/prng';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
 import { allocateChunks } from '@clockwise/runtime/channel/shared-shard-memory';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { type Recording, readRecording } from '@clockwise/runtime/recording/recording-reader';
 import {
@@ -101,7 +102,11 @@ function buildReplica(setup: RecordedSetup, store: string, scratch: string): Bui
     (buffer) => new Int32Array(buffer),
   );
   const context = { ...contextOf(setup), chunks };
-  const opened = openReplica(context, life, { disk: new NodeDisk(scratch), checksum: crc32 });
+  const opened = openReplica(context, life, {
+    disk: new NodeDisk(scratch),
+    checksum: crc32,
+    codecs: NODE_BLOCK_CODECS,
+  });
   if (!opened.ok) return { ok: false, reason: `its store does not open: ${opened.reason}` };
   return { ok: true, core: new ReplicaCore(opened.options), shards: [], chunks };
 }

@@ -35,6 +35,11 @@ export const EXPLORED_LIMITS: Limits = {
   logGroupBytesMax: 1 << 14,
   // No job at the beginning: nothing is explored on a full disk.
   diskReserveBytes: 0,
+  // No merges, and no writes slowed for want of them.
+  runsMin: 1000,
+  runsSlow: 2000,
+  runsMax: 4000,
+  blockCacheBytes: 0,
 };
 
 export interface Incarnation {

@@ -6,6 +6,7 @@ import type { Word64 } from '@clockwise/protocol/control-messages';
 import { crc32 } from 'node:zlib';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { openShard, type OpenedShard } from '@clockwise/server/open-shard';
 import type { AppendedRange, LogSink } from '@clockwise/simulator/durable-lane';
 import type { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
@@ -45,6 +46,7 @@ export function openSimulatedShard(options: ShardStoreOptions): OpenedSimulatedS
     limits,
     disk,
     checksum,
+    codecs: NODE_BLOCK_CODECS,
     storeId,
     mustExist: options.mustExist ?? false,
     incarnation: { low: prng.word(), high: prng.word() },

@@ -2,54 +2,53 @@
  * From frozen chunks to tables: what is asked of the pool, in which order, and what becomes of it;
  * and the chunks themselves, given up when memory is wanted and nobody reads them any more.
  *
- *     frozen --flush-chunk--> flush job --> manifest job --> table counts, chunk is resident
- *                                                            log floor rises
+ *     frozen --flush-chunk--> flush job --> an edition --> table counts, chunk is resident
  *     resident --retire--> every reader past what named it --recycle--> free
  *
  * Invariants:
  *   FC1 a table counts, and the log's floor passes its records, only when an edition of the manifest
  *       that names it is durable
- *   FC2 one flush at a time; a number for a file or an edition is used once
+ *   FC2 one flush at a time; a number for a file or an edition is used once. A table whose edition
+ *       failed is not written again: its edition is tried again, under another number
  *   FC3 a retired chunk is recycled only when every consumer has let go of all that was written to it
  *       before the chunk was retired, and the log writer, who may be behind the flush, of its records
  */
-import { assert, unreachable } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
-import { LANE, type Lane } from '@clockwise/kernel/core';
+import { type Instant, LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { CHUNK_KIND, CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { FlushInput } from '@clockwise/storage/flush-job';
-import { leavesName } from '@clockwise/storage/file-names';
+import { leavesName, tableName } from '@clockwise/storage/file-names';
 import type { JobOutput } from '@clockwise/storage/jobs';
-import type { Manifest } from '@clockwise/storage/manifest';
 import type { ChunkDescription } from '@clockwise/storage/memtable';
-import { TableReader, type TableParts } from '@clockwise/storage/sstable-reader';
 import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
-import { TableSet } from './table-set.ts';
+import type { StorePublisher } from './store-publisher.ts';
 
 /** Free chunks below which resident ones are given up: one to rotate to, one for clean copies. */
 const FREE_CHUNKS_WANTED = 2;
 
+/** A chunk that is not resident yet although its flush began. */
+interface Flushing {
+  /** The chunk that the compactor named last; flushed is the oldest. */
+  readonly asked: number;
+  readonly chunk: ChunkDescription;
+  readonly beganAt: Instant;
+}
+
 type FlushState =
   | { readonly kind: 'idle' }
-  | {
+  | (Flushing & {
       readonly kind: 'writing';
       readonly job: number;
-      /** The chunk that the compactor named; flushed is the oldest. */
-      readonly asked: number;
-      readonly chunk: ChunkDescription;
-    }
-  | {
-      readonly kind: 'publishing';
-      readonly job: number;
-      readonly asked: number;
-      readonly chunk: ChunkDescription;
-      readonly parts: TableParts;
+      readonly leavesFileNumber: number;
+    })
+  /** `waiting`: the edition that names the table failed; it is tried again when a flush is asked for. */
+  | (Flushing & {
+      readonly kind: 'publishing' | 'waiting';
       readonly leaves: Int32Array | undefined;
-      readonly manifest: Manifest;
-    };
+    });
 
 /**
  * A chunk that no lookup finds any more, and what its readers must have passed. The step that retires
@@ -61,34 +60,24 @@ interface RetiredChunk {
 }
 
 export class FlushControl {
-  readonly tables: TableSet;
   readonly #context: ReplicaContext;
-  readonly #options: ReplicaOptions;
-  #manifest: Manifest;
-  /** Where the next edition starts counting: above any that may lie on disk. */
-  #highestEdition: number;
-  #nextFileNumber: number;
+  readonly #publisher: StorePublisher;
+  readonly #coordinatorCount: number;
   #floorLeaves: Int32Array;
   #state: FlushState = { kind: 'idle' };
   #reported: Set<number> = new Set();
   #retired: RetiredChunk[] = [];
-  /** The file number of leaves that only the kept previous edition names; 0: none. */
-  #unneededLeaves = 0;
 
-  constructor(context: ReplicaContext, options: ReplicaOptions) {
+  constructor(context: ReplicaContext, publisher: StorePublisher, options: ReplicaOptions) {
     this.#context = context;
-    this.#options = options;
-    this.tables = new TableSet(options.tables);
-    this.#manifest = options.manifest;
-    this.#highestEdition = options.highestEdition;
-    this.#nextFileNumber = options.manifest.nextFileNumber;
+    this.#publisher = publisher;
+    this.#coordinatorCount = options.coordinatorCount;
     this.#floorLeaves = options.floorLeaves;
   }
 
   figures(): Record<string, number> {
     const { pool } = this.#context.memtable;
     return {
-      tables: this.tables.readers.length,
       chunksFrozen: pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing),
       chunksResident: pool.countState(CHUNK_STATE.resident),
       lastSequence: this.#context.memtable.nextSequence - 1,
@@ -129,10 +118,18 @@ export class FlushControl {
   /** The compactor's word: flush the oldest frozen chunk now. */
   flush(chunk: number): void {
     if (this.#context.fenced) return;
-    sometimes(this.#state.kind !== 'idle', 'flush: one is asked for while another is under way');
-    if (this.#state.kind !== 'idle' || buggify('replica: put a flush off')) {
+    const state = this.#state;
+    const isBusy = state.kind === 'writing' || state.kind === 'publishing';
+    sometimes(isBusy, 'flush: one is asked for while another is under way');
+    if (isBusy || buggify('replica: put a flush off')) {
       // A compactor that began anew knows nothing of the flush under way: it tries again.
       this.#tellFlushed(chunk, false);
+      return;
+    }
+    if (state.kind === 'waiting') {
+      reachable('flush: the edition of a table is tried again');
+      this.#state = { ...state, kind: 'publishing', asked: chunk };
+      this.#publisher.publish();
       return;
     }
     const description = this.#context.memtable.beginFlush();
@@ -141,15 +138,21 @@ export class FlushControl {
       this.#tellFlushed(chunk, true);
       return;
     }
-    const input = this.#flushInput(description);
-    const job = this.#context.askJob({ kind: 'flush', input });
-    this.#state = { kind: 'writing', job, asked: chunk, chunk: description };
+    this.#begin(chunk, description);
   }
 
-  #flushInput(chunk: ChunkDescription): FlushInput {
-    const { limits } = this.#context;
-    const fileNumber = this.#nextFileNumber;
-    this.#nextFileNumber += 2;
+  #begin(asked: number, chunk: ChunkDescription): void {
+    // [FC2]
+    const fileNumber = this.#context.versions.takeFileNumbers(2);
+    const leavesFileNumber = fileNumber + 1;
+    const input = this.#flushInput(chunk, fileNumber, leavesFileNumber);
+    const job = this.#context.askJob({ kind: 'flush', input });
+    const beganAt = this.#context.now;
+    this.#state = { kind: 'writing', job, asked, chunk, beganAt, leavesFileNumber };
+  }
+
+  #flushInput(chunk: ChunkDescription, fileNumber: number, leavesFileNumber: number): FlushInput {
+    const { limits, versions } = this.#context;
     return {
       words: new Int32Array(chunk.buffer),
       usedWords: chunk.usedWords,
@@ -157,98 +160,71 @@ export class FlushControl {
       firstSequence: chunk.firstSequence,
       lastSequence: chunk.lastSequence,
       fileNumber,
-      storeIdLow: this.#manifest.storeIdLow,
-      storeIdHigh: this.#manifest.storeIdHigh,
+      storeIdLow: versions.manifest.storeIdLow,
+      storeIdHigh: versions.manifest.storeIdHigh,
       blockBytes: limits.tableBlockBytes,
       codec: limits.tableCodec,
       bloomBitsPerKey: limits.bloomBitsPerKey,
-      leaves: { fileNumber: fileNumber + 1, words: this.#floorLeaves },
+      leaves: { fileNumber: leavesFileNumber, words: this.#floorLeaves },
     };
   }
 
-  jobDone(job: number, output: JobOutput): void {
-    // The store belongs to whoever opens it next: nothing more is published.
-    if (this.#context.fenced) return;
-    switch (output.kind) {
-      case 'flush':
-        this.#written(job, output.parts, output.leaves);
-        return;
-      case 'manifest':
-        this.#published(job);
-        return;
-      case 'remove':
-      case 'reserve':
-      case 'merge':
-      case 'snapshot':
-      case 'remove-snapshot':
-        return;
-      default:
-        unreachable(output);
-    }
+  /** A flush job ended. */
+  written(job: number, { parts, leaves }: Extract<JobOutput, { readonly kind: 'flush' }>): void {
+    const state = this.#state;
+    if (state.kind !== 'writing' || state.job !== job) return;
+    const { versions, counters } = this.#context;
+    const { asked, chunk, beganAt, leavesFileNumber } = state;
+    counters.bytesFlushed += parts.footer.table.byteCount;
+    versions.planFlush(parts, chunk.lastSequence, leaves === undefined ? 0 : leavesFileNumber);
+    this.#state = { kind: 'publishing', asked, chunk, beganAt, leaves };
+    this.#publisher.publish();
   }
 
-  jobFailed(job: number, failure: DiskFailure): void {
+  /** [FC1] An edition is durable: from here on the table counts, if the edition names it. */
+  published(): void {
     const state = this.#state;
-    if (state.kind === 'idle' || state.job !== job) return;
-    sometimes(state.kind === 'writing', 'flush: a table cannot be written');
-    sometimes(state.kind === 'publishing', 'flush: a manifest cannot be published');
+    if (state.kind !== 'publishing' && state.kind !== 'waiting') return;
+    const { memtable, counters, versions, throttle, now } = this.#context;
+    const { asked, chunk, leaves, beganAt } = state;
+    if (versions.manifest.floorSequence < chunk.lastSequence) return;
     this.#state = { kind: 'idle' };
-    // [FC2] Neither the file numbers nor the edition is used again; what lies there is removed at
-    // the next opening.
-    this.#context.memtable.flushFailed(state.chunk.chunk);
-    this.#context.counters.flushesFailed += 1;
-    this.#context.lastDiskFailure = failure;
+    if (leaves !== undefined) this.#floorLeaves = leaves;
+    memtable.flushed(chunk.chunk);
+    this.#reported.delete(chunk.chunk);
+    counters.flushes += 1;
+    throttle.flushed(chunk.usedWords * 4, now - beganAt);
+    // Whoever asked has its answer where the edition was tried again for a merge.
+    if (state.kind === 'publishing') this.#tellEnded(asked, chunk.chunk, true);
+  }
+
+  /** The table is there, and waits for an edition. */
+  publishFailed(failure: DiskFailure): void {
+    const state = this.#state;
+    if (state.kind !== 'publishing') return;
+    reachable('flush: a manifest cannot be published');
+    this.#state = { ...state, kind: 'waiting' };
+    this.#failed(failure);
     this.#tellEnded(state.asked, state.chunk.chunk, false);
   }
 
-  #written(job: number, parts: TableParts, leaves: Int32Array | undefined): void {
+  /** False: not a flush. [FC2] What lies under its numbers is removed by the next edition. */
+  jobFailed(job: number, failure: DiskFailure): boolean {
     const state = this.#state;
-    if (state.kind !== 'writing' || state.job !== job) return;
-    assert(
-      state.chunk.firstSequence === this.#manifest.floorSequence + 1,
-      'FC1 flushes follow one another: the floor leaves no record behind',
-    );
-    const manifest: Manifest = {
-      ...this.#manifest,
-      edition: this.#highestEdition + 1,
-      nextFileNumber: this.#nextFileNumber,
-      floorSequence: state.chunk.lastSequence,
-      leavesFileNumber: leaves === undefined ? 0 : parts.footer.table.fileNumber + 1,
-      sealed: this.#manifest.sealed.filter(
-        (segment) => segment.lastSequence > state.chunk.lastSequence,
-      ),
-      tables: [...this.#manifest.tables, parts.footer.table],
-    };
-    this.#highestEdition = manifest.edition;
-    const previousEdition = this.#manifest.edition;
-    const publish = this.#context.askJob({ kind: 'manifest', manifest, previousEdition });
-    const { asked, chunk } = state;
-    this.#state = { kind: 'publishing', job: publish, asked, chunk, parts, leaves, manifest };
+    if (state.kind !== 'writing' || state.job !== job) return false;
+    reachable('flush: a table cannot be written');
+    this.#state = { kind: 'idle' };
+    this.#context.memtable.flushFailed(state.chunk.chunk);
+    const { leavesFileNumber } = state;
+    this.#context.versions.discard([tableName(leavesFileNumber - 1), leavesName(leavesFileNumber)]);
+    this.#failed(failure);
+    this.#tellEnded(state.asked, state.chunk.chunk, false);
+    return true;
   }
 
-  /** [FC1] From here on the table counts. */
-  #published(job: number): void {
-    const state = this.#state;
-    if (state.kind !== 'publishing' || state.job !== job) return;
-    const { memtable, counters, out } = this.#context;
-    this.#state = { kind: 'idle' };
-    const oldLeaves = this.#manifest.leavesFileNumber;
-    this.#manifest = state.manifest;
-    if (state.leaves !== undefined) this.#floorLeaves = state.leaves;
-    this.tables.add(new TableReader(state.parts, this.#options.checksum));
-    memtable.flushed(state.chunk.chunk);
-    this.#reported.delete(state.chunk.chunk);
-    counters.flushes += 1;
-    // A floor that the log does not hear of is included in the next.
-    if (!buggify('replica: keep a floor from the log')) {
-      out.effect({ kind: 'log-floor', sequence: state.manifest.floorSequence });
-    }
-    if (this.#unneededLeaves > 0) {
-      this.#context.askJob({ kind: 'remove', names: [leavesName(this.#unneededLeaves)] });
-    }
-    // The edition before this one, which is kept, names them.
-    this.#unneededLeaves = oldLeaves;
-    this.#tellEnded(state.asked, state.chunk.chunk, true);
+  #failed(failure: DiskFailure): void {
+    this.#context.counters.flushesFailed += 1;
+    this.#context.lastDiskFailure = failure;
   }
 
   /** The chunk that was asked for waits still where an older one was flushed: it is reported again. */
@@ -291,7 +267,7 @@ export class FlushControl {
   /** [FC3] */
   #recycle(published: ReplicaPublished): void {
     const { memtable, releasedSequence } = this.#context;
-    const targets = Array.from({ length: this.#options.coordinatorCount }, (_, target) => target);
+    const targets = Array.from({ length: this.#coordinatorCount }, (_, target) => target);
     const passed = (lane: Lane, positions: readonly number[]): boolean =>
       positions.every((position, target) => published.consumed(target, lane) >= position);
     this.#retired = this.#retired.filter((retired) => {

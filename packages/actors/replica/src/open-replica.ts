@@ -6,6 +6,7 @@ import { assert } from '@clockwise/kernel/assert';
 import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
 import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
+import { PURE_CODECS } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
 import { CommitLogWriter } from '@clockwise/storage/log-writer';
@@ -26,6 +27,11 @@ export const SMALL_LIMITS: Limits = {
   logSegmentBytes: 8 * 1024,
   logGroupBytesMax: 4 * 1024,
   tableBlockBytes: 512,
+  // Whoever wants merges, or writes that are slowed by runs, says so.
+  runsMin: 1000,
+  runsSlow: 2000,
+  runsMax: 4000,
+  blockCacheBytes: 0,
   // No job at the beginning of each test; disk-space.test.ts has one.
   diskReserveBytes: 0,
 };
@@ -98,6 +104,7 @@ export function openReplica(
     coordinatorCount: COORDINATORS,
     partitionBits: PARTITION_BITS,
     checksum,
+    codecs: PURE_CODECS,
     memtable,
     leaves: new LeafTable(PARTITION_BITS, leafWords),
     floorLeaves,

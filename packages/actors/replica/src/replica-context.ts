@@ -9,16 +9,19 @@ import type { Limits } from '@clockwise/kernel/limits';
 import type { LeafTable } from '@clockwise/merkle/leaf-table';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import type { BlockCodecs } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
 import type { Manifest } from '@clockwise/storage/manifest';
 import type { Memtable } from '@clockwise/storage/memtable';
-import type { TableReader } from '@clockwise/storage/sstable-reader';
+import { TableReader } from '@clockwise/storage/sstable-reader';
+import { StoreVersions } from '@clockwise/storage/store-versions';
 import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-clock';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { RecordWriter } from '@clockwise/versioning/write';
 import { WriteOperands } from '@clockwise/versioning/write-operands';
 import { LatencyGauge } from './latency-gauge.ts';
+import { WriteThrottle } from './write-throttle.ts';
 
 export type ReplicaEffect = Effect<ActorMessage, JobInput>;
 export type ReplicaEvent = WorldEvent<ActorMessage, JobOutput>;
@@ -55,6 +58,7 @@ export interface ReplicaOptions {
   readonly coordinatorCount: number;
   readonly partitionBits: number;
   readonly checksum: Checksum;
+  readonly codecs: BlockCodecs;
   /** The store as it was opened: what the log held is in memory, the rest in tables. */
   readonly memtable: Memtable;
   /** As of the last record in memory. */
@@ -69,6 +73,9 @@ export interface ReplicaOptions {
 }
 
 export interface ReplicaCounters {
+  /** Of records, and with what the log keeps beside each. */
+  bytesWritten: number;
+  bytesLogged: number;
   reads: number;
   writes: number;
   stores: number;
@@ -78,6 +85,7 @@ export interface ReplicaCounters {
   diskReads: number;
   flushes: number;
   flushesFailed: number;
+  bytesFlushed: number;
   lwwDiscardedConcurrent: number;
 }
 
@@ -93,9 +101,14 @@ export class ReplicaContext {
   readonly operands: WriteOperands = new WriteOperands();
   /** Where leaf hashes are computed into: low, high. */
   readonly leafHash: Int32Array = new Int32Array(2);
+  /** What the store consists of, and who still reads what. */
+  readonly versions: StoreVersions;
+  readonly throttle: WriteThrottle;
   /** How long foreground work takes, for whoever paces merges. */
   readonly latency: LatencyGauge = new LatencyGauge();
   readonly counters: ReplicaCounters = {
+    bytesWritten: 0,
+    bytesLogged: 0,
     reads: 0,
     writes: 0,
     stores: 0,
@@ -105,6 +118,7 @@ export class ReplicaContext {
     diskReads: 0,
     flushes: 0,
     flushesFailed: 0,
+    bytesFlushed: 0,
     lwwDiscardedConcurrent: 0,
   };
   now: Instant = 0;
@@ -122,11 +136,16 @@ export class ReplicaContext {
   readonly #openedSequence: number;
   #out: ReplicaOut | undefined;
   #jobCount = 0;
+  /** Of the last record that was appended. */
+  #lastSequence: number;
 
   constructor(options: ReplicaOptions) {
     this.#openedSequence = options.memtable.nextSequence - 1;
+    this.#lastSequence = this.#openedSequence;
     this.shard = options.shard;
     this.limits = options.limits;
+    this.versions = versionsOf(options);
+    this.throttle = new WriteThrottle(options.limits);
     this.memtable = options.memtable;
     this.leaves = options.leaves;
     this.incarnation = options.incarnation;
@@ -154,6 +173,20 @@ export class ReplicaContext {
     return Math.floor(this.wallTimeMs / 1000);
   }
 
+  #countAppended(): void {
+    const { memtable, counters } = this;
+    let wordCount = 0;
+    for (let index = 0; index < memtable.appendCount; index += 1) {
+      wordCount += memtable.appendTos[index]! - memtable.appendFroms[index]!;
+    }
+    const lastSequence = memtable.nextSequence - 1;
+    const recordCount = lastSequence - this.#lastSequence;
+    this.#lastSequence = lastSequence;
+    counters.bytesLogged += wordCount * 4;
+    counters.bytesWritten += (wordCount - recordCount * PREFIX_WORDS) * 4;
+    this.latency.appended(lastSequence, this.now);
+  }
+
   /** Hands a job to the pool; its number is in the event that ends it. */
   askJob(input: JobInput): number {
     this.#jobCount += 1;
@@ -164,7 +197,7 @@ export class ReplicaContext {
   /** Hands what was appended in this step to the log. */
   endStep(): void {
     const { memtable, out } = this;
-    if (memtable.appendCount > 0) this.latency.appended(memtable.nextSequence - 1, this.now);
+    if (memtable.appendCount > 0) this.#countAppended();
     for (let index = 0; index < memtable.appendCount; index += 1) {
       const chunk = memtable.appendChunks[index]!;
       out.append(
@@ -179,6 +212,21 @@ export class ReplicaContext {
     memtable.clearAppends();
     this.#out = undefined;
   }
+}
+
+function versionsOf({
+  manifest,
+  highestEdition,
+  tables,
+  checksum,
+  codecs,
+}: ReplicaOptions): StoreVersions {
+  return new StoreVersions({
+    manifest,
+    highestEdition,
+    readers: tables,
+    makeReader: (parts, table) => new TableReader(parts, checksum, codecs, table),
+  });
 }
 
 /** The sequence of the record at `record`; 0 for a clean copy of what a table holds. */

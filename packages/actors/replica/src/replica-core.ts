@@ -13,6 +13,7 @@
  */
 import { assert, unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Core } from '@clockwise/kernel/core';
+import type { DiskFailure } from '@clockwise/kernel/effects';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
@@ -29,6 +30,7 @@ import {
 } from '@clockwise/protocol/frame';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import type { JobOutput } from '@clockwise/storage/jobs';
 import { DiskSpace } from './disk-space.ts';
 import { FlushControl } from './flush-control.ts';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
@@ -45,7 +47,9 @@ import {
 import { replyStatus, type Asker } from './reply.ts';
 import { ScanOperations } from './scan-operation.ts';
 import { applyStoreOperation } from './store-operation.ts';
+import { StorePublisher } from './store-publisher.ts';
 import { TableReads } from './table-reads.ts';
+import { TableSet } from './table-set.ts';
 import { applyWriteOperation, DotMaker } from './write-operation.ts';
 
 export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBatch, ReplicaOut> {
@@ -54,6 +58,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #parked: ParkedOperations;
   readonly #reads: TableReads;
   readonly #scans: ScanOperations;
+  readonly #publisher: StorePublisher;
   readonly #flushes: FlushControl;
   readonly #space: DiskSpace;
   readonly #warmer: FrameWarmer = new FrameWarmer();
@@ -63,10 +68,12 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   constructor(options: ReplicaOptions) {
     this.#context = new ReplicaContext(options);
     this.#parked = new ParkedOperations(options.limits.parkedOperationsMax);
-    this.#flushes = new FlushControl(this.#context, options);
+    this.#publisher = new StorePublisher(this.#context);
+    this.#flushes = new FlushControl(this.#context, this.#publisher, options);
     this.#space = new DiskSpace(this.#context);
-    this.#reads = new TableReads(this.#context, this.#flushes.tables);
-    this.#scans = new ScanOperations(this.#context, this.#flushes.tables, this.#reads);
+    const tables = new TableSet(this.#context.versions);
+    this.#reads = new TableReads(this.#context, tables);
+    this.#scans = new ScanOperations(this.#context, tables, this.#reads);
   }
 
   step(batch: ReplicaBatch, out: ReplicaOut): void {
@@ -87,6 +94,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       this.#takeFrame(frames.sources[index]!, frames.words[index]!, frames.offsets[index]!);
     }
     this.#flushes.afterStep(batch.published);
+    if (!context.fenced) this.#publisher.afterStep();
     context.endStep();
   }
 
@@ -114,14 +122,10 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         this.#readEnded(event.read, undefined);
         return;
       case 'job-done':
-        if (!this.#space.jobDone(event.job, event.output)) {
-          this.#flushes.jobDone(event.job, event.output);
-        }
+        this.#jobDone(event.job, event.output);
         return;
       case 'job-failed':
-        if (this.#space.jobFailed(event.job, event.failure)) return;
-        if (event.failure === 'ENOSPC') this.#space.noRoom();
-        this.#flushes.jobFailed(event.job, event.failure);
+        this.#jobFailed(event.job, event.failure);
         return;
       case 'log-failed':
         this.#fence(event.failure);
@@ -134,6 +138,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         return;
       case 'timer':
         this.#space.onTimer(event.timer);
+        this.#publisher.onTimer(event.timer);
         return;
       case 'channel-up':
       case 'channel-down':
@@ -145,6 +150,23 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       default:
         unreachable(event);
     }
+  }
+
+  #jobDone(job: number, output: JobOutput): void {
+    if (this.#space.jobDone(job, output)) return;
+    // The store belongs to whoever opens it next: nothing more is published.
+    if (this.#context.fenced) return;
+    if (output.kind === 'flush') this.#flushes.written(job, output);
+    if (this.#publisher.jobDone(job) !== 'published') return;
+    this.#flushes.published();
+    this.#publisher.publish();
+  }
+
+  #jobFailed(job: number, failure: DiskFailure): void {
+    if (this.#space.jobFailed(job, failure)) return;
+    if (failure === 'ENOSPC') this.#space.noRoom();
+    if (this.#context.fenced || this.#flushes.jobFailed(job, failure)) return;
+    if (this.#publisher.jobFailed(job) === 'failed') this.#flushes.publishFailed(failure);
   }
 
   #takeMessage(from: string, message: ActorMessage): void {
@@ -167,7 +189,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       };
       out.effect({ kind: 'tell', to: from, message: reply });
     } else if (message.kind === 'figures-wanted') {
-      const figures = { shard, ...counters, ...this.#flushes.figures(), ...this.#space.figures() };
+      const figures = {
+        shard,
+        ...counters,
+        ...this.#flushes.figures(),
+        ...this.#publisher.figures(),
+        ...this.#space.figures(),
+      };
       out.effect({
         kind: 'tell',
         to: from,

@@ -58,7 +58,7 @@ export class ReplicaWorld {
   readonly jobs: Job[] = [];
   readonly messages: { readonly to: string; readonly message: ActorMessage }[] = [];
   readonly floors: number[] = [];
-  /** When which timer is to be told. */
+  /** By number: when each is due. They go off when the test lets time pass. */
   readonly timers: Map<number, number> = new Map();
   /** A coordinator that is gone has let go of all. */
   readonly deadTargets: Set<number> = new Set();
@@ -150,6 +150,18 @@ export class ReplicaWorld {
       released.push(...frame.replies);
     }
     return released;
+  }
+
+  /** Time passes, and the timers that are due by then go off, in one step. */
+  passes(milliseconds: number): Reply[] {
+    this.now += milliseconds;
+    this.wallTimeMs += milliseconds;
+    const due = [...this.timers].filter(([, at]) => at <= this.now).map(([timer]) => timer);
+    for (const timer of due) this.timers.delete(timer);
+    return this.step(
+      [],
+      due.map((timer) => ({ kind: 'timer', timer })),
+    );
   }
 
   get loggedStepCount(): number {

@@ -1,24 +1,32 @@
 /**
- * The tables of a shard that count now, newest first.
+ * The tables of a shard that count now, newest first: views of its versions.
  *
  * Invariants:
  *   TS1 of two tables that hold a key, the one that comes first here holds the newer version
  */
 import type { TableReader } from '@clockwise/storage/sstable-reader';
+import type { StoreVersions } from '@clockwise/storage/store-versions';
+
+/** What searches need of the versions: the tables that count, and those that they hold. */
+export type TableVersions = Pick<
+  StoreVersions,
+  'version' | 'levels' | 'pin' | 'unpin' | 'readersOf'
+>;
 
 export class TableSet {
-  /** Newest first. */
-  readers: readonly TableReader[];
-  /** Changes whenever the set does. */
-  version = 0;
+  readonly #versions: StoreVersions;
 
-  /** `oldestFirst` as the manifest lists them. */
-  constructor(oldestFirst: readonly TableReader[]) {
-    this.readers = oldestFirst.toReversed();
+  constructor(versions: StoreVersions) {
+    this.#versions = versions;
   }
 
-  add(reader: TableReader): void {
-    this.readers = [reader, ...this.readers];
-    this.version += 1;
+  /** Newest first. */
+  get readers(): readonly TableReader[] {
+    return this.#versions.levels.readers;
+  }
+
+  /** Changes whenever the set does. */
+  get version(): number {
+    return this.#versions.version;
   }
 }

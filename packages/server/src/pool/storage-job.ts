@@ -1,6 +1,7 @@
 /** The pool's one job file: work of a shard's store, on the shard's folder. */
 import { setPriority } from 'node:os';
 import { crc32 } from 'node:zlib';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import type { DiskResult } from '@clockwise/storage/disk';
 import { type JobInput, type JobOutput, runJob } from '@clockwise/storage/jobs';
@@ -19,5 +20,5 @@ const NICENESS = 5;
 if (process.platform === 'linux') setPriority(0, NICENESS);
 
 export default function storageJob({ folder, input }: StorageTask): DiskResult<JobOutput> {
-  return runJob(new NodeDisk(folder), crc32, input);
+  return runJob(new NodeDisk(folder), crc32, input, NODE_BLOCK_CODECS);
 }

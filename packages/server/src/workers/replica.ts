@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { runActors } from '@clockwise/runtime/worker/actor-thread';
 import { openReplica } from '../actor-cores.ts';
@@ -15,7 +16,11 @@ await runActors<NodeData>((context) => {
   if (!mustExist) mkdirSync(folder, { recursive: true });
   const life = { incarnation: randomWords(), secret: randomWords() };
   const recorded = recorderOf(name, context, life);
-  const opened = openReplica(context, life, { disk: new NodeDisk(folder), checksum: crc32 });
+  const opened = openReplica(context, life, {
+    disk: new NodeDisk(folder),
+    checksum: crc32,
+    codecs: NODE_BLOCK_CODECS,
+  });
   // Ends the thread; the supervisor tries again, and gives the shard up with this reason.
   if (!opened.ok) throw new Error(opened.reason);
   const core = new ReplicaCore(opened.options);
