@@ -109,7 +109,12 @@ export interface TablePlan {
   readonly codec: number;
 }
 
-/** Writes the table, with its name. */
+/** The disk refused a table that a test wanted to have. */
+export class TableFailed extends Error {
+  override readonly name = 'TableFailed';
+}
+
+/** Writes the table, with its name. Throws TableFailed. */
 export function writeTable(disk: Disk, plan: TablePlan): TableMetadata {
   const created = TableWriter.create({
     ...plan,
@@ -117,13 +122,14 @@ export function writeTable(disk: Disk, plan: TablePlan): TableMetadata {
     ...STORE_ID,
     bloomBitsPerKey: 10,
   });
-  if (!created.ok) throw new Error(created.detail);
+  if (!created.ok) throw new TableFailed(created.detail);
   for (const words of plan.versions.map(encodeVersion).toSorted(inOrder)) {
     created.value.add(words, 0);
   }
   const finished = created.value.finish();
-  if (!finished.ok) throw new Error(finished.detail);
-  disk.syncDirectory();
+  if (!finished.ok) throw new TableFailed(finished.detail);
+  const synced = disk.syncDirectory();
+  if (!synced.ok) throw new TableFailed(synced.detail);
   return finished.value;
 }
 
