@@ -31,8 +31,7 @@ export type ChildLine =
 
 const PEERS: readonly PeerModule[] = [clockwisePeer, levelPeer, lmdbPeer];
 
-const task = JSON.parse(process.argv[2] ?? '') as ChildTask;
-await run(task);
+await run(JSON.parse(process.argv[2] ?? '') as ChildTask);
 
 async function run({ peer: name, ...task }: ChildTask): Promise<void> {
   const module = PEERS.find((one) => one.name === name)!;
@@ -43,20 +42,20 @@ async function run({ peer: name, ...task }: ChildTask): Promise<void> {
   let peer = await module.open(main, { memoryBytes, isSynced: false, valueBytes });
   say({ kind: 'notes', notes: peer.notes });
   const workloads = new Workloads(peer, main, keys, valueBytes);
-  figures('fill', await workloads.fill(sizes));
-  figures('read random', workloads.readRandom(sizes));
-  figures('read missing', workloads.readMissing(sizes));
-  figures('read hot', workloads.readHot(sizes));
-  figures('scan all', await workloads.scan());
-  figures('memory', memory());
-  figures('overwrite', await workloads.overwrite(sizes));
-  figures('mixed', await workloads.mixed(sizes));
+  tell('fill', await workloads.fill(sizes));
+  tell('read random', workloads.readRandom(sizes));
+  tell('read missing', workloads.readMissing(sizes));
+  tell('read hot', workloads.readHot(sizes));
+  tell('scan all', await workloads.scan());
+  tell('memory', memory());
+  tell('overwrite', await workloads.overwrite(sizes));
+  tell('mixed', await workloads.mixed(sizes));
   await peer.close();
   const startMs = performance.now();
   peer = await module.open(main, { memoryBytes, isSynced: false, valueBytes });
-  figures('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
+  tell('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
   await peer.close();
-  if (task.syncedBatches > 0) figures('synced batches', await synced(module, task, keys));
+  if (task.syncedBatches > 0) tell('synced batches', await synced(module, task, keys));
   rmSync(folder, { recursive: true });
 }
 
@@ -93,7 +92,7 @@ function memory(): Figures {
   return { residentBytes: now, residentBytesMax: highest, residentOfFiles: ofFiles };
 }
 
-function figures(workload: string, figures: Figures): void {
+function tell(workload: string, figures: Figures): void {
   say({ kind: 'figures', workload, figures });
 }
 
