@@ -18,7 +18,7 @@ import { type ScanPage, scanPage, type ScanPosition, type ScanVisitor } from './
 import { isLive } from './local-record.ts';
 import type { LocalStoreOptions } from './local-options.ts';
 import { LocalUpkeep } from './local-upkeep.ts';
-import { type DropHorizon } from './compaction/version-merge.ts';
+import type { DropHorizon } from './compaction/version-merge.ts';
 import { MergeControl, NO_HORIZON } from './compaction/merge-control.ts';
 import { LocalSnapshots, type SnapshotState } from './local-snapshots.ts';
 import { LocalSpace } from './local-space.ts';
@@ -149,6 +149,8 @@ export class LocalStore {
     });
     if (outcome.kind !== 'ready') return outcome;
     memtable.beginAt(outcome.store.nextSequence);
+    // The log may still hold what a drop took away.
+    for (const drop of outcome.store.manifest.rangeDrops) memtable.dropRange(drop, drop.sequence);
     const store = new LocalStore(
       options,
       memtable,
@@ -245,10 +247,7 @@ export class LocalStore {
   /** What jobs ended, and what is to be done next. Cheap where there is nothing. */
   tick(nowMs: number): void {
     this.#nowMs = nowMs;
-    this.#upkeep.hear(nowMs);
-    if (this.#log.failure !== undefined) return;
-    this.#upkeep.begin();
-    this.#space.begin(nowMs);
+    this.#goOn(false);
   }
 
   /** Until nothing is left to do, or a job fails. REQUIRES: all that was written is committed. */
@@ -257,10 +256,10 @@ export class LocalStore {
     const failedBefore = upkeep.figures.jobsFailed;
     upkeep.retryNow();
     this.#space.retryNow();
-    this.tick(this.#nowMs);
+    this.#goOn(true);
     while (upkeep.isBusy && upkeep.figures.jobsFailed === failedBefore) {
       this.#options.jobs.wait();
-      this.tick(this.#nowMs);
+      this.#goOn(true);
     }
   }
 
@@ -324,6 +323,13 @@ export class LocalStore {
       chunksFree: pool.freeCount(),
       chunksFrozen: pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing),
     };
+  }
+
+  #goOn(isHurried: boolean): void {
+    this.#upkeep.hear(this.#nowMs);
+    if (this.#log.failure !== undefined) return;
+    this.#upkeep.begin(isHurried);
+    this.#space.begin(this.#nowMs);
   }
 
   #horizon(): DropHorizon {

@@ -125,15 +125,16 @@ export class LocalUpkeep {
     }
   }
 
-  /** What is to be done next. REQUIRES: the log is well. */
-  begin(): void {
+  /** What is to be done next; `isHurried`: nobody writes meanwhile. REQUIRES: the log is well. */
+  begin(isHurried: boolean): void {
     this.#beginPublish();
     this.#beginFlush();
     this.#beginRemoval();
     this.#beginMerge();
     const { versions } = this.#options;
-    const isIdle = this.#nowMs >= this.#publishedAtMs + SETTLE_MS && !versions.isPublishing;
-    if (isIdle && !versions.isSettled && this.#nowMs >= this.#publishRetry.atMs) {
+    const isIdle = isHurried || this.#nowMs >= this.#publishedAtMs + SETTLE_MS;
+    const mayPublish = !versions.isPublishing && this.#nowMs >= this.#publishRetry.atMs;
+    if (isIdle && mayPublish && !versions.isSettled) {
       versions.planSettle();
       this.#beginPublish();
     }
@@ -145,7 +146,6 @@ export class LocalUpkeep {
     this.#publishRetry.atMs = 0;
     this.#removalRetry.atMs = 0;
     this.#mergeRetry.atMs = 0;
-    this.#publishedAtMs = -SETTLE_MS;
   }
 
   /** Nobody else reads memory: what is given up is free at once. */
