@@ -3,8 +3,8 @@
  * replies on two lanes, appends to the log and disk effects out.
  *
  * Apply = read, join, append, insert, atomic per key: an operation on a key that memory does not hold
- * asks the tables' filters; where one may hold it, it parks behind a read from disk, and so does all
- * that follows on that key. data plane.
+ * asks the tables' filters and the blocks in memory; where these do not say, it parks behind a read
+ * from disk, and so does all that follows on that key. data plane.
  *
  * Invariants:
  *   R1 operations on one key take effect in the order they came
@@ -48,8 +48,7 @@ import { replyStatus, type Asker } from './reply.ts';
 import { ScanOperations } from './scan-operation.ts';
 import { applyStoreOperation } from './store-operation.ts';
 import { StorePublisher } from './store-publisher.ts';
-import { TableReads } from './table-reads.ts';
-import { TableSet } from './table-set.ts';
+import { SEARCHED, TableReads } from './table-reads.ts';
 import { applyWriteOperation, DotMaker } from './write-operation.ts';
 
 export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBatch, ReplicaOut> {
@@ -71,9 +70,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     this.#publisher = new StorePublisher(this.#context);
     this.#flushes = new FlushControl(this.#context, this.#publisher, options);
     this.#space = new DiskSpace(this.#context);
-    const tables = new TableSet(this.#context.versions);
-    this.#reads = new TableReads(this.#context, tables);
-    this.#scans = new ScanOperations(this.#context, tables, this.#reads);
+    this.#reads = new TableReads(this.#context);
+    this.#scans = new ScanOperations(this.#context, this.#reads);
   }
 
   step(batch: ReplicaBatch, out: ReplicaOut): void {
@@ -192,6 +190,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       const figures = {
         shard,
         ...counters,
+        ...this.#reads.figures(),
         ...this.#flushes.figures(),
         ...this.#publisher.figures(),
         ...this.#space.figures(),
@@ -292,7 +291,20 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const tokenHigh =
       words[isStore ? record + HEADER.tokenHigh : offset + REPLICA_REQUEST.tokenHigh]!;
     const tokenLow = words[isStore ? record + HEADER.tokenLow : offset + REPLICA_REQUEST.tokenLow]!;
-    if (!this.#reads.mayContain(bucketId, tokenHigh, tokenLow)) {
+    const searched = this.#reads.inMemory(
+      bucketId,
+      tokenHigh,
+      tokenLow,
+      words,
+      key,
+      keyByteCount,
+      hash,
+    );
+    if (searched === SEARCHED.found) {
+      this.#run(opcode, hash, memtable.chunk, memtable.offset);
+      return;
+    }
+    if (searched === SEARCHED.absent) {
       this.#run(opcode, hash, -1, -1);
       return;
     }
@@ -300,7 +312,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const parked = this.#parked.open(hash, bucketId, tokenHigh, tokenLow, words, key, keyByteCount);
     this.#park(parked, opcode);
     if (parked.operations.length === 0) this.#parked.close(parked);
-    else this.#advance(parked);
+    else this.#reads.start(parked);
   }
 
   #park(parked: ParkedKey, opcode: number): void {
@@ -318,6 +330,9 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const state = this.#reads.next(parked);
     switch (state) {
       case 'reading':
+        return;
+      case 'found':
+        this.#runParked(parked);
         return;
       case 'absent':
         reachable('replica: a filter said maybe and no table holds the key');
@@ -365,7 +380,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       asker.words = operation.words;
       asker.offset = 0;
       const { hash, bucketId, key, keyByteCount } = parked;
-      const current = memtable.lookup(bucketId, key, 0, keyByteCount, hash);
+      // That it was asked for has brought it here; only to be asked for again is a reason to keep it.
+      const current = memtable.peek(bucketId, key, 0, keyByteCount, hash);
       const opcode = operation.words[REPLICA_REQUEST.opcode]! & 0xff;
       this.#run(opcode, hash, current < 0 ? -1 : memtable.chunk, current);
     }

@@ -1,14 +1,18 @@
 /**
- * The merge behind a page: memory's records and those of tables, newest first, each sorted.
+ * The merge behind a page: memory's records and those of runs of tables, newest first, each sorted.
  *
  * Invariants:
- *   SM1 of equal keys the one of the newest source is taken: memory, then tables newest first
+ *   SM1 of equal keys the one of the newest source is taken: memory, then runs newest first
  *   SM2 the page ends before the place up to which any source has been read
  */
 import { compareKeys, compareRecordPositions } from '@clockwise/record/compare';
 import { HEADER, keyBytes, keyOffset, recordWordCount } from '@clockwise/record/layout';
 import type { RecordPlaces } from '@clockwise/storage/memtable-scan';
-import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-range';
+import {
+  compareTokenHalves,
+  isRecordInRange,
+  type TokenRange,
+} from '@clockwise/storage/token-range';
 
 /** A page starts behind this record. */
 export interface ScanCursor {
@@ -19,12 +23,12 @@ export interface ScanCursor {
   readonly keyByteCount: number;
 }
 
-/** What was read of a table. */
+/** What was read of a run of tables. */
 export interface PageSource {
-  /** The records of each block, in order. */
-  readonly parts: Int32Array[];
-  /** The table holds more of the range behind what was read. */
-  hasMore: boolean;
+  /** Stretches of records, in order. */
+  readonly parts: readonly Int32Array[];
+  /** The run holds more of the range behind what was read. */
+  readonly hasMore: boolean;
 }
 
 export interface PageRecord {
@@ -116,23 +120,13 @@ function tableRun(table: PageSource, { cursor, range }: MergeInput): Run {
   for (const words of table.parts) {
     for (let offset = 0; offset < words.length;) {
       const wordCount = recordWordCount(words, offset);
-      if (isInRange(words, offset, range) && isBehind(words, offset, cursor)) {
+      if (isRecordInRange(words, offset, range) && isBehind(words, offset, cursor)) {
         records.push({ words, offset, wordCount });
       }
       offset += wordCount;
     }
   }
   return { records, hasMore: table.hasMore, next: 0 };
-}
-
-function isInRange(words: Int32Array, record: number, range: TokenRange): boolean {
-  if (words[record + HEADER.bucketId] !== range.bucketId) return false;
-  const high = words[record + HEADER.tokenHigh]!;
-  const low = words[record + HEADER.tokenLow]!;
-  return (
-    compareTokenHalves(high, low, range.fromHigh, range.fromLow) >= 0 &&
-    compareTokenHalves(high, low, range.toHigh, range.toLow) <= 0
-  );
 }
 
 function isBehind(words: Int32Array, record: number, cursor: ScanCursor | undefined): boolean {

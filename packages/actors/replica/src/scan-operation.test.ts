@@ -117,14 +117,25 @@ test('[SO1] another bucket and another partition are not in the page', () => {
   assert.ok(contentOf(pages[0]!.records).includes('{tag}1=here'));
 });
 
-test('[SO2] a flush while tables are read has the page read anew: nothing is missed or old', () => {
+test('[SO2] a page goes on in the tables that it holds when memory is flushed: nothing is missed or old', () => {
   const { world, expected } = layeredWorld();
   world.ask([scan()]);
+  const [, second] = world.reads;
   world.endRead(0);
   world.memtable.freeze();
   world.flushAll();
-  assert.equal(world.endRead(0), [], 'the tables are not those that were read');
-  assert.is(world.reads.length, 3);
+  assert.is(world.reads.length, 1);
+  assert.is(world.reads[0], second);
+  assert.equal(contentOf(world.endReads()[0]!.records), expected);
+});
+
+test('[SO2] a page of which a range was dropped while it was read is read anew', () => {
+  const { world, expected } = layeredWorld();
+  world.ask([scan()]);
+  world.endRead(0);
+  world.memtable.dropRange({ bucketId: 9, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 });
+  assert.equal(world.endRead(0), []);
+  assert.is(world.reads.length, 2);
   assert.equal(contentOf(world.endReads()[0]!.records), expected);
 });
 

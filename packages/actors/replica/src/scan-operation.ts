@@ -1,17 +1,20 @@
 /**
  * A page of one partition and bucket: what memory holds and no table does, merged with the tables,
  * newest version of each key, in the order of (token, key), from after the cursor on. Tables are read
- * by effects; memory is looked at when the last read is in, so that the page is of one moment.
+ * by effects, in the version that counts when the page begins; memory is looked at when the last read is
+ * in, with all that was flushed since, so that the page is of one moment.
  *
  * Invariants:
  *   SO1 a page holds the newest version of every key between the cursor and its own end
- *   SO2 a page of which a flush changed the tables while it was read is read anew
+ *   SO2 a page is read to its end in the tables that it holds, whatever is flushed or merged meanwhile;
+ *       one whose memory or tables are taken from it, or of which a range was dropped, is read anew
  *   SO3 a page is answered when all it holds is durable
  *   SO4 a page that says `more` holds at least one record
  *   SO5 a few scans are at work at once, some more wait in the order they came, the rest is refused
  */
 import { BoundedQueue } from '@clockwise/kernel/bounded-queue';
 import { LANE } from '@clockwise/kernel/core';
+import { reachable } from '@clockwise/kernel/probe';
 import { partitionStart } from '@clockwise/placement/token';
 import { ERRORS } from '@clockwise/protocol/errors';
 import {
@@ -28,13 +31,13 @@ import { copyWords } from '@clockwise/record/copy';
 import { paddedWords } from '@clockwise/record/layout';
 import { BlockScratch } from '@clockwise/storage/block-codec';
 import { collectPartition } from '@clockwise/storage/memtable-scan';
-import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
+import type { BlockRead } from '@clockwise/storage/sstable-reader';
 import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-range';
 import type { ReplicaContext } from './replica-context.ts';
 import { NOBODY, replyStatus, type Asker } from './reply.ts';
-import { mergePage, type MergedPage, type PageSource, type ScanCursor } from './scan-merge.ts';
+import { RunSource } from './run-source.ts';
+import { mergePage, type MergedPage, type ScanCursor } from './scan-merge.ts';
 import type { TableReads } from './table-reads.ts';
-import type { TableSet } from './table-set.ts';
 
 /** Scans at work at once: each holds what it has read of every table. */
 export const SCANS_MAX = 4;
@@ -43,13 +46,6 @@ export const SCANS_WAITING_MAX = 64;
 /** Bytes read from each table at a time, beside what the page may hold. */
 const READ_BYTES_MORE = 64 * 1024;
 
-/** What has been read of one table. */
-interface TableSource {
-  readonly reader: TableReader;
-  readonly source: PageSource;
-  nextBlock: number;
-}
-
 interface Scan {
   readonly asker: Asker;
   readonly partition: number;
@@ -57,30 +53,31 @@ interface Scan {
   readonly cursor: ScanCursor | undefined;
   readonly recordsMax: number;
   readonly bytesMax: number;
-  version: number;
-  tables: TableSource[];
+  /** The tables that it holds; -1: none. */
+  pin: number;
+  /** The ranges dropped when it began. */
+  dropCount: number;
+  sources: readonly RunSource[];
   readsOpen: number;
 }
 
 interface OpenRead {
   readonly scan: Scan;
-  readonly table: TableSource;
+  readonly source: RunSource;
   readonly blocks: BlockRead;
 }
 
 export class ScanOperations {
   readonly #context: ReplicaContext;
-  readonly #tables: TableSet;
-  readonly #numbers: TableReads;
+  readonly #tableReads: TableReads;
   readonly #reads: Map<number, OpenRead> = new Map();
   readonly #scans: Set<Scan> = new Set();
   readonly #scratch: BlockScratch = new BlockScratch();
   readonly #waiting: BoundedQueue<Scan> = new BoundedQueue(SCANS_WAITING_MAX);
 
-  constructor(context: ReplicaContext, tables: TableSet, numbers: TableReads) {
+  constructor(context: ReplicaContext, tableReads: TableReads) {
     this.#context = context;
-    this.#tables = tables;
-    this.#numbers = numbers;
+    this.#tableReads = tableReads;
   }
 
   start(asker: Asker): void {
@@ -96,6 +93,22 @@ export class ScanOperations {
       forget(scan.asker, source);
       this.#waiting.push(scan);
     }
+  }
+
+  /** [SO2] Memory is short: the pages at work that hold the oldest of it are read anew. */
+  letGo(): void {
+    const { versions } = this.#context;
+    const oldest = versions.oldestPinnedFloor();
+    for (const scan of this.#scans) {
+      if (scan.pin === -1 || versions.floorOf(scan.pin) > oldest) continue;
+      reachable('scans: a page lets go of what it holds and is read anew');
+      this.#unpin(scan);
+    }
+  }
+
+  #unpin(scan: Scan): void {
+    if (scan.pin !== -1) this.#context.versions.unpin(scan.pin);
+    scan.pin = -1;
   }
 
   #beginWaiting(): void {
@@ -140,32 +153,39 @@ export class ScanOperations {
       cursor: hasCursor ? { tokenHigh, tokenLow, words: copy, key, keyByteCount } : undefined,
       recordsMax: atMost(copy[at + SCAN.recordsMax]!, limits.scanRecordsMax),
       bytesMax: atMost(copy[at + SCAN.bytesMax]!, limits.scanBytesMax),
-      version: 0,
-      tables: [],
+      pin: -1,
+      dropCount: 0,
+      sources: [],
       readsOpen: 0,
     };
   }
 
   #begin(scan: Scan): void {
-    scan.version = this.#tables.version;
-    scan.tables = this.#tables.readers.map((reader) => ({
-      reader,
-      source: { parts: [], hasMore: true },
-      nextBlock: -1,
-    }));
-    for (const table of scan.tables) this.#readMore(scan, table);
+    const { versions, memtable } = this.#context;
+    scan.pin = versions.pin(true);
+    scan.dropCount = memtable.dropCount;
+    const levels = versions.readersOf(scan.pin);
+    scan.sources = Array.from(
+      { length: levels.runStarts.length - 1 },
+      (_, run) => new RunSource(levels, run, scan.range),
+    );
+    this.#goOn(scan);
+  }
+
+  /** Reads more of every run that has more, and ends the page where there is nothing to wait for. */
+  #goOn(scan: Scan): void {
+    for (const source of scan.sources) {
+      if (source.hasMore) this.#readMore(scan, source);
+    }
     if (scan.readsOpen === 0) this.#finish(scan);
   }
 
-  #readMore(scan: Scan, table: TableSource): void {
-    const byteCountMax = scan.bytesMax + READ_BYTES_MORE;
-    const blocks = table.reader.scanRead(scan.range, table.nextBlock, byteCountMax);
-    if (blocks === undefined) {
-      table.source.hasMore = false;
-      return;
-    }
-    const read = this.#numbers.readNumber();
-    this.#reads.set(read, { scan, table, blocks });
+  #readMore(scan: Scan, source: RunSource): void {
+    const { cache } = this.#tableReads;
+    const blocks = source.nextRead(cache, scan.bytesMax + READ_BYTES_MORE);
+    if (blocks === undefined) return;
+    const read = this.#tableReads.readNumber();
+    this.#reads.set(read, { scan, source, blocks });
     scan.readsOpen += 1;
     this.#context.counters.diskReads += 1;
     const { file, offset, byteCount } = blocks;
@@ -177,63 +197,56 @@ export class ScanOperations {
     const open = this.#reads.get(read);
     if (open === undefined) return;
     this.#reads.delete(read);
-    const { scan, table, blocks } = open;
+    const { scan, source, blocks } = open;
     scan.readsOpen -= 1;
     if (!this.#scans.has(scan)) return;
-    const parts = words === undefined ? undefined : this.#recordsOf(table.reader, blocks, words);
-    if (parts === undefined || this.#context.fenced) {
-      this.#scans.delete(scan);
+    if (scan.pin === -1 && !this.#context.fenced) {
+      // Its tables may be gone: what came, if anything, is not looked at.
+      if (scan.readsOpen === 0) this.#begin(scan);
+      return;
+    }
+    const isSound = words !== undefined && source.take(blocks, words, this.#scratch);
+    if (!isSound || this.#context.fenced) {
+      this.#end(scan);
       this.#refuse(scan.asker, ERRORS.READ_FAILED.code);
       this.#beginWaiting();
       return;
     }
-    table.source.parts.push(...parts);
-    table.nextBlock = blocks.firstBlock + blocks.blockCount;
-    const further = table.reader.scanRead(scan.range, table.nextBlock, 0);
-    table.source.hasMore = further !== undefined;
     if (scan.readsOpen === 0) this.#finish(scan);
   }
 
-  /** A copy of each block's records; undefined: one of the blocks is damaged. */
-  #recordsOf(reader: TableReader, blocks: BlockRead, words: Int32Array): Int32Array[] | undefined {
-    const parts: Int32Array[] = [];
-    let at = 0;
-    for (let index = 0; index < blocks.blockCount; index += 1) {
-      const block = blocks.firstBlock + index;
-      if (!reader.openBlock(words, at, block, this.#scratch)) return undefined;
-      const { words: records, from, to } = this.#scratch;
-      parts.push(records.slice(from, to));
-      at += reader.blockByteCount(block) / 4;
-    }
-    return parts;
-  }
-
   #finish(scan: Scan): void {
-    if (scan.version !== this.#tables.version) {
+    const { memtable, versions } = this.#context;
+    if (scan.dropCount !== memtable.dropCount) {
       // [SO2]
+      this.#unpin(scan);
       this.#begin(scan);
       return;
     }
-    const { memtable } = this.#context;
-    const places = collectPartition(memtable, scan.partition, scan.range);
+    const floor = versions.floorOf(scan.pin);
+    const places = collectPartition(memtable, scan.partition, scan.range, floor);
     const page = mergePage({
       cursor: scan.cursor,
       range: scan.range,
       chunks: memtable.pool.words,
       places,
-      tables: scan.tables.map((table) => table.source),
+      tables: scan.sources,
       recordsMax: scan.recordsMax,
       bytesMax: scan.bytesMax,
     });
     if (page.recordCount === 0 && page.more) {
       // [SO4] All that was read lies before the cursor.
-      for (const table of scan.tables) if (table.source.hasMore) this.#readMore(scan, table);
-      if (scan.readsOpen === 0) this.#finish(scan);
+      this.#goOn(scan);
       return;
     }
-    this.#scans.delete(scan);
+    this.#end(scan);
     this.#reply(scan.asker, page);
     this.#beginWaiting();
+  }
+
+  #end(scan: Scan): void {
+    this.#unpin(scan);
+    this.#scans.delete(scan);
   }
 
   #reply(asker: Asker, page: MergedPage): void {

@@ -2,6 +2,7 @@ import { ERRORS, STATUS_NOT_FOUND } from '@clockwise/protocol/errors';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { SMALL_LIMITS } from './open-replica.ts';
 import { ReplicaWorld } from './replica-world.ts';
 import type { Reply } from './reply-lanes.ts';
 import { textOfBytes } from './sample-operations.ts';
@@ -25,7 +26,7 @@ function worldWithTables(): ReplicaWorld {
   return world;
 }
 
-test('[TS1] of the tables that hold a key the newest is read, and only that', () => {
+test('[LV1] of the tables that hold a key the newest is read, and only that', () => {
   const world = worldWithTables();
   world.ask([{ kind: 'read', key: 'a' }]);
   assert.is(valueOf(world.endRead(0)), 'a 3');
@@ -35,7 +36,7 @@ test('[TS1] of the tables that hold a key the newest is read, and only that', ()
   assert.is(valueOf(after.endRead(0)), 'a 3', 'in the order of the manifest too');
 });
 
-test('[TS1] a key of an old table is found behind the newer ones', () => {
+test('[LV1] a key of an old table is found behind the newer ones', () => {
   const world = worldWithTables();
   world.ask([{ kind: 'read', key: 'key 1' }]);
   assert.is(valueOf(world.endReads()), 'value 1');
@@ -53,34 +54,90 @@ test('[TD1] a damaged block is an error, and not believed when it is read again'
   assert.is(valueOf(world.endRead(0)), 'a 3');
 });
 
-test('[TD2] a search begins anew when a table came meanwhile', () => {
+test('[TD2] a search goes on in the tables that it holds when another came meanwhile', () => {
   const world = worldWithTables();
   world.ask([{ kind: 'read', key: 'a' }]);
-  const [first] = world.reads;
   world.ask([{ kind: 'write', key: 'b', value: 'new' }]);
   world.memtable.freeze();
   world.flushAll();
-  assert.equal(world.endRead(0), [], 'the block that came is not looked at');
-  assert.is(world.reads.length, 1);
-  assert.is.not(world.reads[0]!.read, first!.read);
-  assert.is(valueOf(world.endReads()), 'a 3');
+  assert.is(valueOf(world.endRead(0)), 'a 3');
+  assert.is(world.reads.length, 0);
+  assert.is(valueOf(world.ask([{ kind: 'read', key: 'b' }])), 'new');
 });
 
 test('[TD2] a search begins anew when a chunk was given up meanwhile', () => {
   const world = worldWithTables();
-  world.ask([{ kind: 'read', key: 'a' }]);
-  world.ask([{ kind: 'read', key: 'key 1' }]);
-  world.endRead(1);
-  const { pool } = world.memtable;
-  const [write] = world.ask([{ kind: 'write', key: 'b', value: 'new' }]);
-  assert.ok(write);
+  world.ask([{ kind: 'write', key: 'b', value: 'new' }]);
   world.memtable.freeze();
   world.flushAll();
-  // `a` is read anew because of the table; then a chunk goes.
-  world.endRead(0);
-  world.memtable.retire(pool.states.indexOf(CHUNK_STATE.resident));
+  world.ask([{ kind: 'read', key: 'a' }]);
+  world.memtable.retire(world.memtable.pool.states.indexOf(CHUNK_STATE.resident));
+  assert.equal(world.endRead(0), [], 'the block that came is not looked at');
+  assert.is(world.reads.length, 1);
+  assert.is(valueOf(world.endReads()), 'a 3');
+});
+
+test('[TD2] a search begins anew when a range was dropped meanwhile', () => {
+  const world = worldWithTables();
+  world.ask([{ kind: 'read', key: 'a' }]);
+  world.memtable.dropRange({ bucketId: 9, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 });
   assert.equal(world.endRead(0), []);
   assert.is(valueOf(world.endReads()), 'a 3');
+});
+
+/** Tables of a few blocks with sixty keys in all, and a cache of blocks. */
+function worldWithCache(value?: string): ReplicaWorld {
+  const limits = { ...SMALL_LIMITS, blockCacheBytes: 64 * 1024 };
+  const world = new ReplicaWorld(undefined, 1, limits);
+  for (let index = 0; index < 60; index += 1) {
+    world.ask([{ kind: 'write', key: `key ${index}`, value: value ?? `value ${index}` }]);
+    if (index % 10 === 9) world.evict();
+  }
+  world.evict();
+  return world;
+}
+
+test('a key of a block that was read for another one is answered in the same step', () => {
+  const world = worldWithCache();
+  let readCount = 0;
+  for (let index = 0; index < 60; index += 1) {
+    const replies = world.ask([{ kind: 'read', key: `key ${index}` }]);
+    readCount += world.reads.length;
+    assert.is(valueOf(replies.length > 0 ? replies : world.endReads()), `value ${index}`);
+    world.consumeAll();
+    world.step([], []);
+  }
+  assert.ok(readCount >= 5 && readCount < 30, `${readCount} blocks were read`);
+  world.ask([{ kind: 'write', key: 'key 7', value: 'newer' }]);
+  assert.is(valueOf(world.ask([{ kind: 'read', key: 'key 7' }])), 'newer');
+});
+
+test('[TD1] a damaged block does not stay in the cache', () => {
+  const world = worldWithCache();
+  world.ask([{ kind: 'read', key: 'key 1' }]);
+  assert.is(world.endRead(0, 'damaged')[0]!.status, ERRORS.READ_FAILED.code);
+  world.ask([{ kind: 'read', key: 'key 1' }]);
+  assert.is(valueOf(world.endRead(0)), 'value 1');
+});
+
+test('what the cache holds and finds no room for its copy waits for a read, and is not refused at once', () => {
+  const value = 'v'.repeat(300);
+  const world = worldWithCache(value);
+  // Nobody lets go of what was answered, so no chunk is free again.
+  const asked = [];
+  for (let index = 0; index < 60; index += 1) {
+    const replies = world.ask([{ kind: 'read', key: `key ${index}` }]);
+    asked.push(...replies, ...world.endReads());
+  }
+  assert.ok(asked.some(({ status }) => status === ERRORS.OVERLOADED.code));
+  assert.not(asked.some(({ status }) => status === STATUS_NOT_FOUND));
+  const refused = asked.findIndex(({ status }) => status === ERRORS.OVERLOADED.code);
+  assert.equal(world.ask([{ kind: 'read', key: `key ${refused}` }]), []);
+  assert.is(world.reads.length, 1);
+  world.consumeAll();
+  world.step([], []);
+  world.step([], []);
+  assert.is(valueOf(world.endReads()), value);
 });
 
 test('what a read brought stays in memory, and a later write hides it', () => {

@@ -1,20 +1,35 @@
 /**
  * Reads of single keys from tables: from the newest table that may hold the key to the oldest, one
- * block at a time. What is found goes into memory as a clean copy, so that every answer names a
- * record in memory.
+ * block at a time. A block that the cache holds is searched in the same step; one that it does not is
+ * read by an effect, and goes into the cache. What is found goes into memory as a clean copy, so that
+ * every answer names a record in memory.
+ *
+ * data plane (inMemory)
  *
  * Invariants:
  *   TD1 a block is believed only after its checksum; a damaged one fails the read
- *   TD2 a search during which a chunk was given up, or a table came, begins anew
+ *   TD2 a search during which memory was given up or dropped begins anew; one during which the tables
+ *       changed goes on in those that it holds, because what left memory for tables answers from memory
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { BlockCache } from '@clockwise/storage/block-cache';
 import { BlockScratch } from '@clockwise/storage/block-codec';
-import type { BlockRead, TableReader } from '@clockwise/storage/sstable-reader';
+import type { LevelSet } from '@clockwise/storage/level-set';
+import type { BlockRead } from '@clockwise/storage/sstable-reader';
 import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
+import type { StoreVersions } from '@clockwise/storage/store-versions';
 import type { ParkedKey } from './parked-operations.ts';
 import type { ReplicaContext } from './replica-context.ts';
-import type { TableSet } from './table-set.ts';
+
+/** What `inMemory` says. */
+export const SEARCHED = {
+  /** The memtable's `chunk` and `offset` name the record. */
+  found: 0,
+  absent: 1,
+  /** A block must be read, or there is no room for a clean copy now: park, then `start`. */
+  unread: 2,
+} as const;
 
 export type ReadEnded =
   | { readonly kind: 'unknown' }
@@ -26,52 +41,154 @@ export type ReadEnded =
 /** Where the search for a key stands. */
 interface Search {
   readonly parked: ParkedKey;
-  /** The set and the memory that it began with. */
-  readonly version: number;
+  /** The tables that it holds. */
+  readonly pin: number;
+  /** The memory that it began with. */
   readonly retiredCount: number;
-  readonly readers: readonly TableReader[];
   table: number;
-  /** The block to read next in that table; -1: locate it. */
+  /** The block to look at next in that table; -1: locate it. */
   block: number;
 }
 
 export class TableReads {
   readonly #context: ReplicaContext;
-  readonly #tables: TableSet;
+  readonly #versions: StoreVersions;
+  /** Blocks of tables: scans look into it, too. */
+  readonly cache: BlockCache;
   readonly #searches: Map<ParkedKey, Search> = new Map();
   readonly #reads: Map<number, Search> = new Map();
   readonly #scratch: BlockScratch = new BlockScratch();
   #readCount = 0;
+  /** Of which the cache has heard what they hold in memory. */
+  #version = -1;
+  /** Where the last search in memory ended. */
+  #table = 0;
+  #block = -1;
+  #lookupCount = 0;
+  #falsePositiveCount = 0;
 
-  constructor(context: ReplicaContext, tables: TableSet) {
+  constructor(context: ReplicaContext) {
     this.#context = context;
-    this.#tables = tables;
+    this.#versions = context.versions;
+    this.cache = new BlockCache(context.limits.blockCacheBytes);
   }
 
-  mayContain(bucketId: number, tokenHigh: number, tokenLow: number): boolean {
-    const { readers } = this.#tables;
-    for (let index = 0; index < readers.length; index += 1) {
-      if (readers[index]!.mayContain(bucketId, tokenHigh, tokenLow)) return true;
-    }
-    return false;
+  figures(): Record<string, number> {
+    return {
+      tableLookups: this.#lookupCount,
+      filterFalsePositives: this.#falsePositiveCount,
+      blockCacheHits: this.cache.hitCount,
+      blockCacheMisses: this.cache.missCount,
+      blockCacheBytes: this.cache.byteCount,
+    };
   }
 
-  /** Issues the next read for a key; or it is in no table. */
-  next(parked: ParkedKey): 'reading' | 'absent' {
-    const search = this.#searches.get(parked) ?? this.#begin(parked);
-    const { bucketId, tokenHigh, tokenLow } = parked;
-    while (search.table < search.readers.length) {
-      const reader = search.readers[search.table]!;
-      if (search.block < 0 && reader.mayContain(bucketId, tokenHigh, tokenLow)) {
-        search.block = reader.locate(bucketId, tokenHigh, tokenLow);
+  /** Looks for a key that memory does not hold in the blocks that the cache holds: SEARCHED. */
+  inMemory(
+    bucketId: number,
+    tokenHigh: number,
+    tokenLow: number,
+    key: Int32Array,
+    keyOffset: number,
+    keyByteCount: number,
+    hash: number,
+  ): number {
+    const versions = this.#versions;
+    if (this.#version !== versions.version) this.#takeVersion();
+    this.#table = 0;
+    this.#block = -1;
+    const { levels } = versions;
+    return this.#search(levels, bucketId, tokenHigh, tokenLow, key, keyOffset, keyByteCount, hash);
+  }
+
+  /** From `#table` and `#block` on: SEARCHED. Where it is `unread` they say which block. */
+  #search(
+    levels: LevelSet,
+    bucketId: number,
+    tokenHigh: number,
+    tokenLow: number,
+    key: Int32Array,
+    keyOffset: number,
+    keyByteCount: number,
+    hash: number,
+  ): number {
+    const cache = this.cache;
+    let table = this.#table;
+    let block = this.#block;
+    for (;;) {
+      if (block < 0) {
+        table = levels.nextCandidate(table, bucketId, tokenHigh, tokenLow);
+        if (table < 0) return SEARCHED.absent;
+        block = levels.readers[table]!.locate(bucketId, tokenHigh, tokenLow);
       }
-      if (search.block >= 0) {
-        this.#issue(search, reader.blockRead(search.block));
-        return 'reading';
+      const reader = levels.readers[table]!;
+      let found = NOT_IN_TABLE;
+      if (block >= 0) {
+        this.#table = table;
+        this.#block = block;
+        if (!cache.find(reader.table.fileNumber, block)) return SEARCHED.unread;
+        found = reader.searchWords(
+          cache.words,
+          cache.from,
+          cache.to,
+          block,
+          bucketId,
+          tokenHigh,
+          tokenLow,
+          key,
+          keyOffset,
+          keyByteCount,
+        );
       }
-      search.table += 1;
+      if (found >= 0) {
+        reachable('tables: a key is found in a block that the cache holds');
+        if (this.#context.memtable.insertCached(cache.words, found, hash) >= 0) {
+          return SEARCHED.found;
+        }
+        reachable('tables: what the block cache holds finds no room in memory');
+        return SEARCHED.unread;
+      }
+      if (found === NEXT_BLOCK) {
+        block += 1;
+      } else {
+        this.#falsePositiveCount += 1;
+        table += 1;
+        block = -1;
+      }
     }
-    this.#searches.delete(parked);
+  }
+
+  /** Begins to read for a key. REQUIRES: the last `inMemory` was for this key, and said `unread`. */
+  start(parked: ParkedKey): void {
+    this.#lookupCount += 1;
+    this.#issue(this.#begin(parked, this.#table, this.#block));
+  }
+
+  /** Goes on with the search for a key: by a read, or to its end. */
+  next(parked: ParkedKey): 'reading' | 'found' | 'absent' {
+    const search = this.#searches.get(parked) ?? this.#begin(parked, 0, -1);
+    const { bucketId, tokenHigh, tokenLow, key, keyByteCount, hash } = parked;
+    const levels = this.#versions.readersOf(search.pin);
+    this.#table = search.table;
+    this.#block = search.block;
+    const searched = this.#search(
+      levels,
+      bucketId,
+      tokenHigh,
+      tokenLow,
+      key,
+      0,
+      keyByteCount,
+      hash,
+    );
+    if (searched === SEARCHED.unread) {
+      search.table = this.#table;
+      search.block = this.#block;
+      this.#issue(search);
+      return 'reading';
+    }
+    this.#end(search);
+    if (searched === SEARCHED.found) return 'found';
     if (!this.#isOld(search)) return 'absent';
     reachable('tables: a key that was in no table is looked for anew');
     return this.next(parked);
@@ -84,20 +201,17 @@ export class TableReads {
     return this.#readCount;
   }
 
-  #begin(parked: ParkedKey): Search {
-    const search: Search = {
-      parked,
-      version: this.#tables.version,
-      retiredCount: this.#context.memtable.retiredCount,
-      readers: this.#tables.readers,
-      table: 0,
-      block: -1,
-    };
+  #begin(parked: ParkedKey, table: number, block: number): Search {
+    const pin = this.#versions.pin();
+    const { retiredCount } = this.#context.memtable;
+    const search: Search = { parked, pin, retiredCount, table, block };
     this.#searches.set(parked, search);
     return search;
   }
 
-  #issue(search: Search, { file, offset, byteCount }: BlockRead): void {
+  #issue(search: Search): void {
+    const reader = this.#versions.readersOf(search.pin).readers[search.table]!;
+    const { file, offset, byteCount }: BlockRead = reader.blockRead(search.block);
     const read = this.readNumber();
     this.#reads.set(read, search);
     this.#context.counters.diskReads += 1;
@@ -111,24 +225,25 @@ export class TableReads {
     this.#reads.delete(read);
     const { parked } = search;
     // A fence ended the wait meanwhile.
-    if (this.#context.fenced) return this.#end(search, 'failed');
-    const reader = search.readers[search.table]!;
+    if (this.#context.fenced) return this.#ended(search, 'failed');
+    const { block } = search;
+    const reader = this.#versions.readersOf(search.pin).readers[search.table]!;
     const scratch = this.#scratch;
-    if (words === undefined || !reader.openBlock(words, 0, search.block, scratch)) {
+    if (words === undefined || !reader.openBlock(words, 0, block, scratch)) {
       sometimes(words !== undefined, 'tables: a damaged block fails its read');
-      return this.#end(search, 'failed');
+      return this.#ended(search, 'failed');
     }
+    this.cache.insert(reader.table.fileNumber, block, scratch.words, scratch.from, scratch.to);
     if (this.#isOld(search)) {
       reachable('tables: a search begins anew after its block was read');
-      this.#searches.delete(parked);
-      return { kind: 'next', parked };
+      return this.#ended(search, 'next');
     }
     const { bucketId, tokenHigh, tokenLow, key, keyByteCount, hash } = parked;
     const found = reader.searchWords(
       scratch.words,
       scratch.from,
       scratch.to,
-      search.block,
+      block,
       bucketId,
       tokenHigh,
       tokenLow,
@@ -143,25 +258,36 @@ export class TableReads {
     sometimes(found >= 0 && search.table > 0, 'tables: a key is found in an older table');
     if (found === NOT_IN_TABLE) {
       reachable('tables: a filter said maybe and the block does not hold the key');
+      this.#falsePositiveCount += 1;
       search.table += 1;
       search.block = -1;
       return { kind: 'next', parked };
     }
     const copied = this.#context.memtable.insertCached(scratch.words, found, hash) >= 0;
-    return this.#end(search, copied ? 'found' : 'no-room');
+    return this.#ended(search, copied ? 'found' : 'no-room');
   }
 
-  #end(search: Search, kind: 'found' | 'no-room' | 'failed'): ReadEnded {
-    this.#searches.delete(search.parked);
+  #ended(search: Search, kind: 'found' | 'next' | 'no-room' | 'failed'): ReadEnded {
+    this.#end(search);
     return { kind, parked: search.parked };
+  }
+
+  #end(search: Search): void {
+    this.#searches.delete(search.parked);
+    this.#versions.unpin(search.pin);
   }
 
   /** [TD2] */
   #isOld(search: Search): boolean {
     return (
-      search.version !== this.#tables.version ||
       search.retiredCount !== this.#context.memtable.retiredCount ||
       buggify('tables: begin a search anew')
     );
+  }
+
+  /** The block cache has what the open tables leave of its bytes. */
+  #takeVersion(): void {
+    this.#version = this.#versions.version;
+    this.cache.setPartsBytes(this.#versions.levels.partsBytes);
   }
 }
