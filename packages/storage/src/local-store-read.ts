@@ -1,6 +1,6 @@
 /**
- * Reads of an embedded store behind its memory: tables newest first, one block at a time, called and
- * answered at once.
+ * Reads of an embedded store behind its memory: tables newest first, one block at a time, out of the
+ * cache of blocks or off the disk, called and answered at once.
  *
  * data plane
  *
@@ -8,6 +8,7 @@
  *   LSR1 a table that cannot be read, or a block that is not what was written, ends a lookup as failed,
  *        never as absent
  */
+import type { BlockCache } from './block-cache.ts';
 import { BlockScratch } from './block-codec.ts';
 import type { Disk, DiskError, DiskResult } from './disk.ts';
 import type { OpenFiles } from './open-files.ts';
@@ -34,14 +35,19 @@ export class LocalReads {
   falsePositives = 0;
   readonly #disk: Disk;
   readonly #files: OpenFiles;
+  readonly #cache: BlockCache;
+  /** Of the block that is searched. */
+  #from = 0;
+  #to = 0;
   /** A block as it stands in its file, and its records. */
   #stored: Int32Array;
   readonly #scratch: BlockScratch = new BlockScratch();
   /** Views of `#stored` by their length in units of 8 bytes: one is made once. */
   #views: (Uint8Array | undefined)[] = [];
 
-  constructor(disk: Disk, files: OpenFiles, blockBytes: number) {
+  constructor(disk: Disk, files: OpenFiles, cache: BlockCache, blockBytes: number) {
     this.#disk = disk;
+    this.#cache = cache;
     this.#files = files;
     this.#stored = new Int32Array(blockBytes / 4);
   }
@@ -64,9 +70,9 @@ export class LocalReads {
       while (block !== -1) {
         if (!this.#load(reader, block)) return LOOKUP.failed;
         const record = reader.searchWords(
-          this.#scratch.words,
-          this.#scratch.from,
-          this.#scratch.to,
+          this.words,
+          this.#from,
+          this.#to,
           block,
           bucketId,
           tokenHigh,
@@ -76,7 +82,6 @@ export class LocalReads {
           keyBytes,
         );
         if (record >= 0) {
-          this.words = this.#scratch.words;
           this.record = record;
           return LOOKUP.found;
         }
@@ -88,14 +93,26 @@ export class LocalReads {
     return LOOKUP.absent;
   }
 
-  /** Reads a block, verifies and decodes it. */
+  /** Makes `words` the block: out of the cache, or read, verified and decoded. */
   #load(reader: TableReader, block: number): boolean {
-    const file = this.#files.handleOf(reader.table.fileNumber);
-    if (typeof file !== 'number') {
-      if (file.ok) return this.#read(reader, block, file.value);
-      return this.#failed(file);
+    const cache = this.#cache;
+    const { fileNumber } = reader.table;
+    if (cache.find(fileNumber, block)) {
+      this.words = cache.words;
+      this.#from = cache.from;
+      this.#to = cache.to;
+      return true;
     }
-    return this.#read(reader, block, file);
+    const opened = this.#files.handleOf(fileNumber);
+    if (typeof opened !== 'number' && !opened.ok) return this.#failed(opened);
+    const file = typeof opened === 'number' ? opened : opened.value;
+    if (!this.#read(reader, block, file)) return false;
+    const scratch = this.#scratch;
+    cache.insert(fileNumber, block, scratch.words, scratch.from, scratch.to);
+    this.words = scratch.words;
+    this.#from = scratch.from;
+    this.#to = scratch.to;
+    return true;
   }
 
   #read(reader: TableReader, block: number, file: number): boolean {

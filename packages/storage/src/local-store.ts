@@ -11,7 +11,7 @@
  * Invariants:
  *   LST3 after an error of the log nothing is taken any more; reads go on
  */
-import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
+import { BlockCache } from './block-cache.ts';
 import { CHUNK_STATE } from './chunk.ts';
 import type { DiskError } from './disk.ts';
 import { type ScanPage, scanPage, type ScanPosition, type ScanVisitor } from './local-scan.ts';
@@ -20,13 +20,14 @@ import type { LocalStoreOptions } from './local-options.ts';
 import { LocalUpkeep } from './local-upkeep.ts';
 import type { DropHorizon } from './compaction/version-merge.ts';
 import { MergeControl, NO_HORIZON } from './compaction/merge-control.ts';
+import { hashOf, newMemtable, segmentBytesMax } from './local-memory.ts';
 import { LocalSnapshots, type SnapshotState } from './local-snapshots.ts';
 import { LocalSpace } from './local-space.ts';
 import { snapshotNumbers } from './snapshot-job.ts';
 import { LocalReads, LOOKUP } from './local-store-read.ts';
 import { LocalWriter } from './local-writer.ts';
 import { CommitLogWriter } from './log-writer.ts';
-import { Memtable } from './memtable.ts';
+import type { Memtable } from './memtable.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenedStore, openStore, type OpenOutcome } from './open-store.ts';
 import { TableReader } from './sstable-reader.ts';
@@ -40,7 +41,6 @@ const LEVELS_MAX = 6;
 /** A horizon is worth another look at the same tables so often. */
 const HORIZON_STEP_SECONDS = 60;
 const SPARES_MAX = 2;
-const SEGMENT_BYTES_FACTOR = 4;
 
 export class LocalStore {
   /** Where the last `get` found its record: borrowed until the next call. */
@@ -51,6 +51,8 @@ export class LocalStore {
   readonly #options: LocalStoreOptions;
   readonly #log: CommitLogWriter;
   readonly #files: OpenFiles;
+  readonly #cache: BlockCache;
+  #cachedVersion = -1;
   readonly #reads: LocalReads;
   readonly #token = { high: 0, low: 0 };
   readonly #writer: LocalWriter;
@@ -81,7 +83,8 @@ export class LocalStore {
     });
     this.#nowMs = options.nowMs;
     this.#files = new OpenFiles(disk, options.openFilesMax);
-    this.#reads = new LocalReads(disk, this.#files, limits.tableBlockBytes);
+    this.#cache = new BlockCache(limits.blockCacheBytes);
+    this.#reads = new LocalReads(disk, this.#files, this.#cache, limits.tableBlockBytes);
     this.#log = new CommitLogWriter({
       disk,
       checksum: tools.checksum,
@@ -312,6 +315,9 @@ export class LocalStore {
       ...this.#writer.figures,
       ...this.#upkeep.figures,
       ...this.#merges.figures,
+      blockCacheHits: this.#cache.hitCount,
+      blockCacheMisses: this.#cache.missCount,
+      blockCacheBytes: this.#cache.byteCount,
       diskFull: this.#space.isFull ? 1 : 0,
       runs: this.versions.levels.runCount,
       levels: this.versions.levels.levelCount,
@@ -327,6 +333,10 @@ export class LocalStore {
 
   #goOn(isHurried: boolean): void {
     this.#upkeep.hear(this.#nowMs);
+    if (this.#cachedVersion !== this.versions.version) {
+      this.#cachedVersion = this.versions.version;
+      this.#cache.setPartsBytes(this.versions.levels.partsBytes);
+    }
     if (this.#log.failure !== undefined) return;
     this.#upkeep.begin(isHurried);
     this.#space.begin(this.#nowMs);
@@ -367,31 +377,4 @@ export class LocalStore {
     this.foundAt = record;
     return 'found';
   }
-}
-
-/** A segment of a group longer than usual is still read. */
-function segmentBytesMax({ limits }: LocalStoreOptions): number {
-  return limits.logSegmentBytes + limits.logGroupBytesMax * SEGMENT_BYTES_FACTOR;
-}
-
-function newMemtable(options: LocalStoreOptions): Memtable {
-  const { limits } = options;
-  return new Memtable({
-    chunkBytes: limits.memtableChunkBytes,
-    chunksMax: limits.memtableChunksMax,
-    cacheChunksMax: options.cacheChunksMax,
-    frozenMax: limits.memtableFrozenMax,
-    partitionCountLog2: options.partitionCountLog2,
-    indexSlots: options.indexSlots,
-    secretLow: options.secretLow,
-    secretHigh: options.secretHigh,
-    firstSequence: 1,
-    allocate: options.allocate,
-  });
-}
-
-function hashOf(memtable: Memtable, words: Int32Array, prefix: number): number {
-  const record = prefix + PREFIX_WORDS;
-  const keyBytes = words[record + HEADER.keyAndContext]! & 0xffff;
-  return memtable.hash(words[record + HEADER.bucketId]!, words, record + HEADER_WORDS, keyBytes);
 }

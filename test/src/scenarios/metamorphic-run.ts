@@ -36,6 +36,7 @@ export type Operation =
   | { readonly kind: 'crash'; readonly model: CrashModel }
   | {
       readonly kind:
+        | 'get-all'
         | 'freeze'
         | 'tick'
         | 'settle'
@@ -51,7 +52,8 @@ const TTL_SECONDS_MAX = 40;
 
 /** How often, of 1000. */
 const WEIGHTS: readonly (readonly [Operation['kind'], number])[] = [
-  ['put', 480],
+  ['put', 460],
+  ['get-all', 20],
   ['delete', 90],
   ['get', 130],
   ['scan', 25],
@@ -214,6 +216,9 @@ class MetamorphicRun {
         this.#model.nowMs += operation.byMs;
         store.tick(this.#model.nowMs);
         return;
+      case 'get-all':
+        this.#getAll();
+        return;
       case 'freeze':
         store.freeze();
         return;
@@ -270,6 +275,12 @@ class MetamorphicRun {
     expect(result, 'ok', `the write of key ${key}`);
     if (operation.kind === 'put') this.#model.put(key, this.#step, expiry);
     else this.#model.values.delete(key);
+  }
+
+  #getAll(): void {
+    for (let key = 0; key < KEYS; key += 1) {
+      expect(get(this.#store, key), this.#model.get(key), `key ${key}`);
+    }
   }
 
   /** While pages are read, the store goes on with what it does by itself. */
@@ -354,9 +365,7 @@ class MetamorphicRun {
     expect(this.#store.close(), true, 'the store closes');
     this.#store = this.#open(true);
     this.#scan(WHOLE_RANGE, 50);
-    for (let key = 0; key < KEYS; key += 1) {
-      expect(get(this.#store, key), this.#model.get(key), `key ${key} at the end`);
-    }
+    this.#getAll();
     this.#settle();
     const named = new Set(this.#store.versions.manifest.tables.map((table) => table.fileNumber));
     for (const name of this.#disk.names('table-')) {
