@@ -138,6 +138,7 @@ function flush(folder: string, shard: Shard): void {
       blockBytes: limits.tableBlockBytes,
       codec: limits.tableCodec,
       bloomBitsPerKey: limits.bloomBitsPerKey,
+      rangeDrops: [],
       leaves: { fileNumber: fileNumber + 1, words: floorLeaves },
     },
   });
@@ -151,7 +152,7 @@ function flush(folder: string, shard: Shard): void {
       nextFileNumber: fileNumber + 2,
       floorSequence: chunk.lastSequence,
       leavesFileNumber: fileNumber + 1,
-      tables: [...manifest.tables, output.parts.footer.table],
+      tables: [...manifest.tables, output.parts!.footer.table],
     },
   });
 }

@@ -3,9 +3,11 @@
  * and a disk, run in the pool. Nobody learns of the table before the manifest names it.
  *
  * Invariants:
- *   FJ1 the table holds, of each key in the chunk, the newest version and no other
+ *   FJ1 the table holds, of each key in the chunk, the newest version and no other; and nothing that a
+ *       range drop took away, so that a table reaches past a drop's sequence only without it
  *   FJ2 the leaves after it are the leaves before it, less what the chunk's records replaced, plus what
- *       they installed (modulo 2^64), over all of them and not only the newest
+ *       they installed (modulo 2^64), over all of them and not only the newest; but for those that a
+ *       range drop took away, whose leaves are zero already
  *   FJ3 when the result is ok, file and name are durable
  */
 import { assert } from '@clockwise/kernel/assert';
@@ -17,9 +19,11 @@ import type { Checksum } from './checksum.ts';
 import type { Disk, DiskResult } from './disk.ts';
 import { compareKeys, keysEqual } from './keyed-hash.ts';
 import { writeLeaves } from './leaves-file.ts';
-import type { TableMetadata } from './manifest.ts';
+import { readSequence } from './log-format.ts';
+import type { RangeDrop, TableMetadata } from './manifest.ts';
 import { sortRecords } from './record-sort.ts';
 import { TableWriter } from './sstable-writer.ts';
+import { isRecordInRange } from './token-range.ts';
 
 export interface FlushInput {
   /** The chunk's words [CHUNK_HEADER_WORDS, usedWords) are [prefix | record] runs. */
@@ -36,6 +40,8 @@ export interface FlushInput {
   /** A BLOCK_CODEC. */
   readonly codec: number;
   readonly bloomBitsPerKey: number;
+  /** All that are known when the job begins, also those that wait for their edition. */
+  readonly rangeDrops: readonly RangeDrop[];
   /** Hash-tree leaves as of the floor, two words each; undefined: the store keeps none. */
   readonly leaves: FlushLeaves | undefined;
 }
@@ -47,7 +53,8 @@ export interface FlushLeaves {
 }
 
 export interface FlushOutput {
-  readonly table: TableMetadata;
+  /** Undefined: range drops took all. */
+  readonly table: TableMetadata | undefined;
   /** The leaves as of the chunk's last sequence, in a buffer of their own. */
   readonly leaves: Int32Array | undefined;
 }
@@ -58,7 +65,31 @@ export function flushChunk(
   input: FlushInput,
   codecs: BlockCodecs = PURE_CODECS,
 ): DiskResult<FlushOutput> {
-  const offsets = newestRecords(input);
+  const table = writeTable(disk, checksum, input, codecs);
+  if (!table.ok) return table;
+  const leaves = leavesAfter(input);
+  if (leaves !== undefined && input.leaves !== undefined) {
+    const { fileNumber } = input.leaves;
+    const written = writeLeaves(
+      disk,
+      { fileNumber, sequence: input.lastSequence, leaves },
+      checksum,
+    );
+    if (!written.ok) return written;
+  }
+  const synced = disk.syncDirectory();
+  if (!synced.ok) return synced;
+  return { ok: true, value: { table: table.value, leaves } };
+}
+
+function writeTable(
+  disk: Disk,
+  checksum: Checksum,
+  input: FlushInput,
+  codecs: BlockCodecs,
+): DiskResult<TableMetadata | undefined> {
+  const offsets = newestRecords(input).filter((record) => !isDropped(input, record));
+  if (offsets.length === 0) return { ok: true, value: undefined };
   const created = TableWriter.create({
     disk,
     checksum,
@@ -78,21 +109,16 @@ export function flushChunk(
   for (let index = 0; index < offsets.length; index += 1) {
     writer.add(input.words, offsets[index]!);
   }
-  const finished = writer.finish();
-  if (!finished.ok) return finished;
-  const leaves = leavesAfter(input);
-  if (leaves !== undefined && input.leaves !== undefined) {
-    const { fileNumber } = input.leaves;
-    const written = writeLeaves(
-      disk,
-      { fileNumber, sequence: input.lastSequence, leaves },
-      checksum,
-    );
-    if (!written.ok) return written;
-  }
-  const synced = disk.syncDirectory();
-  if (!synced.ok) return synced;
-  return { ok: true, value: { table: finished.value, leaves } };
+  return writer.finish();
+}
+
+/** Whether a range drop took the record at word `record` away. */
+function isDropped({ words, rangeDrops }: FlushInput, record: number): boolean {
+  if (rangeDrops.length === 0) return false;
+  const sequence = readSequence(words, record - PREFIX_WORDS + PREFIX.sequenceLow);
+  return rangeDrops.some(
+    (drop) => sequence <= drop.sequence && isRecordInRange(words, record, drop),
+  );
 }
 
 /** Word offsets of the records to write, in the order of tables. */
@@ -155,7 +181,7 @@ function leavesAfter(input: FlushInput): Int32Array | undefined {
   const leaves = input.leaves.words.slice();
   const { words } = input;
   for (let at = CHUNK_HEADER_WORDS; at < input.usedWords;) {
-    applyLeafChange(leaves, words, at);
+    if (!isDropped(input, at + PREFIX_WORDS)) applyLeafChange(leaves, words, at);
     at += PREFIX_WORDS + words[at + PREFIX_WORDS + HEADER.wordCount]!;
   }
   return leaves;

@@ -40,7 +40,8 @@ export type JobInput =
 export type JobOutput =
   | {
       readonly kind: 'flush';
-      readonly parts: TableParts;
+      /** Undefined: range drops took all that the chunk held. */
+      readonly parts: TableParts | undefined;
       /** The leaves as of the table's last sequence. */
       readonly leaves: Int32Array | undefined;
     }
@@ -98,12 +99,13 @@ function flush(
 ): DiskResult<JobOutput> {
   const flushed = flushChunk(disk, checksum, input, codecs);
   if (!flushed.ok) return flushed;
+  const { table, leaves } = flushed.value;
+  if (table === undefined) return { ok: true, value: { kind: 'flush', parts: undefined, leaves } };
   // [JB1]
-  const opening = openTable(disk, flushed.value.table, checksum, codecs);
+  const opening = openTable(disk, table, checksum, codecs);
   if (opening.kind === 'failed') return opening.error;
   if (opening.kind !== 'open') return unreadable(opening.reason);
-  const { parts } = opening.reader;
-  return { ok: true, value: { kind: 'flush', parts, leaves: flushed.value.leaves } };
+  return { ok: true, value: { kind: 'flush', parts: opening.reader.parts, leaves } };
 }
 
 function unreadable(reason: string): DiskError {

@@ -198,6 +198,7 @@ export class LocalUpkeep {
         blockBytes,
         codec,
         bloomBitsPerKey,
+        rangeDrops: versions.rangeDrops,
         leaves: undefined,
       },
     };
@@ -214,7 +215,7 @@ export class LocalUpkeep {
     assert(result.value.kind === 'flush', 'a flush ends as a flush');
     const { parts } = result.value;
     this.#flushRetry.succeeded();
-    this.figures.bytesFlushed += parts.footer.table.byteCount;
+    this.figures.bytesFlushed += parts?.footer.table.byteCount ?? 0;
     this.#unpublished.push(chunk);
     this.#options.versions.planFlush(parts, chunk.lastSequence, 0);
   }

@@ -38,6 +38,7 @@ function flush(disk: SimulatedDisk, spoil: () => void): DiskResult<JobOutput> {
     blockBytes: 512,
     codec: 0,
     bloomBitsPerKey: 10,
+    rangeDrops: [],
     leaves: undefined,
   };
   return runJob(disk, checksum, { kind: 'flush', input });
@@ -47,7 +48,7 @@ test('[JB1] a flush that is ok gives what a reader is made of, and all its keys 
   const disk = newDisk();
   const flushed = flush(disk, () => undefined);
   assert.ok(flushed.ok && flushed.value.kind === 'flush');
-  const reader = new TableReader(flushed.value.parts, checksum);
+  const reader = new TableReader(flushed.value.parts!, checksum);
   for (const key of KEYS) {
     assert.is(getFromTable(disk, reader, key), key * 3);
     assert.is(getFromTable(disk, reader, key + 1), undefined);
@@ -65,7 +66,7 @@ test('[JB1] a table that is spoilt behind its write: the flush fails, or it can 
     const flushed = flush(disk, () => disk.corrupt(NAME, at, bytes[at]! ^ 0x10));
     if (flushed.ok) {
       assert.ok(flushed.value.kind === 'flush' && at < footerFrom);
-      const { table } = flushed.value.parts.footer;
+      const { table } = flushed.value.parts!.footer;
       assert.is(openTable(disk, table, checksum).kind, 'open', `byte ${at}`);
       continue;
     }

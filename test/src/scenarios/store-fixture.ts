@@ -139,9 +139,10 @@ export class TestStore {
         blockBytes: 512,
         codec: BLOCK_CODEC.none,
         bloomBitsPerKey: 10,
+        rangeDrops: [],
         leaves: { fileNumber: fileNumber + 1, words: this.leaves },
       });
-      if (!flushed.ok || !this.#publish(flushed.value.table, fileNumber + 1)) {
+      if (!flushed.ok || !this.#publish(flushed.value.table!, fileNumber + 1)) {
         this.memtable.flushFailed(next.chunk);
         return false;
       }
