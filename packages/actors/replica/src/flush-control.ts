@@ -1,33 +1,27 @@
 /**
- * From frozen chunks to tables: what is asked of the pool, in which order, and what becomes of it;
- * and the chunks themselves, given up when memory is wanted and nobody reads them any more.
+ * From frozen chunks to tables: what is asked of the pool, in which order, and what becomes of it. How
+ * chunks that are flushed are given up says memory-room.ts.
  *
  *     frozen --flush-chunk--> flush job --> an edition --> table counts, chunk is resident
- *     resident --retire--> every reader past what named it --recycle--> free
  *
  * Invariants:
  *   FC1 a table counts, and the log's floor passes its records, only when an edition of the manifest
  *       that names it is durable
  *   FC2 one flush at a time; a number for a file or an edition is used once. A table whose edition
  *       failed is not written again: its edition is tried again, under another number
- *   FC3 a retired chunk is recycled only when every consumer has let go of all that was written to it
- *       before the chunk was retired, and the log writer, who may be behind the flush, of its records
  */
 import { buggify } from '@clockwise/kernel/buggify';
-import { type Instant, LANE, type Lane } from '@clockwise/kernel/core';
-import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
+import type { Instant } from '@clockwise/kernel/core';
+import type { DiskFailure } from '@clockwise/kernel/effects';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { CHUNK_KIND, CHUNK_STATE } from '@clockwise/storage/chunk';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { FlushInput } from '@clockwise/storage/flush-job';
 import { leavesName, tableName } from '@clockwise/storage/file-names';
 import type { JobOutput } from '@clockwise/storage/jobs';
 import type { ChunkDescription } from '@clockwise/storage/memtable';
 import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
 import type { StorePublisher } from './store-publisher.ts';
-
-/** Free chunks below which resident ones are given up: one to rotate to, one for clean copies. */
-const FREE_CHUNKS_WANTED = 2;
 
 /** A chunk that is not resident yet although its flush began. */
 interface Flushing {
@@ -50,28 +44,16 @@ type FlushState =
       readonly leaves: Int32Array | undefined;
     });
 
-/**
- * A chunk that no lookup finds any more, and what its readers must have passed. The step that retires
- * it may still have frames under construction that name it, so positions are taken in the next one.
- */
-interface RetiredChunk {
-  readonly chunk: number;
-  positions: { readonly now: readonly number[]; readonly durable: readonly number[] } | undefined;
-}
-
 export class FlushControl {
   readonly #context: ReplicaContext;
   readonly #publisher: StorePublisher;
-  readonly #coordinatorCount: number;
   #floorLeaves: Int32Array;
   #state: FlushState = { kind: 'idle' };
   #reported: Set<number> = new Set();
-  #retired: RetiredChunk[] = [];
 
   constructor(context: ReplicaContext, publisher: StorePublisher, options: ReplicaOptions) {
     this.#context = context;
     this.#publisher = publisher;
-    this.#coordinatorCount = options.coordinatorCount;
     this.#floorLeaves = options.floorLeaves;
   }
 
@@ -84,21 +66,15 @@ export class FlushControl {
     };
   }
 
-  /** Tells the compactor of chunks that became frozen, and gives up what memory needs. */
-  afterStep(published: ReplicaPublished): void {
+  /** Tells the compactor of chunks that became frozen. REQUIRES: the shard is not fenced. */
+  afterStep(): void {
     const { pool } = this.#context.memtable;
-    if (this.#context.fenced) return;
     if (buggify('replica: freeze the active chunk early')) this.#context.memtable.freeze();
     for (let chunk = 0; chunk < pool.states.length; chunk += 1) {
       if (pool.states[chunk] === CHUNK_STATE.frozen && !this.#reported.has(chunk)) {
         this.#report(chunk);
       }
     }
-    if (this.#retired.length > 0) this.#recycle(published);
-    while (pool.freeCount() + this.#retired.length < FREE_CHUNKS_WANTED && this.#retireOldest());
-    if (buggify('replica: give up a flushed chunk early')) this.#retireOldest();
-    if (pool.cacheIsFull()) this.#retireOldestCache();
-    else if (buggify('replica: give up clean copies early')) this.#retireOldestCache();
   }
 
   /** The compactor, after its own restart, asks what waits. */
@@ -241,48 +217,5 @@ export class FlushControl {
     const { shard, out } = this.#context;
     const message: ActorMessage = { kind: 'chunk-flushed', shard, chunk, ok };
     out.effect({ kind: 'tell', to: 'compactor', message });
-  }
-
-  /** The last chunk for clean copies is being filled: the oldest makes room for the next. */
-  #retireOldestCache(): void {
-    const { memtable } = this.#context;
-    const { kinds } = memtable.pool;
-    if (this.#retired.some(({ chunk }) => kinds[chunk] === CHUNK_KIND.cache)) return;
-    this.#retire(memtable.oldestResidentCache());
-  }
-
-  #retireOldest(): boolean {
-    return this.#retire(this.#context.memtable.oldestResident());
-  }
-
-  #retire(chunk: number): boolean {
-    if (chunk < 0) return false;
-    const { kinds } = this.#context.memtable.pool;
-    sometimes(kinds[chunk] === CHUNK_KIND.log, 'memory: a flushed chunk is given up');
-    sometimes(kinds[chunk] === CHUNK_KIND.cache, 'memory: a chunk of clean copies is given up');
-    this.#context.memtable.retire(chunk);
-    this.#retired.push({ chunk, positions: undefined });
-    return true;
-  }
-
-  /** [FC3] */
-  #recycle(published: ReplicaPublished): void {
-    const { memtable, releasedSequence } = this.#context;
-    const targets = Array.from({ length: this.#coordinatorCount }, (_, target) => target);
-    const passed = (lane: Lane, positions: readonly number[]): boolean =>
-      positions.every((position, target) => published.consumed(target, lane) >= position);
-    this.#retired = this.#retired.filter((retired) => {
-      retired.positions ??= {
-        now: targets.map((target) => published.written(target, LANE.now)),
-        durable: targets.map((target) => published.written(target, LANE.durable)),
-      };
-      const { now, durable } = retired.positions;
-      const isLogged = memtable.pool.lastSequences[retired.chunk]! <= releasedSequence;
-      sometimes(!isLogged, 'memory: a retired chunk waits for the log');
-      const isFree = isLogged && passed(LANE.now, now) && passed(LANE.durable, durable);
-      sometimes(isLogged && !isFree, 'memory: a retired chunk waits for its readers');
-      if (isFree) memtable.recycle(retired.chunk);
-      return !isFree;
-    });
   }
 }

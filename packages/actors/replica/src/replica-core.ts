@@ -34,6 +34,7 @@ import type { JobOutput } from '@clockwise/storage/jobs';
 import { DiskSpace } from './disk-space.ts';
 import { FlushControl } from './flush-control.ts';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
+import { MemoryRoom } from './memory-room.ts';
 import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
 import { applyReadOperation } from './read-operation.ts';
 import {
@@ -59,6 +60,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #scans: ScanOperations;
   readonly #publisher: StorePublisher;
   readonly #flushes: FlushControl;
+  readonly #room: MemoryRoom;
   readonly #space: DiskSpace;
   readonly #warmer: FrameWarmer = new FrameWarmer();
   readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0 };
@@ -72,6 +74,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     this.#space = new DiskSpace(this.#context);
     this.#reads = new TableReads(this.#context);
     this.#scans = new ScanOperations(this.#context, this.#reads);
+    const letScansGo = (): void => this.#scans.letGo();
+    this.#room = new MemoryRoom(this.#context, options.coordinatorCount, letScansGo);
   }
 
   step(batch: ReplicaBatch, out: ReplicaOut): void {
@@ -91,8 +95,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     for (let index = 0; index < frames.count; index += 1) {
       this.#takeFrame(frames.sources[index]!, frames.words[index]!, frames.offsets[index]!);
     }
-    this.#flushes.afterStep(batch.published);
-    if (!context.fenced) this.#publisher.afterStep();
+    if (!context.fenced) {
+      this.#flushes.afterStep();
+      this.#room.afterStep(batch.published);
+      this.#publisher.afterStep();
+    }
     context.endStep();
   }
 
@@ -191,6 +198,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         shard,
         ...counters,
         ...this.#reads.figures(),
+        ...this.#room.figures(),
         ...this.#flushes.figures(),
         ...this.#publisher.figures(),
         ...this.#space.figures(),

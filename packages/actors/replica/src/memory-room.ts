@@ -1,0 +1,114 @@
+/**
+ * Which chunk is given up, and when: before memory is wanted, so that what was asked for can be copied
+ * out of it a little in each step (cache-sweeper.ts); at once where writes or clean copies would find no
+ * room soon.
+ *
+ * Invariants:
+ *   MR1 a chunk that scans look into, behind the tables that they hold, is neither swept nor given up;
+ *       where memory runs short by that, the scans let go
+ *   MR2 sweeping keeps no write and no read waiting: a chunk that is wanted goes as it is
+ */
+import { buggify } from '@clockwise/kernel/buggify';
+import type { ReplicaPublished } from '@clockwise/kernel/effects';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { CacheSweeper } from '@clockwise/storage/cache-sweeper';
+import type { ReplicaContext } from './replica-context.ts';
+import { RetiredChunks } from './retired-chunks.ts';
+
+/** Free chunks below which resident ones are given up: one to rotate to, one for clean copies. */
+const FREE_CHUNKS_WANTED = 2;
+/** Records that are looked at in one step. */
+const SWEPT_RECORDS_MAX = 256;
+
+export class MemoryRoom {
+  readonly #context: ReplicaContext;
+  readonly #retired: RetiredChunks;
+  /** Scans let go of the tables and the memory that they hold. */
+  readonly #letScansGo: () => void;
+  readonly #sweeper: CacheSweeper;
+
+  constructor(context: ReplicaContext, coordinatorCount: number, letScansGo: () => void) {
+    this.#context = context;
+    this.#retired = new RetiredChunks(context, coordinatorCount);
+    this.#letScansGo = letScansGo;
+    this.#sweeper = new CacheSweeper(context.memtable);
+  }
+
+  figures(): Record<string, number> {
+    return { recordCachePromotions: this.#sweeper.promotedCount };
+  }
+
+  /** REQUIRES: the shard is not fenced. */
+  afterStep(published: ReplicaPublished): void {
+    this.#retired.recycle(published);
+    this.#sweep();
+    // [MR2]
+    while (this.#isRoomForWritesShort() && this.#retire(this.#oldestResident()));
+    if (this.#isRoomForCopiesShort()) this.#retire(this.#oldestCopies());
+    if (buggify('replica: give up a flushed chunk early')) this.#retire(this.#oldestUnheld());
+    if (buggify('replica: give up clean copies early')) this.#retire(this.#oldestCopies());
+  }
+
+  /** Goes on with a sweep, or begins one where room will be wanted. */
+  #sweep(): void {
+    if (this.#sweeper.chunk === -1) {
+      const chunk = this.#chunkToSweep();
+      if (chunk === -1) return;
+      this.#sweeper.begin(chunk);
+    }
+    this.#retire(this.#sweeper.step(SWEPT_RECORDS_MAX));
+  }
+
+  #chunkToSweep(): number {
+    if (this.#freeCount() < FREE_CHUNKS_WANTED) return this.#oldestUnheld();
+    const { pool } = this.#context.memtable;
+    const isWanted = pool.cacheIsFull() && this.#retired.cacheCount === 0;
+    return isWanted ? this.#oldestCopies() : -1;
+  }
+
+  /** Chunks that are free, or soon will be. */
+  #freeCount(): number {
+    return this.#context.memtable.pool.freeCount() + this.#retired.count;
+  }
+
+  /** The active chunk is half full and there is one other at the most. */
+  #isRoomForWritesShort(): boolean {
+    const { pool, activeChunk } = this.#context.memtable;
+    const freeCount = this.#freeCount();
+    if (freeCount === 0 || activeChunk === -1) return freeCount < FREE_CHUNKS_WANTED;
+    return freeCount < FREE_CHUNKS_WANTED && pool.used[activeChunk]! * 2 > pool.chunkWords;
+  }
+
+  #isRoomForCopiesShort(): boolean {
+    const { pool, copies } = this.#context.memtable;
+    if (!pool.cacheIsFull() || this.#retired.cacheCount > 0) return false;
+    return copies.isHalfFull;
+  }
+
+  /** [MR1] */
+  #oldestUnheld(): number {
+    const { memtable, versions } = this.#context;
+    return memtable.oldestResident(versions.oldestPinnedFloor());
+  }
+
+  #oldestResident(): number {
+    const { memtable } = this.#context;
+    const unheld = this.#oldestUnheld();
+    if (unheld !== -1 || memtable.oldestResident() === -1) return unheld;
+    reachable('memory: scans let go of what they hold because memory is short');
+    this.#letScansGo();
+    return this.#oldestUnheld();
+  }
+
+  /** Clean copies are in tables: nobody holds them. */
+  #oldestCopies(): number {
+    return this.#context.memtable.oldestResidentCache();
+  }
+
+  #retire(chunk: number): boolean {
+    if (chunk === -1) return false;
+    sometimes(this.#sweeper.chunk === chunk, 'memory: a chunk is wanted before it is swept');
+    this.#retired.retire(chunk);
+    return true;
+  }
+}
