@@ -244,6 +244,45 @@ test('[SE2] a range drop leaves the manifest when nothing that it took away can 
   assert.equal(publish(versions).rangeDrops, []);
 });
 
+test('[SE1] a flush follows the floor, or a gap that a range drop explains', () => {
+  const drop = { bucketId: 1, fromHigh: 0, fromLow: 0, toHigh: 100, toLow: 0, sequence: 14 };
+  const behindGap = (firstSequence: number, rangeDrops: (typeof drop)[]): StoreVersions => {
+    const versions = versionsOf({ ...EMPTY, floorSequence: 10, rangeDrops });
+    const flushed = table(12, { firstSequence, lastSequence: 30 });
+    versions.planFlush(partsOf(flushed), 30, 0);
+    return versions;
+  };
+  assert.is(publish(behindGap(11, [])).floorSequence, 30);
+  assert.is(publish(behindGap(15, [drop])).floorSequence, 30);
+  assert.throws(() => behindGap(15, []).beginPublish(), 'SE1');
+  assert.throws(() => behindGap(16, [drop]).beginPublish(), 'SE1');
+  assert.throws(() => behindGap(10, [drop]).beginPublish(), 'SE1');
+});
+
+test('[SE3] only tables that are there are merged or moved', () => {
+  for (const isMove of [true, false]) {
+    const versions = versionsOf(EMPTY);
+    if (isMove) versions.planMove(table(1), 2);
+    else versions.planMerge([table(1)], [], 0);
+    assert.throws(() => versions.beginPublish(), 'SE3');
+  }
+});
+
+test('[SV5] a drop that waits for its edition is known to the jobs that begin, and comes with theirs', () => {
+  const drop = { bucketId: 1, fromHigh: 0, fromLow: 0, toHigh: 100, toLow: 0, sequence: 12 };
+  const versions = versionsOf(EMPTY);
+  versions.planSettle();
+  versions.beginPublish();
+  versions.planRangeDrop(drop, 0);
+  assert.equal(versions.rangeDrops, [drop]);
+  versions.publishFailed();
+  flush(versions);
+  const { manifest } = versions.beginPublish()!;
+  assert.equal(versions.rangeDrops, [drop], 'nor is it named twice while its edition is under way');
+  assert.is(manifest.tables.length, 1);
+  assert.equal(manifest.rangeDrops, [drop]);
+});
+
 test('[LV2] a table at or below a drop is no candidate within the range, and one above it is', () => {
   const drop = { bucketId: 1, fromHigh: 10, fromLow: 0, toHigh: 20, toLow: 0, sequence: 12 };
   const tables = [
