@@ -207,7 +207,11 @@ export class LocalStore {
     const result = reads.find(this.versions.levels, bucketId, high, low, key, keyAt, keyBytes);
     if (result === LOOKUP.absent) return 'absent';
     if (result === LOOKUP.failed) return 'READ_FAILED';
-    if (this.#options.cacheChunksMax > 0) memtable.insertCached(reads.words, reads.record, hash);
+    if (this.#options.cacheChunksMax > 0) {
+      // Reads alone fill the chunks of clean copies, too: then the oldest makes room for later ones.
+      const isKept = memtable.insertCached(reads.words, reads.record, hash) >= 0;
+      if (!isKept || memtable.pool.cacheIsFull()) this.#upkeep.giveUpMemory();
+    }
     return this.#found(reads.words, reads.record);
   }
 
