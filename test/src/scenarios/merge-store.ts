@@ -10,6 +10,7 @@ import type { LevelSet } from '@clockwise/storage/level-set';
 import { openStore } from '@clockwise/storage/open-store';
 import { openTable, type TableParts } from '@clockwise/storage/sstable-reader';
 import { tableName } from '@clockwise/storage/file-names';
+import type { TokenRange } from '@clockwise/storage/token-range';
 import { StoreVersions } from '@clockwise/storage/store-versions';
 import {
   HEADER,
@@ -112,6 +113,12 @@ export class MergeStore {
     this.#plannedFloor = lastSequence;
     this.versions.planFlush(parts, lastSequence, 0);
     return this.publish() ? 'published' : 'waiting';
+  }
+
+  /** All that was flushed so far and lies in the range is gone; false: the edition waits. */
+  dropRange(range: TokenRange): boolean {
+    this.versions.planRangeDrop({ ...range, sequence: this.#plannedFloor }, 0);
+    return this.publish();
   }
 
   #write(plan: TablePlan): TableParts | undefined {

@@ -9,7 +9,8 @@ import {
 import { parseFileName } from '@clockwise/storage/file-names';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Version } from './merge-fixture.ts';
+import { rangeHolds } from '@clockwise/storage/table-extent';
+import { tokenOf, type Version } from './merge-fixture.ts';
 import { MergeStore, type MergeStoreOptions } from './merge-store.ts';
 
 const OPTIONS: MergeStoreOptions = {
@@ -33,17 +34,33 @@ class Ledger {
   }
 
   flush(store: MergeStore, versions: readonly Version[]): void {
-    const next = new Map(this.#planned.at(-1) ?? this.#durable);
+    const next = this.#plan(store);
     for (const { key, value, kind } of versions) {
       if (kind === 'tombstone') next.delete(key);
       else next.set(key, value);
     }
+    if (store.flush(versions) === 'failed') this.#planned.pop();
+  }
+
+  dropRange(store: MergeStore, prng: Prng): void {
+    const next = this.#plan(store);
+    const from = tokenOf(prng.below(48)).high;
+    const to = (from + tokenOf(prng.below(8)).high) | 0;
+    const range = { bucketId: 1, fromHigh: from, fromLow: 0, toHigh: to, toLow: -1 };
+    for (const key of next.keys()) {
+      if (rangeHolds(range, 1, tokenOf(key).high, tokenOf(key).low)) next.delete(key);
+    }
+    store.dropRange(range);
+  }
+
+  #plan(store: MergeStore): Map<number, number> {
+    const next = new Map(this.#planned.at(-1) ?? this.#durable);
     this.#planned.push(next);
     store.onPublished = () => {
       this.#durable = this.#planned.at(-1) ?? this.#durable;
       this.#planned = [];
     };
-    if (store.flush(versions) === 'failed') this.#planned.pop();
+    return next;
   }
 
   checkLive(store: MergeStore, context: string): void {
@@ -89,6 +106,7 @@ function load(disk: SimulatedDisk, ledger: Ledger, prng: Prng, rounds: number): 
   for (let round = 1; round <= rounds; round += 1) {
     const versions = randomFlush(prng, round);
     ledger.flush(store, versions);
+    if (prng.chance(0.15)) ledger.dropRange(store, prng);
     for (let beat = prng.below(8); beat > 0; beat -= 1) {
       store.merge();
       if (prng.chance(0.3)) store.remove();
@@ -158,6 +176,11 @@ test('[SE1] [SE3] [SV4] merges keep every value, reach deep levels and leave no 
     assert.is(store.control.wanted(), 0);
     const { tables } = store.versions.manifest;
     assert.ok(Math.max(...tables.map(({ level }) => level)) >= 2);
+    assert.equal(
+      store.versions.manifest.rangeDrops,
+      [],
+      'SE2 drops end when nothing is left of them',
+    );
     assert.equal(tableNumbers(disk), tables.map(({ fileNumber }) => fileNumber).toSorted(byNumber));
     assert.is(disk.openFileCount, 0);
   }
@@ -231,6 +254,7 @@ function failedCallRun(
   const draws = prng.stream('load');
   for (let round = 1; round <= rounds; round += 1) {
     ledger.flush(store, randomFlush(draws, round));
+    if (round === 3) ledger.dropRange(store, draws);
     for (let beat = 0; beat < 4; beat += 1) {
       store.merge();
       store.remove();
