@@ -52,7 +52,7 @@ export function openReplica(
   const memtable = new Memtable({
     chunkBytes: limits.memtableChunkBytes,
     chunksMax: limits.memtableChunksMax,
-    cacheChunksMax: 2,
+    cacheChunksMax: Math.max(2, limits.memtableChunksMax >> 2),
     frozenMax: limits.memtableFrozenMax,
     partitionCountLog2: PARTITION_BITS,
     indexSlots: 64,

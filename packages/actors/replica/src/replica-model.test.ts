@@ -74,7 +74,14 @@ class ModelRun {
 
   constructor(seed: number) {
     this.#prng = new Prng(seed);
-    this.#world = new ReplicaWorld();
+    const caches = this.#prng.stream('caches');
+    const limits = {
+      ...SMALL_LIMITS,
+      blockCacheBytes: caches.pick([0, 16 * 1024, 64 * 1024]),
+      // With twelve there are chunks for both queues of clean copies.
+      memtableChunksMax: caches.pick([SMALL_LIMITS.memtableChunksMax, 12]),
+    };
+    this.#world = new ReplicaWorld(undefined, 1, limits);
   }
 
   run(stepCount: number): void {
