@@ -79,7 +79,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   ]);
   // Registers are judged as such where one copy orders all writes.
   const copies = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
-  const limits = drawLimits(prng.stream('limits'));
+  const limits = { ...drawLimits(prng.stream('limits')), ...drawStoreLimits(prng.stream('store')) };
   const pace = drawPace(prng.stream('pace'));
   const links = drawLinks(prng.stream('links'));
   // A record fits a chunk of memory, and must fit through any channel: rings and sockets let it through.
@@ -223,6 +223,33 @@ function drawLimits(prng: Prng): Limits {
     requestTimeoutMs: 1500,
     tableBlockBytes: prng.pick([512, 4096]),
     diskReserveBytes: 1 << 14,
+  };
+}
+
+/** So small that a run of some seconds merges, moves tables down and fills caches. */
+function drawStoreLimits(
+  prng: Prng,
+): Pick<
+  Limits,
+  | 'runsMin'
+  | 'runsSlow'
+  | 'runsMax'
+  | 'tableBytes'
+  | 'levelBytes1'
+  | 'levelFanout'
+  | 'tableCodec'
+  | 'blockCacheBytes'
+> {
+  return {
+    runsMin: prng.between(2, 4),
+    // Where merges fall behind, writes are slowed and refused in some runs.
+    runsSlow: prng.pick([5, 8]),
+    runsMax: prng.pick([9, 16]),
+    tableBytes: prng.pick([4096, 16_384, 65_536]),
+    levelBytes1: prng.pick([32_768, 65_536, 262_144]),
+    levelFanout: prng.between(2, 8),
+    tableCodec: prng.between(0, 2),
+    blockCacheBytes: prng.pick([0, 16_384, 65_536]),
   };
 }
 

@@ -16,6 +16,7 @@ import type {
   ReplicaEvent,
   ReplicaOut,
 } from '@clockwise/replica/replica-context';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { ActorHost } from '@clockwise/simulator/actor-host';
 import { type AppendedRange, DurableLane } from '@clockwise/simulator/durable-lane';
 import { Gate } from '@clockwise/simulator/gate';
@@ -186,7 +187,7 @@ export class ShardProcess {
       if (!prng.chance(0.5)) continue;
       disk.crashAt = disk.operationCount + prng.between(1, 24);
       try {
-        runJob(disk, checksum, job);
+        runJob(disk, checksum, job, NODE_BLOCK_CODECS);
       } catch (error) {
         if (!(error instanceof SimulatedCrash)) throw error;
       }
@@ -304,7 +305,7 @@ export class ShardProcess {
 
   #runJob(job: number, input: JobInput): void {
     this.#jobs.delete(input);
-    const result = runJob(this.#options.disk, checksum, input);
+    const result = runJob(this.#options.disk, checksum, input, NODE_BLOCK_CODECS);
     if (result.ok) this.host.pushEvent({ kind: 'job-done', job, output: result.value });
     else this.host.pushEvent({ kind: 'job-failed', job, failure: result.code });
   }

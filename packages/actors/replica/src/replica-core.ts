@@ -13,7 +13,6 @@
  */
 import { assert, unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Core } from '@clockwise/kernel/core';
-import type { DiskFailure } from '@clockwise/kernel/effects';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
@@ -30,9 +29,6 @@ import {
 } from '@clockwise/protocol/frame';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
-import type { JobOutput } from '@clockwise/storage/jobs';
-import { DiskSpace } from './disk-space.ts';
-import { FlushControl } from './flush-control.ts';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
 import { MemoryRoom } from './memory-room.ts';
 import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
@@ -48,7 +44,7 @@ import {
 import { replyStatus, type Asker } from './reply.ts';
 import { ScanOperations } from './scan-operation.ts';
 import { applyStoreOperation } from './store-operation.ts';
-import { StorePublisher } from './store-publisher.ts';
+import { StoreWork } from './store-work.ts';
 import { SEARCHED, TableReads } from './table-reads.ts';
 import { applyWriteOperation, DotMaker } from './write-operation.ts';
 
@@ -58,10 +54,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #parked: ParkedOperations;
   readonly #reads: TableReads;
   readonly #scans: ScanOperations;
-  readonly #publisher: StorePublisher;
-  readonly #flushes: FlushControl;
+  readonly #store: StoreWork;
   readonly #room: MemoryRoom;
-  readonly #space: DiskSpace;
   readonly #warmer: FrameWarmer = new FrameWarmer();
   readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0 };
   #started = false;
@@ -69,9 +63,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   constructor(options: ReplicaOptions) {
     this.#context = new ReplicaContext(options);
     this.#parked = new ParkedOperations(options.limits.parkedOperationsMax);
-    this.#publisher = new StorePublisher(this.#context);
-    this.#flushes = new FlushControl(this.#context, this.#publisher, options);
-    this.#space = new DiskSpace(this.#context);
+    this.#store = new StoreWork(this.#context, options);
     this.#reads = new TableReads(this.#context);
     this.#scans = new ScanOperations(this.#context, this.#reads);
     const letScansGo = (): void => this.#scans.letGo();
@@ -84,7 +76,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     if (!this.#started) {
       this.#started = true;
       this.#tellState('ready', '');
-      this.#space.start();
+      this.#store.start();
     }
     // [RP2] An answer goes to the life that its ring belongs to when the step begins.
     for (const event of batch.events) {
@@ -96,9 +88,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       this.#takeFrame(frames.sources[index]!, frames.words[index]!, frames.offsets[index]!);
     }
     if (!context.fenced) {
-      this.#flushes.afterStep();
+      this.#store.afterStep();
       this.#room.afterStep(batch.published);
-      this.#publisher.afterStep();
     }
     context.endStep();
   }
@@ -127,10 +118,10 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         this.#readEnded(event.read, undefined);
         return;
       case 'job-done':
-        this.#jobDone(event.job, event.output);
+        this.#store.jobDone(event.job, event.output);
         return;
       case 'job-failed':
-        this.#jobFailed(event.job, event.failure);
+        this.#store.jobFailed(event.job, event.failure);
         return;
       case 'log-failed':
         this.#fence(event.failure);
@@ -139,11 +130,10 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         this.#takeMessage(event.from, event.message);
         return;
       case 'log-full':
-        this.#space.logFull(event.reserveUsed);
+        this.#store.logFull(event.reserveUsed);
         return;
       case 'timer':
-        this.#space.onTimer(event.timer);
-        this.#publisher.onTimer(event.timer);
+        this.#store.onTimer(event.timer);
         return;
       case 'channel-up':
       case 'channel-down':
@@ -157,30 +147,9 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     }
   }
 
-  #jobDone(job: number, output: JobOutput): void {
-    if (this.#space.jobDone(job, output)) return;
-    // The store belongs to whoever opens it next: nothing more is published.
-    if (this.#context.fenced) return;
-    if (output.kind === 'flush') this.#flushes.written(job, output);
-    if (this.#publisher.jobDone(job) !== 'published') return;
-    this.#flushes.published();
-    this.#publisher.publish();
-  }
-
-  #jobFailed(job: number, failure: DiskFailure): void {
-    if (this.#space.jobFailed(job, failure)) return;
-    if (failure === 'ENOSPC') this.#space.noRoom();
-    if (this.#context.fenced || this.#flushes.jobFailed(job, failure)) return;
-    if (this.#publisher.jobFailed(job) === 'failed') this.#flushes.publishFailed(failure);
-  }
-
   #takeMessage(from: string, message: ActorMessage): void {
     const { out, leaves, memtable, counters, shard } = this.#context;
-    if (message.kind === 'flush-chunk') {
-      this.#flushes.flush(message.chunk);
-    } else if (message.kind === 'frozen-wanted') {
-      this.#flushes.reportFrozen();
-    } else if (message.kind === 'roots-wanted') {
+    if (message.kind === 'roots-wanted') {
       const { request, partitions } = message;
       const words = new Int32Array(partitions.length * 2);
       partitions.forEach((partition, index) => leaves.root(partition, words, index * 2));
@@ -199,15 +168,15 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         ...counters,
         ...this.#reads.figures(),
         ...this.#room.figures(),
-        ...this.#flushes.figures(),
-        ...this.#publisher.figures(),
-        ...this.#space.figures(),
+        ...this.#store.figures(),
       };
       out.effect({
         kind: 'tell',
         to: from,
         message: { kind: 'figures', request: message.request, figures },
       });
+    } else {
+      this.#store.takeMessage(message);
     }
   }
 

@@ -1,0 +1,99 @@
+/**
+ * What a replica does for its store beside answering: flushes, merges, editions, removals, the reserve.
+ * Hands the ends of jobs, timers and the compactor's words to whoever they are for.
+ *
+ * Boundary: works only within a step of the replica, on its context.
+ *
+ * Invariants:
+ *   SW1 after a fence the end of a job changes nothing: the store belongs to whoever opens it next
+ */
+import type { DiskFailure } from '@clockwise/kernel/effects';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import type { JobOutput } from '@clockwise/storage/jobs';
+import { CompactionControl } from './compaction-control.ts';
+import { DiskSpace } from './disk-space.ts';
+import { FlushControl } from './flush-control.ts';
+import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
+import { StorePublisher } from './store-publisher.ts';
+
+export class StoreWork {
+  readonly #context: ReplicaContext;
+  readonly #publisher: StorePublisher;
+  readonly #flushes: FlushControl;
+  readonly #merges: CompactionControl;
+  readonly #space: DiskSpace;
+
+  constructor(context: ReplicaContext, options: ReplicaOptions) {
+    this.#context = context;
+    this.#publisher = new StorePublisher(context);
+    this.#flushes = new FlushControl(context, this.#publisher, options);
+    this.#merges = new CompactionControl(context, this.#publisher);
+    this.#space = new DiskSpace(context);
+  }
+
+  /** The replica's first step. */
+  start(): void {
+    this.#space.start();
+  }
+
+  /** REQUIRES: the shard is not fenced. */
+  afterStep(): void {
+    this.#flushes.afterStep();
+    this.#publisher.afterStep();
+    this.#merges.afterStep();
+  }
+
+  jobDone(job: number, output: JobOutput): void {
+    if (this.#space.jobDone(job, output)) return;
+    // [SW1]
+    if (this.#context.fenced) return;
+    if (output.kind === 'flush') this.#flushes.written(job, output);
+    else if (output.kind === 'merge') this.#merges.jobDone(job, output.output);
+    if (this.#publisher.jobDone(job) !== 'published') return;
+    this.#flushes.published();
+    this.#merges.published();
+    this.#publisher.publish();
+  }
+
+  jobFailed(job: number, failure: DiskFailure): void {
+    if (this.#space.jobFailed(job, failure)) return;
+    if (failure === 'ENOSPC') this.#space.noRoom();
+    // [SW1]
+    if (this.#context.fenced) return;
+    if (this.#flushes.jobFailed(job, failure) || this.#merges.jobFailed(job, failure)) return;
+    if (this.#publisher.jobFailed(job) !== 'failed') return;
+    this.#flushes.publishFailed(failure);
+    this.#merges.publishFailed(failure);
+  }
+
+  onTimer(timer: number): void {
+    this.#space.onTimer(timer);
+    this.#publisher.onTimer(timer);
+  }
+
+  /** The log has written on in the room of its reserve. */
+  logFull(reserveUsed: number): void {
+    this.#space.logFull(reserveUsed);
+  }
+
+  /** The compactor's words; others are not for the store. */
+  takeMessage(message: ActorMessage): void {
+    if (message.kind === 'flush-chunk') {
+      this.#flushes.flush(message.chunk);
+    } else if (message.kind === 'merge-beat') {
+      this.#merges.beat();
+    } else if (message.kind === 'frozen-wanted') {
+      this.#flushes.reportFrozen();
+      this.#merges.reportWanted();
+    }
+  }
+
+  figures(): Record<string, number> {
+    return {
+      ...this.#flushes.figures(),
+      ...this.#publisher.figures(),
+      ...this.#merges.figures(),
+      ...this.#space.figures(),
+    };
+  }
+}
