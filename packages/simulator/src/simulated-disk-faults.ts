@@ -82,6 +82,11 @@ export class SimulatedDiskFaults {
     this.#counted.push({ fault, remaining: fault.nth });
   }
 
+  /** Faults whose n-th call has not come. */
+  get pendingCount(): number {
+    return this.#counted.filter(({ remaining }) => remaining > 0).length;
+  }
+
   begin(condition: DiskCondition): void {
     this.#conditions.add(condition);
   }

@@ -57,16 +57,20 @@ export class LocalSnapshots {
       versions.unpin(pin);
       this.#runningCount -= 1;
       this.#states.set(snapshotNumber, result.ok ? 'done' : 'failed');
-      if (!result.ok) this.remove(snapshotNumber);
+      if (!result.ok) this.#removeFiles(snapshotNumber);
       if (this.#runningCount === 0) released();
     });
     return snapshotNumber;
   }
 
-  /** What cannot be removed now has no manifest, and goes with the next opening. */
   remove(snapshotNumber: number): void {
     assert(this.#states.get(snapshotNumber) !== 'running', 'a snapshot is removed when it is made');
     this.#states.delete(snapshotNumber);
+    this.#removeFiles(snapshotNumber);
+  }
+
+  /** What cannot be removed now has no manifest, and goes with the next opening. */
+  #removeFiles(snapshotNumber: number): void {
     this.#options.ask({ kind: 'remove-snapshot', snapshotNumber }, () => {});
   }
 }
