@@ -10,6 +10,8 @@
  *
  * Invariants:
  *   LST3 after an error of the log nothing is taken any more; reads go on
+ *   LST5 the log is durable up to a range drop's sequence before an edition has it: a sequence that is
+ *        lost with the log is given again, to what must not be dropped
  */
 import { BlockCache } from './block-cache.ts';
 import { CHUNK_STATE } from './chunk.ts';
@@ -275,7 +277,8 @@ export class LocalStore {
    * next one that is durable does, unless the store is closed before.
    */
   dropRange(range: TokenRange): boolean {
-    if (!this.commit(false)) return false;
+    // [LST5]
+    if (!this.commit(true)) return false;
     const upkeep = this.#upkeep;
     const failedBefore = upkeep.figures.jobsFailed;
     upkeep.planDrop({ ...range, sequence: this.memtable.nextSequence - 1 });

@@ -14,6 +14,7 @@ import {
 import { parseFileName, snapshotPrefix } from '@clockwise/storage/file-names';
 import type { LocalStore } from '@clockwise/storage/local-store';
 import { PrefixDisk } from '@clockwise/storage/prefix-disk';
+import type { TokenRange } from '@clockwise/storage/token-range';
 import { snapshotNumbers } from '@clockwise/storage/snapshot-job';
 import { ROOMY } from './local-configurations.ts';
 import {
@@ -24,6 +25,8 @@ import {
   remove,
   scanAll,
 } from './local-fixture.ts';
+import { isInRange } from './local-model.ts';
+import { drawRange } from './metamorphic-run.ts';
 
 const KEYS = 40;
 const NOW_MS = 1_700_000_000_000;
@@ -62,6 +65,10 @@ export class ClientLedger {
 
   wrote(key: number, version: number): void {
     this.#versions.set(key, [...this.versionsOf(key), version]);
+  }
+
+  acknowledge(key: number): void {
+    this.#versions.set(key, [this.versionsOf(key).at(-1)!]);
   }
 
   acknowledgeAll(): void {
@@ -135,6 +142,7 @@ export function runLoad(
     if (prng.chance(0.25)) store.tick(NOW_MS + step);
     if (prng.chance(0.04)) store.freeze();
     if (prng.chance(0.008)) takeSnapshot(store, ledger);
+    if (prng.chance(0.01)) dropRange(store, ledger, drawRange(prng, 4));
     ledger.hear(store);
     if (prng.chance(0.006)) {
       must(store.close(), 'the store closes');
@@ -176,6 +184,13 @@ function takeSnapshot(store: LocalStore, ledger: ClientLedger): void {
   const taken = store.snapshot();
   must(taken === number, `snapshot ${taken} has the next number, ${number}`);
   ledger.acknowledgeAll();
+}
+
+function dropRange(store: LocalStore, ledger: ClientLedger, range: TokenRange): void {
+  const keys = Array.from({ length: KEYS }, (_, key) => key).filter((key) => isInRange(key, range));
+  for (const key of keys) ledger.wrote(key, ABSENT);
+  must(store.dropRange(range), 'the range is dropped');
+  for (const key of keys) ledger.acknowledge(key);
 }
 
 /** All that is durable is there, of the store and of each snapshot. */

@@ -105,7 +105,7 @@ function drawOperation(prng: Prng): Operation {
 }
 
 /** At most one `part`-th of all tokens. */
-function drawRange(prng: Prng, part: number): TokenRange {
+export function drawRange(prng: Prng, part: number): TokenRange {
   const from = prng.below(0x1_0000_0000);
   const span = prng.below(Math.floor(0x1_0000_0000 / part));
   const to = Math.min(0xffff_ffff, from + span);

@@ -18,6 +18,7 @@ import {
   scanAll,
   SMALL,
   tokenOf,
+  WHOLE_RANGE,
 } from './local-fixture.ts';
 
 function newDisk(): SimulatedDisk {
@@ -126,6 +127,24 @@ function flushedStore(disk: SimulatedDisk): ReturnType<typeof mustOpenLocal> {
   assert.ok(store.close());
   return mustOpenLocal(disk, { configuration: { ...SMALL, cacheChunksMax: 0 } });
 }
+
+test('[LST5] a drop takes no sequence that the log may lose and give again', () => {
+  const disk = newDisk();
+  let store = mustOpenLocal(disk, { configuration: SMALL });
+  for (let key = 0; key < 20; key += 1) assert.is(put(store, key, key), 'ok');
+  assert.ok(store.commit(false));
+  assert.ok(store.dropRange(WHOLE_RANGE));
+  disk.crash('drop-all');
+  store = mustOpenLocal(disk, { configuration: SMALL });
+  assert.is(scanAll(store, 5).size, 0);
+  assert.is(put(store, 1, 100), 'ok');
+  assert.ok(store.commit(true));
+  store = mustOpenLocal(disk, { configuration: SMALL });
+  assert.is(get(store, 1), 100);
+  store.freeze();
+  store.settle();
+  assert.is(get(store, 1), 100);
+});
 
 test('[LSR1] [LSC2] F12 F18 what cannot be read is a failed read, never absent', () => {
   for (const [operation, code] of [
