@@ -9,6 +9,7 @@ import { put } from './commands/put.ts';
 import { ring } from './commands/ring.ts';
 import { start } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
+import { storeCommand } from './commands/store.ts';
 
 export const COMMANDS: readonly Command[] = [
   start,
@@ -19,5 +20,6 @@ export const COMMANDS: readonly Command[] = [
   deleteCommand,
   importCommand,
   exportCommand,
+  storeCommand,
   helpCommand(() => COMMANDS),
 ];

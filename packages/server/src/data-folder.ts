@@ -53,6 +53,12 @@ export function lockFolder(folder: string): FolderLock {
   return { release: () => fs.rmSync(lock, { force: true }) };
 }
 
+/** The process that has the folder open; undefined: none. For whoever only reads. */
+export function folderHolder(folder: string): number | undefined {
+  const text = readLock(path.join(folder, 'lock'));
+  return text === undefined ? undefined : livingHolder(text);
+}
+
 /** A link is made by one process only, whatever they all do at once. */
 function takeLock(lock: string, own: string): void {
   for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt += 1) {
@@ -94,7 +100,8 @@ function readLock(lock: string): string | undefined {
   try {
     return fs.readFileSync(lock, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
 }

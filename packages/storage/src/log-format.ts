@@ -110,7 +110,8 @@ export function readSegmentHeader(
     return { kind: 'invalid' };
   }
   if (words[SEGMENT.version] !== LOG_VERSION) {
-    return { kind: 'foreign', reason: `log version ${words[SEGMENT.version]}, not ${LOG_VERSION}` };
+    const version = `log version ${words[SEGMENT.version]}`;
+    return { kind: 'foreign', reason: `${version}; this build reads version ${LOG_VERSION}` };
   }
   if (
     words[SEGMENT.storeIdLow] !== id.storeIdLow ||
