@@ -66,6 +66,7 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   const memtableChunkBytes = 2 ** Math.floor(Math.log2((memoryBytes * 3) / 4 / CHUNKS));
   const limits = {
     ...DEFAULT_LIMITS,
+    tableCodec: options.codec,
     memtableChunkBytes,
     memtableChunksMax: Math.floor((memoryBytes * 3) / 4 / memtableChunkBytes),
     blockCacheBytes: Math.floor(memoryBytes / 4),

@@ -6,6 +6,7 @@
  *   --keys N       5,000,000; with 1 KB values a fifth of them
  *   --memory MIB   128: caches and write buffers of a store
  *   --values A,B   100,1024: bytes of a value
+ *   --codec NAME   none: of our blocks, none, deflate or lz4
  *   --peer NAME    ours and this one only
  *   --folder PATH  where the stores are made; must be on a disk, not in memory
  *   --quick        50,000 keys and 16 MiB: a look, not a measurement
@@ -18,6 +19,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { BLOCK_CODEC } from '@clockwise/storage/block-codec';
 import type { Benchmark, BenchOutcome, BenchResult } from '../report.ts';
 import type { ChildLine, ChildTask } from './engine-child.ts';
 import { PEER_NAMES, type PeerName } from './engine-peer.ts';
@@ -40,6 +42,7 @@ export const engineBenchmark: Benchmark = {
 interface Settings {
   readonly keyCount: number;
   readonly memoryBytes: number;
+  readonly codec: number;
   readonly valueSizes: readonly number[];
   readonly peers: readonly PeerName[];
   readonly folder: string;
@@ -72,6 +75,7 @@ function settingsOf(args: readonly string[]): Settings {
       keys: { type: 'string' },
       memory: { type: 'string' },
       values: { type: 'string' },
+      codec: { type: 'string' },
       peer: { type: 'string' },
       folder: { type: 'string' },
       quick: { type: 'boolean' },
@@ -84,10 +88,16 @@ function settingsOf(args: readonly string[]): Settings {
   return {
     keyCount: numberOf('--keys', values.keys ?? (quick ? '50000' : '5000000')),
     memoryBytes: numberOf('--memory', values.memory ?? (quick ? '16' : '128')) * MIB,
+    codec: codecOf(values.codec ?? 'none'),
     valueSizes: (values.values ?? '100,1024').split(',').map((one) => numberOf('--values', one)),
     peers,
     folder: values.folder ?? tmpdir(),
   };
+}
+
+function codecOf(name: string): number {
+  for (const [one, codec] of Object.entries(BLOCK_CODEC)) if (one === name) return codec;
+  throw new Error(`--codec: there is no '${name}'`);
 }
 
 function numberOf(option: string, text: string): number {
@@ -98,7 +108,7 @@ function numberOf(option: string, text: string): number {
 }
 
 function taskOf(
-  { keyCount, memoryBytes }: Settings,
+  { keyCount, memoryBytes, codec }: Settings,
   folder: string,
   peer: PeerName,
   valueBytes: number,
@@ -110,6 +120,7 @@ function taskOf(
     keyCount: count,
     valueBytes,
     memoryBytes,
+    codec,
     sizes: sizesOf(count, valueBytes, memoryBytes),
     syncedBatches: Math.min(500, Math.ceil(count / 1000)),
   };

@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { bytesOnDisk, residentBytes } from './disk-bytes.ts';
+import { bytesOnDisk, type ResidentBytes, residentBytes } from './disk-bytes.ts';
 import { clockwisePeer } from './clockwise-peer.ts';
 import { type EnginePeer, newKey, type PeerModule, type PeerName } from './engine-peer.ts';
 import { KeySpace } from './key-space.ts';
@@ -20,6 +20,7 @@ export interface ChildTask {
   readonly keyCount: number;
   readonly valueBytes: number;
   readonly memoryBytes: number;
+  readonly codec: number;
   readonly sizes: Sizes;
   /** Batches that are each on the disk before the next; 0: none. */
   readonly syncedBatches: number;
@@ -35,11 +36,12 @@ await run(JSON.parse(process.argv[2] ?? '') as ChildTask);
 
 async function run({ peer: name, ...task }: ChildTask): Promise<void> {
   const module = PEERS.find((one) => one.name === name)!;
-  const { folder, keyCount, valueBytes, memoryBytes, sizes } = task;
+  const { folder, keyCount, valueBytes, sizes } = task;
   const main = path.join(folder, 'main');
   mkdirSync(main, { recursive: true });
   const keys = new KeySpace(keyCount, valueBytes);
-  let peer = await module.open(main, { memoryBytes, isSynced: false, valueBytes });
+  const ownBytes = residentBytes();
+  let peer = await module.open(main, { ...task, isSynced: false });
   say({ kind: 'notes', notes: peer.notes });
   const workloads = new Workloads(peer, main, keys, valueBytes);
   tell('fill', await workloads.fill(sizes));
@@ -47,12 +49,12 @@ async function run({ peer: name, ...task }: ChildTask): Promise<void> {
   tell('read missing', workloads.readMissing(sizes));
   tell('read hot', workloads.readHot(sizes));
   tell('scan all', await workloads.scan());
-  tell('memory', memory());
+  tell('memory', memory(ownBytes));
   tell('overwrite', await workloads.overwrite(sizes));
   tell('mixed', await workloads.mixed(sizes));
   await peer.close();
   const startMs = performance.now();
-  peer = await module.open(main, { memoryBytes, isSynced: false, valueBytes });
+  peer = await module.open(main, { ...task, isSynced: false });
   tell('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
   await peer.close();
   if (task.syncedBatches > 0) tell('synced batches', await synced(module, task, keys));
@@ -66,8 +68,7 @@ async function synced(
 ): Promise<Figures> {
   const folder = path.join(task.folder, 'synced');
   mkdirSync(folder);
-  const { memoryBytes, valueBytes } = task;
-  const peer: EnginePeer = await module.open(folder, { memoryBytes, isSynced: true, valueBytes });
+  const peer: EnginePeer = await module.open(folder, { ...task, isSynced: true });
   const batch = Array.from({ length: BATCH_COUNT }, newKey);
   const latencies = new LatencyHistogram();
   const startMs = performance.now();
@@ -87,9 +88,11 @@ async function synced(
   };
 }
 
-function memory(): Figures {
+/** `before` the store was opened there was only the process. */
+function memory(before: ResidentBytes): Figures {
   const { now, highest, ofFiles } = residentBytes();
-  return { residentBytes: now, residentBytesMax: highest, residentOfFiles: ofFiles };
+  const ofStore = now - ofFiles - (before.now - before.ofFiles);
+  return { residentBytes: now, residentBytesMax: highest, residentOfFiles: ofFiles, ofStore };
 }
 
 function tell(workload: string, figures: Figures): void {

@@ -20,6 +20,8 @@ export interface PeerOptions {
   /** A write is on the disk when its call ends (fdatasync); else when the system writes it. */
   readonly isSynced: boolean;
   readonly valueBytes: number;
+  /** Of our blocks, a BLOCK_CODEC; the others have settings of their own. */
+  readonly codec: number;
 }
 
 export interface EnginePeer {

@@ -79,6 +79,8 @@ const LINES: readonly Line[] = [
 
 /** A p99.9 while it compacts of at most this many times the one at rest. */
 const BUSY_FACTOR_MAX = 2;
+/** Of the memory budget. */
+const BUDGET_FACTOR_MAX = 1.25;
 
 function line(
   title: string,
@@ -141,7 +143,7 @@ function resultFor(
   return { ...result, note: `target ${target} x ${peer}: ${verdict(result.ratio >= target)}` };
 }
 
-/** What is compared with nobody: settings, and how much worse the mixed load is while compacting. */
+/** What is compared with nobody: how much worse it is while compacting, memory within the budget. */
 function ownResults(
   valueBytes: number,
   peer: PeerName,
@@ -155,36 +157,34 @@ function ownResults(
     const name = `${valueBytes} B, ${peer}: ${title}`;
     return resultOf({ name, value, unit, better: 'lower', note });
   };
+  const judged = (target: string, isReached: boolean): string =>
+    peer === 'clockwise' ? `target ${target}: ${verdict(isReached)}; ` : '';
   const factor = mixed['busy-p99.9']! / mixed['calm-p99.9']!;
-  const budget = task.memoryBytes * 1.25;
-  const isOurs = peer === 'clockwise';
-  const results = [
+  const busy = `jobs under way ${Math.round(mixed['busyShare']! * 100)} % of the time`;
+  const bytesMax = task.memoryBytes * BUDGET_FACTOR_MAX;
+  const ofStore = memory['ofStore']!;
+  const budget = `budget ${task.memoryBytes / 2 ** 20} MiB and a quarter`;
+  const setting = `${task.keyCount} keys; ${notes.join('; ')}`;
+  return [
     own(
       'p99.9 of the mixed load, much written before, over at rest',
       factor,
       'x',
-      isOurs
-        ? `target at most ${BUSY_FACTOR_MAX}: ${verdict(factor <= BUSY_FACTOR_MAX)}; jobs under way ${Math.round(mixed['busyShare']! * 100)} % of the time`
-        : 'for comparison',
+      `${judged(`at most ${BUSY_FACTOR_MAX}`, factor <= BUSY_FACTOR_MAX)}${busy}`,
     ),
     own(
-      'resident, less what is mapped from files',
-      memory['residentBytes']! - memory['residentOfFiles']!,
+      'resident, less files mapped and what the process had before',
+      ofStore,
       'bytes',
-      `budget ${task.memoryBytes / 2 ** 20} MiB and a quarter, the process itself not counted in: ${verdict(memory['residentBytes']! - memory['residentOfFiles']! <= budget)}; ${task.keyCount} keys; ${notes.join('; ')}`,
+      `${judged(budget, ofStore <= bytesMax)}${setting}`,
+    ),
+    own(
+      'fill, written over bytes of records',
+      fill['writtenPerRecordByte']!,
+      'bytes a byte',
+      'of its own records (ours: key, value, token, dot, clock); 0: it does not say',
     ),
   ];
-  if (fill['writtenPerRecordByte']! > 0) {
-    results.push(
-      own(
-        'fill, written over bytes of records',
-        fill['writtenPerRecordByte']!,
-        'bytes a byte',
-        'of its own records: key, value, token, dot, clock',
-      ),
-    );
-  }
-  return results;
 }
 
 function verdict(isReached: boolean): string {
