@@ -176,18 +176,17 @@ export class StoreVersions {
     const publication = this.#underWay;
     assert(publication !== undefined, 'an edition is under way');
     this.#underWay = undefined;
-    const before = filesOf(this.manifest);
+    const before = this.#version(this.#current).files;
     const { manifest, edits } = publication;
     this.manifest = manifest;
-    const files = filesOf(manifest);
+    this.#takeReaders(edits);
+    const { files } = this.#replaceCurrent(manifest);
     for (const name of [...before, ...this.#doubtfulFiles]) {
       if (!files.has(name)) this.#candidates.add(name);
     }
     this.#fallbackFiles = new Set([...before, ...this.#doubtfulFiles]);
     this.#doubtfulFiles = new Set();
     this.#isUnknown = false;
-    this.#takeReaders(edits);
-    this.#replaceCurrent(manifest);
     if (edits.some(({ kind }) => kind !== 'settle')) this.version += 1;
     return { floorSequence: manifest.floorSequence };
   }
@@ -219,13 +218,14 @@ export class StoreVersions {
     this.#readers = readers;
   }
 
-  #replaceCurrent(manifest: Manifest): void {
+  #replaceCurrent(manifest: Manifest): Version {
     const old = this.#current;
     const version = newVersion(manifest, LevelSet.of(manifest, this.#readers));
     const free = this.#slots.indexOf(undefined);
     this.#current = free === -1 ? this.#slots.length : free;
     this.#slots[this.#current] = version;
     if (this.#version(old).pinCount === 0) this.#slots[old] = undefined;
+    return version;
   }
 
   /**

@@ -13,8 +13,8 @@
 import type { Manifest, TableMetadata } from '../manifest.ts';
 import { runsOf } from '../level-set.ts';
 import {
+  compareEndToBegin,
   comparePlaces,
-  extentsMeet,
   jointExtent,
   meetsRange,
   type TableExtent,
@@ -86,7 +86,7 @@ export function pickMerge(
 
 interface Picking {
   readonly manifest: Manifest;
-  /** By level; level 0 in no order that matters, the others by place. */
+  /** By level; the tables of those below 0 by place, as manifests list them. */
   readonly levels: readonly (readonly TableMetadata[])[];
   /** Of level 0, newest first. */
   readonly runs: readonly (readonly TableMetadata[])[];
@@ -105,9 +105,9 @@ function levelsOf(manifest: Manifest, options: PickOptions): TableMetadata[][] {
 
 /** Levels with something to do, the most urgent first; of equals the upper one. */
 function levelsByScore(picking: Picking): number[] {
-  const levels = picking.levels.map((_, level) => level);
-  const due = levels.filter((level) => scoreOf(picking, level) > 0);
-  return due.toSorted((left, right) => scoreOf(picking, right) - scoreOf(picking, left));
+  const scores = picking.levels.map((_, level) => ({ level, score: scoreOf(picking, level) }));
+  const due = scores.filter(({ score }) => score > 0);
+  return due.toSorted((left, right) => right.score - left.score).map(({ level }) => level);
 }
 
 /** 0: nothing to do. */
@@ -162,8 +162,18 @@ function mergeIntoLevel1(
   return mergeOf(picking, { inputs: [...tables, ...below], outputLevel: 1, score });
 }
 
-function meeting(tables: readonly TableMetadata[], extent: TableExtent): TableMetadata[] {
-  return tables.filter((table) => extentsMeet(table, extent));
+/** Those that meet the extent, of tables of one level in the order of their places. */
+function meeting(tables: readonly TableMetadata[], extent: TableExtent): readonly TableMetadata[] {
+  let low = 0;
+  let high = tables.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareEndToBegin(tables[middle]!, extent) < 0) low = middle + 1;
+    else high = middle;
+  }
+  let end = low;
+  while (end < tables.length && compareEndToBegin(extent, tables[end]!) >= 0) end += 1;
+  return tables.slice(low, end);
 }
 
 interface Merge {
@@ -186,9 +196,10 @@ function isOldest(
   outputLevel: number,
 ): boolean {
   const extent = jointExtent(inputs);
-  const deeper = levels.slice(outputLevel + 1).flat();
   const isInput = new Set(inputs);
-  if (deeper.some((table) => !isInput.has(table) && extentsMeet(table, extent))) return false;
+  for (const deeper of levels.slice(outputLevel + 1)) {
+    if (meeting(deeper, extent).some((table) => !isInput.has(table))) return false;
+  }
   if (inputs[0]!.level > 0) return true;
   // Of level 0 the oldest runs are inputs, all of them up to the newest.
   return runs.at(-1)!.every((table) => isInput.has(table));
