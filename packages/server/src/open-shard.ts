@@ -12,6 +12,7 @@ import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { BlockCodecs } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
+import { NO_COMBINES } from '@clockwise/storage/compaction/merge-job';
 import type { Disk } from '@clockwise/storage/disk';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
 import type { LogStart } from '@clockwise/storage/log-writer';
@@ -84,6 +85,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
       partitionBits,
       checksum,
       codecs,
+      combine: NO_COMBINES['none']!,
       memtable,
       leaves: new LeafTable(partitionBits, leafWords),
       floorLeaves,

@@ -8,6 +8,8 @@ import { LeafTable, leafTableWords } from '@clockwise/merkle/leaf-table';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import { PURE_CODECS } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
+import { NO_COMBINES } from '@clockwise/storage/compaction/merge-job';
+import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
 import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
@@ -48,6 +50,7 @@ export function openReplica(
   disk: MemoryDisk,
   incarnation: number,
   limits: Limits,
+  combine: Combine = NO_COMBINES['none']!,
 ): { readonly options: ReplicaOptions; readonly log: CommitLogWriter } {
   const memtable = new Memtable({
     chunkBytes: limits.memtableChunkBytes,
@@ -105,6 +108,7 @@ export function openReplica(
     partitionBits: PARTITION_BITS,
     checksum,
     codecs: PURE_CODECS,
+    combine,
     memtable,
     leaves: new LeafTable(PARTITION_BITS, leafWords),
     floorLeaves,

@@ -11,6 +11,7 @@ import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { BlockCodecs } from '@clockwise/storage/block-codec';
 import type { Checksum } from '@clockwise/storage/checksum';
+import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
 import type { Manifest } from '@clockwise/storage/manifest';
 import type { Memtable } from '@clockwise/storage/memtable';
@@ -59,6 +60,8 @@ export interface ReplicaOptions {
   readonly partitionBits: number;
   readonly checksum: Checksum;
   readonly codecs: BlockCodecs;
+  /** How deltas that tables hold are folded: as merges do. */
+  readonly combine: Combine;
   /** The store as it was opened: what the log held is in memory, the rest in tables. */
   readonly memtable: Memtable;
   /** As of the last record in memory. */

@@ -64,7 +64,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     this.#context = new ReplicaContext(options);
     this.#parked = new ParkedOperations(options.limits.parkedOperationsMax);
     this.#store = new StoreWork(this.#context, options);
-    this.#reads = new TableReads(this.#context);
+    this.#reads = new TableReads(this.#context, options.combine);
     this.#scans = new ScanOperations(this.#context, this.#reads);
     const letScansGo = (): void => this.#scans.letGo();
     this.#room = new MemoryRoom(this.#context, options.coordinatorCount, letScansGo);
@@ -305,19 +305,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   /** The next read for a parked key, or its end. */
   #advance(parked: ParkedKey): void {
     const state = this.#reads.next(parked);
-    switch (state) {
-      case 'reading':
-        return;
-      case 'found':
-        this.#runParked(parked);
-        return;
-      case 'absent':
-        reachable('replica: a filter said maybe and no table holds the key');
-        this.#runParked(parked);
-        return;
-      default:
-        unreachable(state);
+    if (state === 'reading') return;
+    if (state === 'no-room') {
+      this.#refuseForRoom(parked);
+      return;
     }
+    sometimes(state === 'absent', 'replica: a filter said maybe and no table holds the key');
+    this.#runParked(parked);
   }
 
   #readEnded(read: number, block: Int32Array | undefined): void {
@@ -333,9 +327,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         if (!this.#context.fenced) this.#advance(ended.parked);
         return;
       case 'no-room':
-        reachable('replica: what was read from disk finds no room in memory');
-        this.#context.counters.overloaded += ended.parked.operations.length;
-        this.#refuseParked(ended.parked, ERRORS.OVERLOADED.code);
+        this.#refuseForRoom(ended.parked);
         return;
       case 'failed':
         // [R2] After a fence the operations have their answer already.
@@ -362,6 +354,12 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       const opcode = operation.words[REPLICA_REQUEST.opcode]! & 0xff;
       this.#run(opcode, hash, current < 0 ? -1 : memtable.chunk, current);
     }
+  }
+
+  #refuseForRoom(parked: ParkedKey): void {
+    reachable('replica: what was read from disk finds no room in memory');
+    this.#context.counters.overloaded += parked.operations.length;
+    this.#refuseParked(parked, ERRORS.OVERLOADED.code);
   }
 
   #refuseParked(parked: ParkedKey, status: number): void {

@@ -14,6 +14,7 @@ import type { Limits } from '@clockwise/kernel/limits';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { REPLY_FLAG } from '@clockwise/protocol/frame';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import { runJob } from '@clockwise/storage/jobs';
 import type { CommitLogWriter } from '@clockwise/storage/log-writer';
 import type { Memtable } from '@clockwise/storage/memtable';
@@ -68,10 +69,15 @@ export class ReplicaWorld {
   #steps: LoggedStep[] = [];
   #slotCount = 0;
 
-  constructor(disk: MemoryDisk = new MemoryDisk(), incarnation = 1, limits: Limits = SMALL_LIMITS) {
+  constructor(
+    disk: MemoryDisk = new MemoryDisk(),
+    incarnation = 1,
+    limits: Limits = SMALL_LIMITS,
+    combine?: Combine,
+  ) {
     this.disk = disk;
     this.limits = limits;
-    const opened = openReplica(disk, incarnation, limits);
+    const opened = openReplica(disk, incarnation, limits, combine);
     this.options = opened.options;
     this.memtable = opened.options.memtable;
     this.core = new ReplicaCore(opened.options);

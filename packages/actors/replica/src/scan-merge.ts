@@ -2,11 +2,14 @@
  * The merge behind a page: memory's records and those of runs of tables, newest first, each sorted.
  *
  * Invariants:
- *   SM1 of equal keys the one of the newest source is taken: memory, then runs newest first
+ *   SM1 of equal keys the one of the newest source is taken, memory, then runs newest first; a delta is
+ *       folded with the older ones
  *   SM2 the page ends before the place up to which any source has been read
  */
 import { compareKeys, compareRecordPositions } from '@clockwise/record/compare';
 import { HEADER, keyBytes, keyOffset, recordWordCount } from '@clockwise/record/layout';
+import type { Combine } from '@clockwise/storage/compaction/version-merge';
+import { DeltaFold, isDelta } from '@clockwise/storage/delta-fold';
 import type { RecordPlaces } from '@clockwise/storage/memtable-scan';
 import {
   compareTokenHalves,
@@ -53,6 +56,7 @@ export interface MergeInput {
   readonly tables: readonly PageSource[];
   readonly recordsMax: number;
   readonly bytesMax: number;
+  readonly combine: Combine;
 }
 
 /** One source's records behind the cursor, and where its reader stands. */
@@ -71,7 +75,7 @@ export function mergePage(input: MergeInput): MergedPage {
     if (runs.some((run) => run.next === run.records.length && run.hasMore)) {
       return { records, recordCount: records.length, wordCount, more: true };
     }
-    const record = takeLeast(runs);
+    const record = takeLeast(runs, input.combine);
     if (record === undefined) {
       return { records, recordCount: records.length, wordCount, more: false };
     }
@@ -85,7 +89,7 @@ export function mergePage(input: MergeInput): MergedPage {
 }
 
 /** [SM1] The least record of all runs; every run that stands at its key goes on. */
-function takeLeast(runs: readonly Run[]): PageRecord | undefined {
+function takeLeast(runs: readonly Run[], combine: Combine): PageRecord | undefined {
   let least: PageRecord | undefined;
   for (const run of runs) {
     const record = run.records[run.next];
@@ -93,11 +97,18 @@ function takeLeast(runs: readonly Run[]): PageRecord | undefined {
     if (least === undefined || compare(record, least) < 0) least = record;
   }
   if (least === undefined) return undefined;
+  let fold: DeltaFold | undefined;
+  let isWhole = !isDelta(least.words, least.offset);
   for (const run of runs) {
     const record = run.records[run.next];
-    if (record !== undefined && compare(record, least) === 0) run.next += 1;
+    if (record === undefined || compare(record, least) !== 0) continue;
+    run.next += 1;
+    if (isWhole) continue;
+    if (fold !== undefined) isWhole = fold.add(record.words, record.offset);
+    fold ??= new DeltaFold(combine, record.words, record.offset);
   }
-  return least;
+  if (fold === undefined) return least;
+  return { words: fold.words, offset: 0, wordCount: recordWordCount(fold.words, 0) };
 }
 
 function compare(left: PageRecord, right: PageRecord): number {

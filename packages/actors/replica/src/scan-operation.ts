@@ -233,6 +233,7 @@ export class ScanOperations {
       tables: scan.sources,
       recordsMax: scan.recordsMax,
       bytesMax: scan.bytesMax,
+      combine: this.#tableReads.combine,
     });
     if (page.recordCount === 0 && page.more) {
       // [SO4] All that was read lies before the cursor.

@@ -10,11 +10,14 @@
  *   TD1 a block is believed only after its checksum; a damaged one fails the read
  *   TD2 a search during which memory was given up or dropped begins anew; one during which the tables
  *       changed goes on in those that it holds, because what left memory for tables answers from memory
+ *   TD3 what is found is the fold of all versions down to the first that is no delta
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { BlockCache } from '@clockwise/storage/block-cache';
 import { BlockScratch } from '@clockwise/storage/block-codec';
+import type { Combine } from '@clockwise/storage/compaction/version-merge';
+import { DeltaFold, isDelta } from '@clockwise/storage/delta-fold';
 import type { LevelSet } from '@clockwise/storage/level-set';
 import type { BlockRead } from '@clockwise/storage/sstable-reader';
 import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
@@ -48,11 +51,14 @@ interface Search {
   table: number;
   /** The block to look at next in that table; -1: locate it. */
   block: number;
+  /** [TD3] Of the versions found so far, where the newest is a delta. */
+  fold: DeltaFold | undefined;
 }
 
 export class TableReads {
   readonly #context: ReplicaContext;
   readonly #versions: StoreVersions;
+  readonly combine: Combine;
   /** Blocks of tables: scans look into it, too. */
   readonly cache: BlockCache;
   readonly #searches: Map<ParkedKey, Search> = new Map();
@@ -67,8 +73,9 @@ export class TableReads {
   #lookupCount = 0;
   #falsePositiveCount = 0;
 
-  constructor(context: ReplicaContext) {
+  constructor(context: ReplicaContext, combine: Combine) {
     this.#context = context;
+    this.combine = combine;
     this.#versions = context.versions;
     this.cache = new BlockCache(context.limits.blockCacheBytes);
   }
@@ -141,6 +148,8 @@ export class TableReads {
         );
       }
       if (found >= 0) {
+        // [TD3] A delta is for `take`: what is older may have to be read.
+        if (isDelta(cache.words, found)) return SEARCHED.unread;
         reachable('tables: a key is found in a block that the cache holds');
         if (this.#context.memtable.insertCached(cache.words, found, hash) >= 0) {
           return SEARCHED.found;
@@ -165,10 +174,11 @@ export class TableReads {
   }
 
   /** Goes on with the search for a key: by a read, or to its end. */
-  next(parked: ParkedKey): 'reading' | 'found' | 'absent' {
+  next(parked: ParkedKey): 'reading' | 'found' | 'absent' | 'no-room' {
     const search = this.#searches.get(parked) ?? this.#begin(parked, 0, -1);
     const { bucketId, tokenHigh, tokenLow, key, keyByteCount, hash } = parked;
     const levels = this.#versions.readersOf(search.pin);
+    if (search.fold !== undefined) return this.#nextOlder(search, search.fold, levels);
     this.#table = search.table;
     this.#block = search.block;
     const searched = this.#search(
@@ -194,6 +204,22 @@ export class TableReads {
     return this.next(parked);
   }
 
+  /** [TD3] Reads on for what a delta is to be folded with; without any, the fold is what there is. */
+  #nextOlder(search: Search, fold: DeltaFold, levels: LevelSet): 'reading' | 'found' | 'no-room' {
+    const { bucketId, tokenHigh, tokenLow, hash } = search.parked;
+    while (search.block < 0) {
+      search.table = levels.nextCandidate(search.table, bucketId, tokenHigh, tokenLow);
+      if (search.table < 0) {
+        this.#end(search);
+        return this.#context.memtable.insertCached(fold.words, 0, hash) < 0 ? 'no-room' : 'found';
+      }
+      search.block = levels.readers[search.table]!.locate(bucketId, tokenHigh, tokenLow);
+      if (search.block < 0) search.table += 1;
+    }
+    this.#issue(search);
+    return 'reading';
+  }
+
   /** A number for a read that somebody else issues. */
   readNumber(): number {
     this.#readCount += 1;
@@ -204,7 +230,7 @@ export class TableReads {
   #begin(parked: ParkedKey, table: number, block: number): Search {
     const pin = this.#versions.pin();
     const { retiredCount } = this.#context.memtable;
-    const search: Search = { parked, pin, retiredCount, table, block };
+    const search: Search = { parked, pin, retiredCount, table, block, fold: undefined };
     this.#searches.set(parked, search);
     return search;
   }
@@ -238,7 +264,7 @@ export class TableReads {
       reachable('tables: a search begins anew after its block was read');
       return this.#ended(search, 'next');
     }
-    const { bucketId, tokenHigh, tokenLow, key, keyByteCount, hash } = parked;
+    const { bucketId, tokenHigh, tokenLow, key, keyByteCount } = parked;
     const found = reader.searchWords(
       scratch.words,
       scratch.from,
@@ -263,8 +289,25 @@ export class TableReads {
       search.block = -1;
       return { kind: 'next', parked };
     }
-    const copied = this.#context.memtable.insertCached(scratch.words, found, hash) >= 0;
-    return this.#ended(search, copied ? 'found' : 'no-room');
+    return this.#found(search, scratch.words, found);
+  }
+
+  /** [TD3] */
+  #found(search: Search, words: Int32Array, record: number): ReadEnded {
+    const { parked } = search;
+    const { memtable } = this.#context;
+    const isWhole =
+      search.fold === undefined ? !isDelta(words, record) : search.fold.add(words, record);
+    if (isWhole) {
+      const source = search.fold?.words ?? words;
+      const from = search.fold === undefined ? record : 0;
+      const copied = memtable.insertCached(source, from, parked.hash) >= 0;
+      return this.#ended(search, copied ? 'found' : 'no-room');
+    }
+    search.fold ??= new DeltaFold(this.combine, words, record);
+    search.table += 1;
+    search.block = -1;
+    return { kind: 'next', parked };
   }
 
   #ended(search: Search, kind: 'found' | 'next' | 'no-room' | 'failed'): ReadEnded {
