@@ -52,19 +52,7 @@ export function openReplica(
   limits: Limits,
   combine: Combine = NO_COMBINES['none']!,
 ): { readonly options: ReplicaOptions; readonly log: CommitLogWriter } {
-  const memtable = new Memtable({
-    chunkBytes: limits.memtableChunkBytes,
-    chunksMax: limits.memtableChunksMax,
-    cacheChunksMax: Math.max(2, limits.memtableChunksMax >> 2),
-    frozenMax: limits.memtableFrozenMax,
-    partitionCountLog2: PARTITION_BITS,
-    indexSlots: 64,
-    secretLow: 3,
-    secretHigh: 4,
-    firstSequence: 1,
-    // One thread: nothing is shared.
-    allocate: (byteCount) => new ArrayBuffer(byteCount) as never,
-  });
+  const memtable = makeMemtable(limits);
   const leafWords = new Int32Array(leafTableWords(PARTITION_BITS));
   const changes: Int32Array[] = [];
   const outcome = openStore({
@@ -117,4 +105,20 @@ export function openReplica(
     highestEdition: store.manifest.edition,
   };
   return { options, log };
+}
+
+function makeMemtable(limits: Limits): Memtable {
+  return new Memtable({
+    chunkBytes: limits.memtableChunkBytes,
+    chunksMax: limits.memtableChunksMax,
+    cacheChunksMax: Math.max(2, limits.memtableChunksMax >> 2),
+    frozenMax: limits.memtableFrozenMax,
+    partitionCountLog2: PARTITION_BITS,
+    indexSlots: 64,
+    secretLow: 3,
+    secretHigh: 4,
+    firstSequence: 1,
+    // One thread: nothing is shared.
+    allocate: (byteCount) => new ArrayBuffer(byteCount) as never,
+  });
 }
