@@ -21,6 +21,7 @@ import { flushChunk, type FlushInput } from './flush-job.ts';
 import type { Manifest } from './manifest.ts';
 import { publishManifest } from './manifest-files.ts';
 import { makeReserve } from './reserve.ts';
+import { checkSnapshot, type PartCheck } from './snapshot-check.ts';
 import { removeSnapshot, type SnapshotInput, takeSnapshot } from './snapshot-job.ts';
 import { openTable, type TableParts } from './sstable-reader.ts';
 
@@ -35,6 +36,7 @@ export type JobInput =
   | { readonly kind: 'remove'; readonly names: readonly string[] }
   | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number }
   | { readonly kind: 'snapshot'; readonly input: SnapshotInput }
+  | { readonly kind: 'check-snapshot'; readonly snapshotNumber: number; readonly part: number }
   | { readonly kind: 'remove-snapshot'; readonly snapshotNumber: number };
 
 export type JobOutput =
@@ -51,6 +53,7 @@ export type JobOutput =
   /** So many reserve files there are; fewer than asked for where the disk is full. */
   | { readonly kind: 'reserve'; readonly fileCount: number }
   | { readonly kind: 'snapshot' }
+  | { readonly kind: 'check-snapshot'; readonly check: PartCheck }
   | { readonly kind: 'remove-snapshot' };
 
 /** Runs one job on the shard's disk. */
@@ -81,6 +84,11 @@ export function runJob(
     case 'snapshot': {
       const taken = takeSnapshot(disk, checksum, job.input);
       return taken.ok ? { ok: true, value: { kind: 'snapshot' } } : taken;
+    }
+    case 'check-snapshot': {
+      const checked = checkSnapshot({ disk, checksum, codecs }, job.snapshotNumber, job.part);
+      if (!checked.ok) return checked;
+      return { ok: true, value: { kind: 'check-snapshot', check: checked.value } };
     }
     case 'remove-snapshot': {
       const removed = removeSnapshot(disk, job.snapshotNumber);

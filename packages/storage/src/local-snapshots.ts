@@ -3,6 +3,7 @@
  *
  * Invariants:
  *   LSN1 while a snapshot is made its tables are pinned, and no segment of the log is released
+ *   LSN3 a snapshot is called done after every byte of it was read and found sound
  *   LSN2 a number is given once, also after a restart; what failed half-way is removed
  */
 import { assert } from '@clockwise/kernel/assert';
@@ -56,11 +57,27 @@ export class LocalSnapshots {
     ask({ kind: 'snapshot', input }, (result) => {
       versions.unpin(pin);
       this.#runningCount -= 1;
-      this.#states.set(snapshotNumber, result.ok ? 'done' : 'failed');
-      if (!result.ok) this.#removeFiles(snapshotNumber);
+      if (result.ok) this.#check(snapshotNumber, 0);
+      else this.#failed(snapshotNumber);
       if (this.#runningCount === 0) released();
     });
     return snapshotNumber;
+  }
+
+  /** [LSN3] Part by part. */
+  #check(snapshotNumber: number, part: number): void {
+    this.#options.ask({ kind: 'check-snapshot', snapshotNumber, part }, (result) => {
+      const check =
+        result.ok && result.value.kind === 'check-snapshot' ? result.value.check : undefined;
+      if (check === undefined || check.fault !== undefined) this.#failed(snapshotNumber);
+      else if (part + 1 < check.partCount) this.#check(snapshotNumber, part + 1);
+      else this.#states.set(snapshotNumber, 'done');
+    });
+  }
+
+  #failed(snapshotNumber: number): void {
+    this.#states.set(snapshotNumber, 'failed');
+    this.#removeFiles(snapshotNumber);
   }
 
   remove(snapshotNumber: number): void {
