@@ -173,7 +173,7 @@ test('[CG1] a publication that fails keeps the next merge waiting', () => {
   assert.is(versions.manifest.tables.length, 1);
 });
 
-test('[MJ2] [CG3] a merge that read too few records is thrown away, and not tried again for now', () => {
+test('[MJ2] [CG3] [CG4] a merge that read too few records is thrown away, and not tried again for now', () => {
   const versions = versionsOf([table(1), table(2)]);
   const control = new MergeControl(versions, OPTIONS);
   const first = begin(control);

@@ -10,7 +10,7 @@
  *   CG1 one merge at a time, and none while the edition of the one before is not durable
  *   CG2 inputs stay until an edition with all outputs is planned; a merge that fails leaves them alone
  *   CG3 inputs that could not be read are left alone until the set of tables changes
- *   MJ2 over all beats, as many records went in as the inputs hold, else the merge is thrown away
+ *   CG4 a merge that did not read each record of its inputs (merge-counts.ts, MJ2) is thrown away
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { DiskFailure } from '@clockwise/kernel/effects';
@@ -147,7 +147,7 @@ export class MergeControl {
     if (output.parts !== undefined) merge.outputs.push(output.parts);
     merge.after = output.next;
     if (output.next !== undefined) return 'more';
-    // [MJ2]
+    // [CG4]
     if (!countsAll(merge.counts, merge.pick.inputs)) {
       this.#block(merge.pick.inputs);
       this.#throwAway(merge);

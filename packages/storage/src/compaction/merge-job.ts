@@ -4,12 +4,13 @@
  * nobody learns of its table before an edition names the tables of all beats.
  *
  * Invariants:
- *   MJ1 of each beat: input = output + dropped + folded, else it fails
  *   MJ3 every block that is read is verified; a read that fails or a damaged block fails the beat, and
  *       the inputs stay (F12)
  *   MJ4 a table ends only where the token changes: a token never lies in two tables of one run
  *   MJ5 a beat writes nothing outside (after, next]
  *   MJ6 no table spans a range drop at or above its last sequence: what it holds lies beside the range
+ *
+ * A beat whose counts disagree (merge-counts.ts, MJ1) fails.
  */
 import type { BlockCodecs } from '../block-codec.ts';
 import type { Checksum } from '../checksum.ts';

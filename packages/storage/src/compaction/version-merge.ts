@@ -7,7 +7,8 @@
  *   VM1 the newest version that is no delta wins, with the deltas above it folded into it
  *   VM2 a tombstone goes only at the bottom, and only below the horizon of its partition
  *   VM3 values that expired leave a tombstone with the same dots, context and recents
- *   MJ1 each version is counted once
+ *
+ * Each version is counted once (merge-counts.ts, MJ1).
  */
 import { assert } from '@clockwise/kernel/assert';
 import { copyWords } from '@clockwise/record/copy';

@@ -1,0 +1,224 @@
+/** The picker by random states that it must bring to rest. */
+import { Prng } from '@clockwise/kernel/prng';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Manifest, type RangeDrop, type TableMetadata, tableOrder } from '../manifest.ts';
+import { extentsMeet, jointExtent, rangeHolds } from '../table-extent.ts';
+import { type Pick, pickMerge } from './pick.ts';
+import { manifestOf, OPTIONS, print, rangeOf, tableOf } from './pick-text.ts';
+
+/** A store of places only: which tokens a table holds, and of how many of them nothing is left. */
+class World {
+  tables: TableMetadata[] = [];
+  readonly places: Map<number, readonly number[]> = new Map();
+  readonly tombstones: Map<number, ReadonlySet<number>> = new Map();
+  rangeDrops: RangeDrop[] = [];
+  rewrittenForExpiry: Set<number> = new Set();
+  rewrittenForTombstones: Set<number> = new Set();
+  #next = 1;
+
+  add(
+    level: number,
+    lastSequence: number,
+    places: readonly number[],
+    dead: readonly number[],
+  ): number {
+    const fileNumber = this.#next;
+    this.#next += 1;
+    const [first, last] = [Math.min(...places), Math.max(...places)];
+    const high = (place: number): number => place << 24;
+    this.places.set(fileNumber, places);
+    this.tombstones.set(fileNumber, new Set(dead));
+    this.tables.push(
+      tableOf(fileNumber, high(first), high(last), {
+        level,
+        lastSequence,
+        byteCount: places.length * 10,
+        recordCount: places.length,
+        tombstoneCount: dead.length,
+        expiringCount: Math.floor(places.length / 3),
+        earliestExpirySeconds: fileNumber % 3 === 0 ? 50 : 0,
+      }),
+    );
+    return fileNumber;
+  }
+
+  get manifest(): Manifest {
+    return manifestOf(this.tables, this.rangeDrops);
+  }
+
+  carryOut(pick: Pick, tableBytes: number, canDropTombstones: boolean): void {
+    const removed: readonly TableMetadata[] = pick.kind === 'move' ? [pick.table] : pick.inputs;
+    this.tables = this.tables.filter((table) => !removed.includes(table));
+    if (pick.kind === 'move') {
+      this.tables.push({ ...pick.table, level: pick.outputLevel });
+      return;
+    }
+    const lastSequence = Math.max(...removed.map((table) => table.lastSequence));
+    const places = new Set<number>();
+    const dead = new Set<number>();
+    for (const table of removed.toReversed()) {
+      for (const place of this.places.get(table.fileNumber)!) {
+        if (this.#isDropped(table, place)) continue;
+        places.add(place);
+        if (this.tombstones.get(table.fileNumber)!.has(place)) dead.add(place);
+        else dead.delete(place);
+      }
+    }
+    // A third of the tombstones is younger than the horizon, and stays.
+    for (const place of dead) {
+      if (pick.isBottom && canDropTombstones && place % 3 !== 0) places.delete(place);
+    }
+    this.#write(
+      pick,
+      lastSequence,
+      [...places].toSorted((a, b) => a - b),
+      dead,
+      tableBytes,
+    );
+  }
+
+  #isDropped(table: TableMetadata, place: number): boolean {
+    return this.rangeDrops.some(
+      (drop) => table.lastSequence <= drop.sequence && rangeHolds(drop, 1, place << 24, 0),
+    );
+  }
+
+  #write(
+    pick: Extract<Pick, { readonly kind: 'merge' }>,
+    lastSequence: number,
+    places: readonly number[],
+    dead: ReadonlySet<number>,
+    tableBytes: number,
+  ): void {
+    let from = 0;
+    for (let at = 0; at < places.length; at += 1) {
+      const next = places[at + 1];
+      const isFull = (at + 1 - from) * 10 >= tableBytes;
+      if (next !== undefined && !isFull && !this.#spansDrop(places[at]!, next, lastSequence))
+        continue;
+      const part = places.slice(from, at + 1);
+      const fileNumber = this.add(
+        pick.outputLevel,
+        lastSequence,
+        part,
+        part.filter((place) => dead.has(place)),
+      );
+      this.rewrittenForExpiry.add(fileNumber);
+      if (pick.isBottom) this.rewrittenForTombstones.add(fileNumber);
+      from = at + 1;
+    }
+  }
+
+  /** As a merge does, which ends a table before a range that it holds nothing of. */
+  #spansDrop(place: number, next: number, lastSequence: number): boolean {
+    return this.rangeDrops.some(
+      (drop) =>
+        lastSequence <= drop.sequence && place < drop.fromHigh >>> 24 && next > drop.toHigh >>> 24,
+    );
+  }
+}
+
+function randomPlaces(prng: Prng, from: number, to: number): number[] {
+  const count = prng.between(1, 12);
+  const places = new Set(Array.from({ length: count }, () => prng.between(from, to)));
+  return [...places].toSorted((a, b) => a - b);
+}
+
+function randomWorld(prng: Prng): World {
+  const world = new World();
+  for (let level = 4; level >= 1; level -= 1) {
+    for (let from = 0; from < 240; from += 40) {
+      if (prng.chance(0.5)) continue;
+      const places = randomPlaces(prng, from, from + 39);
+      const dead = places.filter(() => prng.chance(0.4));
+      world.add(level, prng.between(1, 50), places, dead);
+    }
+  }
+  for (let run = 0; run < prng.below(9); run += 1) {
+    const places = randomPlaces(prng, 0, 239);
+    world.add(
+      0,
+      51 + run * 5,
+      places,
+      places.filter(() => prng.chance(0.4)),
+    );
+  }
+  for (let drop = 0; drop < prng.below(3); drop += 1) {
+    const from = prng.below(200);
+    const range = rangeOf(from << 24, (from + prng.below(40)) << 24);
+    world.rangeDrops.push({ bucketId: 1, ...range, sequence: prng.between(1, 100) });
+  }
+  return world;
+}
+
+function assertSoundPick(manifest: Manifest, pick: Pick): void {
+  if (pick.kind === 'move') {
+    const next = manifest.tables.filter(({ level }) => level === pick.outputLevel);
+    assert.not(
+      next.some((table) => extentsMeet(table, pick.table)),
+      'PK2 a move meets nothing',
+    );
+    return;
+  }
+  const isInput = new Set(pick.inputs);
+  const sequences = pick.inputs.flatMap((each) => (each.level === 0 ? [each.lastSequence] : []));
+  const newest = Math.max(-1, ...sequences);
+  for (const table of manifest.tables) {
+    if (isInput.has(table)) continue;
+    const isOlderRun = table.level === 0 && table.lastSequence <= newest;
+    assert.not(isOlderRun, 'PK1 a run that is not newer than the newest input is an input');
+    const isOlder = table.level > pick.inputs[0]!.level;
+    const meets = extentsMeet(table, jointExtent(pick.inputs));
+    if (isOlder && table.level <= pick.outputLevel)
+      assert.not(meets, 'PK2 all below is taken along');
+    if (pick.isBottom && isOlder) assert.not(meets, 'PK4 nothing older meets the inputs');
+  }
+}
+
+test('[PK1] [PK2] [PK3] [PK4] every random state comes to rest by sound picks', () => {
+  let pickCount = 0;
+  for (let seed = 0; seed < 600; seed += 1) {
+    const prng = new Prng(`pick-${seed}`);
+    const world = randomWorld(prng);
+    const options = {
+      ...OPTIONS,
+      runsMin: prng.between(1, 4),
+      tableBytes: prng.between(10, 80),
+      levelBytes1: prng.between(40, 400),
+      fanout: prng.between(2, 4),
+      levelsMax: prng.between(4, 6),
+      expiredBeforeSeconds: prng.pick([0, 60]),
+      canDropTombstones: prng.chance(0.5),
+    };
+    const blocked = new Set(
+      world.tables.flatMap((each) => (prng.chance(0.03) ? [each.fileNumber] : [])),
+    );
+    const after = { bucketId: 1, tokenHigh: prng.below(256) << 24, tokenLow: 0 };
+    const roundRobin = new Map([1, 2, 3].map((level) => [level, after]));
+    for (let step = 0; ; step += 1) {
+      const { manifest, rewrittenForExpiry, rewrittenForTombstones } = world;
+      const all = { ...options, rewrittenForExpiry, rewrittenForTombstones };
+      const pick = pickMerge(manifest, blocked, roundRobin, all);
+      if (pick === undefined) break;
+      assertSoundPick(manifest, pick);
+      const inputs = pick.kind === 'move' ? [pick.table] : pick.inputs;
+      assert.not(inputs.some(({ fileNumber }) => blocked.has(fileNumber)));
+      world.carryOut(pick, options.tableBytes, options.canDropTombstones);
+      for (let level = 1; level <= 6; level += 1) assertDisjoint(world.tables, level);
+      pickCount += 1;
+      assert.ok(step < 300, `PK3 seed ${seed}: ${print(pick)} and no end`);
+    }
+  }
+  assert.ok(pickCount > 2000, `${pickCount} picks`);
+});
+
+function assertDisjoint(tables: readonly TableMetadata[], level: number): void {
+  const members = tableOrder(tables.filter((table) => table.level === level));
+  for (const [index, table] of members.entries()) {
+    const before = members[index - 1];
+    assert.ok(before === undefined || !extentsMeet(before, table), `PK2 level ${level}`);
+  }
+}
+
+test.run();
