@@ -1,7 +1,7 @@
 /**
  * The work of a shard that the pool does, as plain data both ways: flush a chunk, publish an edition
  * of the manifest, merge tables by one beat, remove files that no edition names, make the disk's
- * reserve whole, take a snapshot or take it away.
+ * reserve whole, read a file from end to end, take a snapshot or take it away.
  *
  * Invariants:
  *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
@@ -17,6 +17,7 @@ import {
   NO_COMBINES,
 } from './compaction/merge-job.ts';
 import type { Disk, DiskError, DiskResult } from './disk.ts';
+import { explainFile } from './file-verify.ts';
 import { flushChunk, type FlushInput } from './flush-job.ts';
 import type { Manifest } from './manifest.ts';
 import { publishManifest } from './manifest-files.ts';
@@ -35,6 +36,7 @@ export type JobInput =
   | { readonly kind: 'merge'; readonly input: MergeInput }
   | { readonly kind: 'remove'; readonly names: readonly string[] }
   | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number }
+  | { readonly kind: 'verify'; readonly name: string }
   | { readonly kind: 'snapshot'; readonly input: SnapshotInput }
   | { readonly kind: 'check-snapshot'; readonly snapshotNumber: number; readonly part: number }
   | { readonly kind: 'remove-snapshot'; readonly snapshotNumber: number };
@@ -52,6 +54,8 @@ export type JobOutput =
   | { readonly kind: 'remove' }
   /** So many reserve files there are; fewer than asked for where the disk is full. */
   | { readonly kind: 'reserve'; readonly fileCount: number }
+  /** What is wrong with the file, read from end to end; undefined: nothing. */
+  | { readonly kind: 'verify'; readonly fault: string | undefined }
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'check-snapshot'; readonly check: PartCheck }
   | { readonly kind: 'remove-snapshot' };
@@ -80,6 +84,10 @@ export function runJob(
     case 'reserve': {
       const made = makeReserve(disk, job.fileCount, job.fileBytes);
       return made.ok ? { ok: true, value: { kind: 'reserve', fileCount: made.value } } : made;
+    }
+    case 'verify': {
+      const { faults } = explainFile(disk, job.name, { checksum, codecs });
+      return { ok: true, value: { kind: 'verify', fault: faults[0] } };
     }
     case 'snapshot': {
       const taken = takeSnapshot(disk, checksum, job.input);

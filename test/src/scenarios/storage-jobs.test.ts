@@ -87,4 +87,18 @@ test('[JB1] a table that cannot be opened, or is gone, fails its flush', () => {
   assert.ok(!unopened.ok && unopened.code === 'EMFILE');
 });
 
+test('a job reads a file from end to end and says what is wrong with it', () => {
+  const disk = newDisk();
+  assert.ok(flush(disk, () => undefined).ok);
+  const faultOf = (name: string): string | undefined => {
+    const verified = runJob(disk, checksum, { kind: 'verify', name });
+    assert.ok(verified.ok && verified.value.kind === 'verify');
+    return verified.value.fault;
+  };
+  assert.is(faultOf(NAME), undefined);
+  disk.corrupt(NAME, 40, disk.contents(NAME)[40]! ^ 1);
+  assert.match(faultOf(NAME) ?? '', 'damaged');
+  assert.match(faultOf(tableName(FILE_NUMBER + 1)) ?? '', /\S/);
+});
+
 test.run();
