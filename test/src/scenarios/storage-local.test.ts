@@ -1,11 +1,14 @@
 /** The embedded store without faults: what was written is what is read, wherever it lies by then. */
 import { Prng } from '@clockwise/kernel/prng';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import type { DiskCondition } from '@clockwise/simulator/simulated-disk-faults';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeRecord } from '@clockwise/record/build';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
 import { localRecordWords, writeLocalRecord } from '@clockwise/storage/local-record';
+import { InlineJobs } from './inline-jobs.ts';
 import { OpenFiles } from '@clockwise/storage/open-files';
 import {
   BUCKET,
@@ -144,6 +147,101 @@ test('[LST5] a drop takes no sequence that the log may lose and give again', () 
   store.freeze();
   store.settle();
   assert.is(get(store, 1), 100);
+});
+
+test('[LST4] a drop takes what was written before it, in memory, in tables and in the log, and no more', () => {
+  const disk = newDisk();
+  let store = mustOpenLocal(disk, { configuration: SMALL });
+  for (let key = 0; key < 60; key += 1) {
+    assert.is(put(store, key, key), 'ok');
+    if (key === 30) {
+      assert.ok(store.commit(true));
+      store.freeze();
+      store.settle();
+    }
+  }
+  assert.ok(store.dropRange(WHOLE_RANGE));
+  assert.is(put(store, 1, 100), 'ok');
+  assert.ok(store.commit(true));
+  for (let life = 0; life < 3; life += 1) {
+    assert.equal([...scanAll(store, 5)], [[1, 100]]);
+    for (let key = 0; key < 60; key += 1) {
+      assert.is(get(store, key), key === 1 ? 100 : undefined, `key ${key}, life ${life}`);
+    }
+    if (life === 1) store.freeze();
+    store.settle();
+    assert.ok(store.close());
+    store = mustOpenLocal(disk, { configuration: SMALL });
+  }
+});
+
+/** Jobs of which every removal fails. */
+function withoutRemovals(jobs: InlineJobs): JobRunner {
+  const removals = new Set<number>();
+  const failed = { ok: false, code: 'EIO', detail: 'no removal' } as const;
+  return {
+    submit: (job) => {
+      const number = jobs.submit(job.kind === 'remove' ? { kind: 'remove', names: [] } : job);
+      if (job.kind === 'remove') removals.add(number);
+      return number;
+    },
+    poll: () => {
+      const fail = ({ job, result }: JobResult): JobResult => {
+        return { job, result: removals.has(job) ? failed : result };
+      };
+      return jobs.poll().map(fail);
+    },
+    wait: () => jobs.wait(),
+  };
+}
+
+test('[LUP1] a job that fails is tried later and later, and stops no other kind', () => {
+  const disk = newDisk();
+  const jobs = withoutRemovals(new InlineJobs(disk, new Prng('jobs')));
+  const store = mustOpenLocal(disk, { configuration: { ...SMALL, runsMin: 2 }, jobs });
+  for (let key = 0; key < 200; key += 1) {
+    assert.is(put(store, key % 20, key), 'ok');
+    if (key % 20 !== 19) continue;
+    assert.ok(store.commit(true));
+    store.freeze();
+    for (let tick = 0; tick < 20; tick += 1) store.tick(1_000_000 + key * 10 + tick);
+  }
+  const { flushes, mergesEnded, jobsFailed } = store.figures();
+  assert.ok(flushes! >= 8 && mergesEnded! >= 1, `${flushes} flushes, ${mergesEnded} merges`);
+  assert.ok(jobsFailed! >= 1 && jobsFailed! <= 10, `${jobsFailed} failures in two seconds`);
+});
+
+test('F17 [LSP1] [LSP2] a full disk refuses values, takes deletes, and is over without a restart', () => {
+  const disk = newDisk();
+  const configuration = { ...SMALL, diskReserveBytes: 16 * 1024 };
+  const store = mustOpenLocal(disk, { configuration });
+  let nowMs = 1_000_000;
+  const rest = (): void => {
+    for (let tick = 0; tick < 30; tick += 1) store.tick((nowMs += 100));
+  };
+  rest();
+  for (let key = 0; key < 40; key += 1) assert.is(put(store, key, key), 'ok');
+  assert.ok(store.commit(true));
+  const full: DiskCondition = { kind: 'full', capacityBytes: disk.usedBytes() + 100 };
+  disk.faults.begin(full);
+  let result = 'ok';
+  for (let key = 0; key < 500 && result === 'ok'; key += 1) {
+    result = put(store, key % 40, key % 40, 100);
+    assert.ok(store.commit(true), 'the log goes on in the room of the reserve');
+  }
+  assert.is(result, 'DISK_FULL');
+  rest();
+  assert.is(put(store, 1, 1), 'DISK_FULL', 'the reserve is not whole');
+  assert.is(remove(store, 2), 'ok');
+  assert.ok(store.commit(true));
+  assert.is(get(store, 1), 1);
+  assert.is(get(store, 2), undefined);
+  disk.faults.end(full);
+  rest();
+  assert.is(put(store, 2, 200), 'ok');
+  assert.ok(store.commit(true));
+  assert.is(store.failure, undefined);
+  assert.is(get(store, 2), 200);
 });
 
 test('[LSR1] [LSC2] F12 F18 what cannot be read is a failed read, never absent', () => {
