@@ -54,6 +54,19 @@ test('[NS1] a node is ready when the last unit is, and no longer when one is not
   assert.equal(status.report({}).reasons, ['gossiper crashed: Error: no']);
 });
 
+test('[NS2] F10 F17 a full disk and a job that does not end are reasons, while the node is ready', () => {
+  const { healthy, ready, reasons } = makeReady().report({
+    'replica-0': { diskFull: 1, jobsStuck: 2 },
+    'replica-1': { diskFull: 0, jobsStuck: 0 },
+    'coordinator-0': {},
+  });
+  assert.equal([healthy, ready], [false, true]);
+  assert.equal(reasons, [
+    'the disk of replica-0 is full: values are refused as DISK_FULL until there is room',
+    'replica-0 waits for its disk: 2 jobs have not ended for a minute',
+  ]);
+});
+
 test('[NS1] a fenced shard makes a node unready until it is opened anew', () => {
   const status = makeReady();
   status.told({ kind: 'shard-state', shard: 0, state: 'fenced', reason: 'EIO' });

@@ -83,7 +83,7 @@ export class NodeStatus {
 
   report(figures: Figures): StatusReport {
     const { nodeId, version, ring, now } = this.#options;
-    const reasons = this.#reasons();
+    const reasons = [...this.#reasons(), ...storeReasons(figures)];
     return {
       nodeId,
       clusterId: ring.clusterId,
@@ -160,6 +160,22 @@ export class NodeStatus {
     const match = /^replica-(\d+)$/.exec(unit);
     return match === null ? -1 : Number(match[1]);
   }
+}
+
+/** What replicas say of their disks: they serve, and somebody should look. */
+function storeReasons(figures: Figures): string[] {
+  const reasons: string[] = [];
+  for (const [actor, { diskFull = 0, jobsStuck = 0 }] of Object.entries(figures)) {
+    if (Number(diskFull) > 0) {
+      reasons.push(
+        `the disk of ${actor} is full: values are refused as DISK_FULL until there is room`,
+      );
+    }
+    if (Number(jobsStuck) > 0) {
+      reasons.push(`${actor} waits for its disk: ${jobsStuck} jobs have not ended for a minute`);
+    }
+  }
+  return reasons;
 }
 
 function actorReport(name: string, { state, restarts }: UnitReport): ActorReport {

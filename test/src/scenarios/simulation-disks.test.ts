@@ -80,7 +80,21 @@ test('F16 logs, tables and manifests of one node vanish: it gives its shard up, 
   mostWasDone(play(['1', '2'], { lostFilesMs: 700, crashMs: 900 }));
 });
 
-test('F17 disks fill up and are emptied: short writes lose nothing', () => {
+test('F17 disks fill up and are emptied: values are refused, no shard is fenced, all mends itself', () => {
+  const { limits } = configurationOf('1', {});
+  // A group fits in one of its files.
+  const roomy = { ...limits, diskReserveBytes: 1 << 18 };
+  const results = play(['1', '3'], { diskFullMs: 900 }, { limits: roomy });
+  mostWasDone(results);
+  const hits = (name: string): number =>
+    results.reduce((sum, result) => sum + (result.hits.get(name) ?? 0), 0);
+  assert.is(hits('replica: a shard is fenced by an error of its log'), 0);
+  assert.ok(hits('log: goes on in the room of its reserve') > 0);
+  assert.ok(hits('replica: a full disk refuses a put') > 100);
+  assert.ok(hits('replica: a full disk has room again') >= 2);
+});
+
+test('F17 disks fill up and are emptied while machines crash: short writes lose nothing', () => {
   play(['1', '2'], { diskFullMs: 900, crashMs: 2000 });
 });
 

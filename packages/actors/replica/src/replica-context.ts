@@ -21,6 +21,7 @@ import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-c
 import { RecordJoin } from '@clockwise/versioning/join';
 import { RecordWriter } from '@clockwise/versioning/write';
 import { WriteOperands } from '@clockwise/versioning/write-operands';
+import { JobWatch } from './job-watch.ts';
 import { LatencyGauge } from './latency-gauge.ts';
 import { WriteThrottle } from './write-throttle.ts';
 
@@ -109,6 +110,8 @@ export class ReplicaContext {
   readonly throttle: WriteThrottle;
   /** How long foreground work takes, for whoever paces merges. */
   readonly latency: LatencyGauge = new LatencyGauge();
+  /** Jobs that have not ended. */
+  readonly jobs: JobWatch = new JobWatch();
   readonly counters: ReplicaCounters = {
     bytesWritten: 0,
     bytesLogged: 0,
@@ -194,6 +197,7 @@ export class ReplicaContext {
   askJob(input: JobInput): number {
     this.#jobCount += 1;
     this.out.effect({ kind: 'job', job: this.#jobCount, input });
+    this.jobs.asked(this.#jobCount, this.now);
     return this.#jobCount;
   }
 

@@ -44,6 +44,7 @@ export class StoreWork {
   }
 
   jobDone(job: number, output: JobOutput): void {
+    this.#context.jobs.ended(job);
     if (this.#space.jobDone(job, output)) return;
     // [SW1]
     if (this.#context.fenced) return;
@@ -56,6 +57,7 @@ export class StoreWork {
   }
 
   jobFailed(job: number, failure: DiskFailure): void {
+    this.#context.jobs.ended(job);
     if (this.#space.jobFailed(job, failure)) return;
     if (failure === 'ENOSPC') this.#space.noRoom();
     // [SW1]
@@ -94,6 +96,7 @@ export class StoreWork {
       ...this.#publisher.figures(),
       ...this.#merges.figures(),
       ...this.#space.figures(),
+      ...this.#context.jobs.figures(this.#context.now),
     };
   }
 }

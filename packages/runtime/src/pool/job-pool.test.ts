@@ -44,4 +44,19 @@ test('[JP2] a job beyond the bound is refused', async () => {
   await jobs.close();
 });
 
+test('[JP3] F19 a job that runs out of memory fails alone, and the next one has a thread', async () => {
+  const module = new URL('../toy/toy-job.js', import.meta.url);
+  const limits = { threadsMax: 2, jobsQueuedMax: 8, idleTimeoutMs: 1000, heapMegabytesMax: 64 };
+  const jobs = new JobPool({ module, ...limits });
+  const beside = jobs.run('b', { input: { number: 3, waitMs: 300 } });
+  await jobs.run('a', { input: { number: 2, hoards: true } }).then(
+    () => assert.unreachable('it never ends by itself'),
+    (error: NodeJS.ErrnoException) => assert.is(error.code, 'ERR_WORKER_OUT_OF_MEMORY'),
+  );
+  assert.equal(await beside, { ok: true, value: 9 });
+  assert.equal(await jobs.run('a', { input: { number: 4 } }), { ok: true, value: 16 });
+  await jobs.settle('a');
+  await jobs.close();
+});
+
 test.run();

@@ -8,6 +8,7 @@
  * Invariants:
  *   JP1 `settle(owner)` resolves when every job that the owner had asked for has ended
  *   JP2 at most `jobsQueuedMax` jobs wait; one more is refused
+ *   JP3 a job that ends its thread, for want of memory or otherwise, fails alone; others go on (F19)
  */
 import type { DiskResult } from '@clockwise/storage/disk';
 import { Piscina } from 'piscina';
@@ -18,6 +19,8 @@ export interface JobPoolOptions {
   readonly threadsMax: number;
   readonly jobsQueuedMax: number;
   readonly idleTimeoutMs: number;
+  /** Of each thread's heap; buffers lie outside of it. As the system has it, if not said. */
+  readonly heapMegabytesMax?: number;
 }
 
 export class JobPool {
@@ -33,6 +36,9 @@ export class JobPool {
       idleTimeout: options.idleTimeoutMs,
       // Workers wait for messages, so that a job may do asynchronous things.
       atomics: 'disabled',
+      ...(options.heapMegabytesMax === undefined
+        ? {}
+        : { resourceLimits: { maxOldGenerationSizeMb: options.heapMegabytesMax } }),
     });
   }
 
