@@ -77,6 +77,15 @@ function loadedLimits(seed: string): Limits {
     replicaOperationsInFlightMax: 256,
     parkedOperationsMax: 256,
     tableBlockBytes: 4096,
+    // Merges as a real node has them, at a scale at which there are some.
+    runsMin: 4,
+    runsSlow: 8,
+    runsMax: 16,
+    tableBytes: 1 << 16,
+    levelBytes1: 1 << 18,
+    levelFanout: 8,
+    tableCodec: 0,
+    blockCacheBytes: 1 << 16,
   };
 }
 

@@ -10,6 +10,7 @@ import type { LeafTable } from '@clockwise/merkle/leaf-table';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { BlockCodecs } from '@clockwise/storage/block-codec';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { Checksum } from '@clockwise/storage/checksum';
 import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
@@ -85,6 +86,8 @@ export interface ReplicaCounters {
   stores: number;
   scans: number;
   overloaded: number;
+  /** Writes that waited because flushes or merges were behind. */
+  slowed: number;
   refusedByFullDisk: number;
   diskReads: number;
   flushes: number;
@@ -120,6 +123,7 @@ export class ReplicaContext {
     stores: 0,
     scans: 0,
     overloaded: 0,
+    slowed: 0,
     refusedByFullDisk: 0,
     diskReads: 0,
     flushes: 0,
@@ -168,6 +172,9 @@ export class ReplicaContext {
     this.needsSync = false;
     this.#out = out;
     this.latency.released(this.releasedSequence, batch.now);
+    const { pool } = this.memtable;
+    const frozen = pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
+    this.throttle.beginStep(batch.now, frozen, this.versions.levels.runCount);
   }
 
   get out(): ReplicaOut {

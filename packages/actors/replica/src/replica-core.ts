@@ -2,16 +2,12 @@
  * The replica: one shard of a node's data. Its boundary: frames of operations from coordinators in;
  * replies on two lanes, appends to the log and disk effects out.
  *
- * Apply = read, join, append, insert, atomic per key: an operation on a key that memory does not hold
- * asks the tables' filters and the blocks in memory; where these do not say, it parks behind a read
- * from disk, and so does all that follows on that key. data plane.
+ * Apply = read, join, append, insert, atomic per key (keyed-operations.ts). data plane.
  *
  * Invariants:
- *   R1 operations on one key take effect in the order they came
- *   R2 a failed read of a key is an error for its operations, never "not found"
  *   R3 a fenced shard appends nothing and answers no operation with a record
  */
-import { assert, unreachable } from '@clockwise/kernel/assert';
+import { unreachable } from '@clockwise/kernel/assert';
 import { LANE, type Core } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
@@ -21,18 +17,13 @@ import {
   FRAME_HEADER_WORDS,
   OPERATION,
   REPLICA_OPCODE,
-  REPLICA_READ_HEADER_WORDS,
   REPLICA_REQUEST,
-  REPLICA_STORE_HEADER_WORDS,
-  REPLICA_WRITE_HEADER_WORDS,
   REPLY_KIND,
 } from '@clockwise/protocol/frame';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
-import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
+import { KeyedOperations } from './keyed-operations.ts';
 import { MemoryRoom } from './memory-room.ts';
-import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
-import { applyReadOperation } from './read-operation.ts';
 import {
   ReplicaContext,
   type ReplicaBatch,
@@ -43,15 +34,12 @@ import {
 } from './replica-context.ts';
 import { replyStatus, type Asker } from './reply.ts';
 import { ScanOperations } from './scan-operation.ts';
-import { applyStoreOperation } from './store-operation.ts';
 import { StoreWork } from './store-work.ts';
-import { SEARCHED, TableReads } from './table-reads.ts';
-import { applyWriteOperation, DotMaker } from './write-operation.ts';
+import { TableReads } from './table-reads.ts';
 
 export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBatch, ReplicaOut> {
   readonly #context: ReplicaContext;
-  readonly #dots: DotMaker = new DotMaker();
-  readonly #parked: ParkedOperations;
+  readonly #keyed: KeyedOperations;
   readonly #reads: TableReads;
   readonly #scans: ScanOperations;
   readonly #store: StoreWork;
@@ -62,9 +50,9 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
 
   constructor(options: ReplicaOptions) {
     this.#context = new ReplicaContext(options);
-    this.#parked = new ParkedOperations(options.limits.parkedOperationsMax);
     this.#store = new StoreWork(this.#context, options);
     this.#reads = new TableReads(this.#context, options.combine);
+    this.#keyed = new KeyedOperations(this.#context, this.#reads, this.#asker);
     this.#scans = new ScanOperations(this.#context, this.#reads);
     const letScansGo = (): void => this.#scans.letGo();
     this.#room = new MemoryRoom(this.#context, options.coordinatorCount, letScansGo);
@@ -83,6 +71,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       if (event.kind === 'channel-down') this.#forgetAsker(event.target);
     }
     for (const event of batch.events) this.#takeEvent(event);
+    this.#keyed.runSlowed();
     const { frames } = batch;
     for (let index = 0; index < frames.count; index += 1) {
       this.#takeFrame(frames.sources[index]!, frames.words[index]!, frames.offsets[index]!);
@@ -96,12 +85,12 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
 
   /** Operations that wait for a read from disk. */
   get parkedCount(): number {
-    return this.#parked.count;
+    return this.#keyed.parkedCount;
   }
 
   hash(): number {
     const { memtable, counters } = this.#context;
-    let hash = (memtable.nextSequence ^ this.#parked.count) | 0;
+    let hash = (memtable.nextSequence ^ this.#keyed.parkedCount) | 0;
     // No list of values: this is asked after every step of a simulated core.
     for (const name in counters) {
       hash = (Math.imul(hash, 0x01000193) ^ counters[name as keyof typeof counters]) | 0;
@@ -134,6 +123,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         return;
       case 'timer':
         this.#store.onTimer(event.timer);
+        this.#keyed.onTimer(event.timer);
         return;
       case 'channel-up':
       case 'channel-down':
@@ -145,6 +135,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       default:
         unreachable(event);
     }
+  }
+
+  #readEnded(read: number, block: Int32Array | undefined): void {
+    this.#context.latency.readEnded(read, this.#context.now);
+    if (!this.#keyed.readEnded(read, block)) this.#scans.readEnded(read, block);
   }
 
   #takeMessage(from: string, message: ActorMessage): void {
@@ -166,6 +161,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       const figures = {
         shard,
         ...counters,
+        ...this.#keyed.figures(),
         ...this.#reads.figures(),
         ...this.#room.figures(),
         ...this.#store.figures(),
@@ -181,7 +177,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   }
 
   #forgetAsker(target: number): void {
-    this.#parked.forgetAsker(target);
+    this.#keyed.forgetAsker(target);
     this.#scans.forgetAsker(target);
   }
 
@@ -190,8 +186,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const context = this.#context;
     context.fenced = true;
     reachable('replica: a shard is fenced by an error of its log');
-    sometimes(this.#parked.count > 0, 'replica: a fence ends operations that wait for the disk');
-    for (const parked of this.#parked.keys()) this.#refuseParked(parked, ERRORS.DISK_FAILED.code);
+    sometimes(
+      this.#keyed.parkedCount > 0,
+      'replica: a fence ends operations that wait for the disk',
+    );
+    this.#keyed.refuseAll(ERRORS.DISK_FAILED.code);
     this.#tellState('fenced', reason);
   }
 
@@ -230,167 +229,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     } else if (opcode === REPLICA_OPCODE.probe) {
       replyStatus(this.#context, asker, REPLY_KIND.probed, STATUS_OK, LANE.now);
     } else {
-      this.#takeKeyed(opcode, hash);
+      this.#keyed.take(opcode, hash);
     }
   }
-
-  /** A read, write or store: run at once, or parked behind the key's read from disk. */
-  #takeKeyed(opcode: number, hash: number): void {
-    const asker = this.#asker;
-    const { words, offset } = asker;
-    const { memtable } = this.#context;
-    const isStore = opcode === REPLICA_OPCODE.store;
-    const record = offset + REPLICA_STORE_HEADER_WORDS;
-    const bucketId = isStore
-      ? words[record + HEADER.bucketId]!
-      : words[offset + REPLICA_REQUEST.bucketId]!;
-    const key = isStore ? record + HEADER_WORDS : offset + keyPosition(opcode);
-    const keyByteCount =
-      words[isStore ? record + HEADER.keyAndContext : offset + REPLICA_REQUEST.keyAndContext]! &
-      0xffff;
-    if (this.#parked.count > 0) {
-      const parked = this.#parked.find(hash, bucketId, words, key, keyByteCount);
-      if (parked !== undefined) {
-        sometimes(isStore, 'replica: a store waits behind a read of the same key');
-        sometimes(
-          opcode === REPLICA_OPCODE.write,
-          'replica: a put waits behind a read of the same key',
-        );
-        this.#park(parked, opcode);
-        return;
-      }
-    }
-    const current = memtable.lookup(bucketId, words, key, keyByteCount, hash);
-    if (current >= 0) {
-      this.#run(opcode, hash, memtable.chunk, current);
-      return;
-    }
-    const tokenHigh =
-      words[isStore ? record + HEADER.tokenHigh : offset + REPLICA_REQUEST.tokenHigh]!;
-    const tokenLow = words[isStore ? record + HEADER.tokenLow : offset + REPLICA_REQUEST.tokenLow]!;
-    const searched = this.#reads.inMemory(
-      bucketId,
-      tokenHigh,
-      tokenLow,
-      words,
-      key,
-      keyByteCount,
-      hash,
-    );
-    if (searched === SEARCHED.found) {
-      this.#run(opcode, hash, memtable.chunk, memtable.offset);
-      return;
-    }
-    if (searched === SEARCHED.absent) {
-      this.#run(opcode, hash, -1, -1);
-      return;
-    }
-    reachable('replica: an operation waits for a read from disk');
-    const parked = this.#parked.open(hash, bucketId, tokenHigh, tokenLow, words, key, keyByteCount);
-    this.#park(parked, opcode);
-    if (parked.operations.length === 0) this.#parked.close(parked);
-    else this.#reads.start(parked);
-  }
-
-  #park(parked: ParkedKey, opcode: number): void {
-    const { source, words, offset } = this.#asker;
-    const size = words[offset + OPERATION.wordCount]!;
-    if (this.#parked.park(parked, source, words, offset, size)) return;
-    reachable('replica: no more operations may wait for the disk');
-    this.#context.counters.overloaded += 1;
-    const status = ERRORS.OVERLOADED.code;
-    replyStatus(this.#context, this.#asker, replyKindOf(opcode), status, LANE.now);
-  }
-
-  /** The next read for a parked key, or its end. */
-  #advance(parked: ParkedKey): void {
-    const state = this.#reads.next(parked);
-    if (state === 'reading') return;
-    if (state === 'no-room') {
-      this.#refuseForRoom(parked);
-      return;
-    }
-    sometimes(state === 'absent', 'replica: a filter said maybe and no table holds the key');
-    this.#runParked(parked);
-  }
-
-  #readEnded(read: number, block: Int32Array | undefined): void {
-    const ended = this.#reads.take(read, block);
-    switch (ended.kind) {
-      case 'unknown':
-        this.#scans.readEnded(read, block);
-        return;
-      case 'found':
-        this.#runParked(ended.parked);
-        return;
-      case 'next':
-        if (!this.#context.fenced) this.#advance(ended.parked);
-        return;
-      case 'no-room':
-        this.#refuseForRoom(ended.parked);
-        return;
-      case 'failed':
-        // [R2] After a fence the operations have their answer already.
-        sometimes(!this.#context.fenced, 'replica: a read from disk fails its operations');
-        if (!this.#context.fenced) this.#refuseParked(ended.parked, ERRORS.READ_FAILED.code);
-        return;
-      default:
-        unreachable(ended);
-    }
-  }
-
-  /** [R1] Runs what waited for a key, in order; memory is looked at anew for each. */
-  #runParked(parked: ParkedKey): void {
-    const { memtable } = this.#context;
-    sometimes(parked.operations.length > 1, 'replica: several operations waited for one read');
-    for (const operation of this.#parked.close(parked)) {
-      const asker = this.#asker;
-      asker.source = operation.source;
-      asker.words = operation.words;
-      asker.offset = 0;
-      const { hash, bucketId, key, keyByteCount } = parked;
-      // That it was asked for has brought it here; only to be asked for again is a reason to keep it.
-      const current = memtable.peek(bucketId, key, 0, keyByteCount, hash);
-      const opcode = operation.words[REPLICA_REQUEST.opcode]! & 0xff;
-      this.#run(opcode, hash, current < 0 ? -1 : memtable.chunk, current);
-    }
-  }
-
-  #refuseForRoom(parked: ParkedKey): void {
-    reachable('replica: what was read from disk finds no room in memory');
-    this.#context.counters.overloaded += parked.operations.length;
-    this.#refuseParked(parked, ERRORS.OVERLOADED.code);
-  }
-
-  #refuseParked(parked: ParkedKey, status: number): void {
-    for (const operation of this.#parked.close(parked)) {
-      const asker = this.#asker;
-      asker.source = operation.source;
-      asker.words = operation.words;
-      asker.offset = 0;
-      const opcode = operation.words[REPLICA_REQUEST.opcode]! & 0xff;
-      replyStatus(this.#context, asker, replyKindOf(opcode), status, LANE.now);
-    }
-  }
-
-  #run(opcode: number, hash: number, chunk: number, current: number): void {
-    const context = this.#context;
-    switch (opcode) {
-      case REPLICA_OPCODE.read:
-        applyReadOperation(context, this.#asker, chunk, current);
-        return;
-      case REPLICA_OPCODE.write:
-        applyWriteOperation(context, this.#dots, this.#asker, hash, chunk, current);
-        return;
-      case REPLICA_OPCODE.store:
-        applyStoreOperation(context, this.#dots, this.#asker, hash, chunk, current);
-        return;
-      default:
-        assert(false, 'the gateway passes known operations only');
-    }
-  }
-}
-
-function keyPosition(opcode: number): number {
-  return opcode === REPLICA_OPCODE.write ? REPLICA_WRITE_HEADER_WORDS : REPLICA_READ_HEADER_WORDS;
 }

@@ -53,6 +53,8 @@ export class ReplicaWorld {
   readonly memtable: Memtable;
   wallTimeMs = 1_000_000_000;
   now = 0;
+  /** Milliseconds from one step to the next. */
+  stepMs = 100;
   releasedSequence: number;
   /** Wait for the test to end them. */
   readonly reads: ReadEffect[] = [];
@@ -109,6 +111,8 @@ export class ReplicaWorld {
     frames: readonly { readonly source: number; readonly frame: Int32Array }[],
     events: readonly ReplicaEvent[],
   ): Reply[] {
+    // So long that a write is never slowed, unless it meets more than a few in the same step.
+    this.now += this.stepMs;
     const list = new FrameList();
     for (const { source, frame } of frames) list.push(frame, 0, frame.length, source);
     const { now, wallTimeMs } = this;
