@@ -34,7 +34,7 @@ import { TableProperties } from './table-properties.ts';
 import { bytesOf, writeWhole } from './whole-transfer.ts';
 
 /** Finished blocks are written when they fill this much. */
-const WRITE_WORDS = 256 * 1024;
+const WRITE_WORDS = 64 * 1024;
 /** A table of a few records does not need all that. */
 const FIRST_WORDS = 16 * 1024;
 /** A sync at the end of a large table alone would hold up the log's for long. */
