@@ -25,11 +25,14 @@ export class CacheSweeper {
   chunk = -1;
   promotedCount = 0;
   readonly #memtable: Memtable;
+  readonly #chunksLeft: number;
   #generation = 0;
   #position = 0;
 
-  constructor(memtable: Memtable) {
+  /** `chunksLeft`: so many free chunks are not taken for what is kept. */
+  constructor(memtable: Memtable, chunksLeft: number = 0) {
     this.#memtable = memtable;
+    this.#chunksLeft = chunksLeft;
   }
 
   /** REQUIRES: none is being emptied. */
@@ -86,7 +89,7 @@ export class CacheSweeper {
     if (!index.find(bucketId, words, key, keyByteCount, hash)) return;
     if (index.chunk !== this.chunk || index.offset !== record) return;
     const counter = survivingCounter(queue, index.foundCounter);
-    if (counter >= 0 && copies.keepAsked(words, record)) {
+    if (counter >= 0 && copies.keepAsked(words, record, this.#chunksLeft)) {
       sometimes(queue === QUEUE.main, 'memory: a clean copy is kept once more');
       sometimes(queue === QUEUE.small, 'memory: a record that was asked for again is kept');
       index.moveFound(copies.chunk, copies.offset, counter);

@@ -30,6 +30,7 @@ export class CleanCopies {
   readonly #pool: ChunkPool;
   readonly #chunksMax: number;
   readonly #ghosts: Ghosts;
+  /** False: there are too few chunks for a main queue. */
   readonly #hasQueues: boolean;
   #smallChunk = -1;
   #mainChunk = -1;
@@ -58,11 +59,16 @@ export class CleanCopies {
     return true;
   }
 
-  /** Copies what was asked for again, out of a chunk that is given up. False: no room. */
-  keepAsked(source: Int32Array, record: number): boolean {
+  /**
+   * Copies what was asked for again, out of a chunk that is given up. False: no room; so many free
+   * chunks are left for writes.
+   */
+  keepAsked(source: Int32Array, record: number, chunksLeft: number): boolean {
     const wanted = PREFIX_WORDS + source[record + HEADER.wordCount]!;
     const queue = this.#hasQueues ? QUEUE.main : QUEUE.small;
-    if (!this.#hasRoom(queue, wanted) && !this.#beginChunk(queue)) return false;
+    if (!this.#hasRoom(queue, wanted)) {
+      if (this.#pool.freeCount() <= chunksLeft || !this.#beginChunk(queue)) return false;
+    }
     this.#append(queue, source, record);
     return true;
   }

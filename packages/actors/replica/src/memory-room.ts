@@ -17,8 +17,13 @@ import { RetiredChunks } from './retired-chunks.ts';
 
 /** Free chunks below which resident ones are given up: one to rotate to, one for clean copies. */
 const FREE_CHUNKS_WANTED = 2;
-/** Records that are looked at in one step. */
+/** Free chunks that what is kept may not take. */
+const CHUNKS_FOR_WRITES = 1;
+/** So many chunks that one more of them may be free. */
+const CHUNKS_MANY = 6;
+/** Records that are looked at in a step; where writes are many, so many for each of them. */
 const SWEPT_RECORDS_MAX = 256;
+const SWEPT_FOR_EACH_WRITTEN = 3;
 
 export class MemoryRoom {
   readonly #context: ReplicaContext;
@@ -26,12 +31,16 @@ export class MemoryRoom {
   /** Scans let go of the tables and the memory that they hold. */
   readonly #letScansGo: () => void;
   readonly #sweeper: CacheSweeper;
+  /** Records written in this step, and the sequence that the next one gets. */
+  #writtenCount = 0;
+  #nextSequence: number;
 
   constructor(context: ReplicaContext, coordinatorCount: number, letScansGo: () => void) {
     this.#context = context;
     this.#retired = new RetiredChunks(context, coordinatorCount);
     this.#letScansGo = letScansGo;
-    this.#sweeper = new CacheSweeper(context.memtable);
+    this.#sweeper = new CacheSweeper(context.memtable, CHUNKS_FOR_WRITES);
+    this.#nextSequence = context.memtable.nextSequence;
   }
 
   figures(): Record<string, number> {
@@ -40,6 +49,9 @@ export class MemoryRoom {
 
   /** REQUIRES: the shard is not fenced. */
   afterStep(published: ReplicaPublished): void {
+    const { nextSequence } = this.#context.memtable;
+    this.#writtenCount = nextSequence - this.#nextSequence;
+    this.#nextSequence = nextSequence;
     this.#retired.recycle(published);
     this.#sweep();
     // [MR2]
@@ -56,12 +68,15 @@ export class MemoryRoom {
       if (chunk === -1) return;
       this.#sweeper.begin(chunk);
     }
-    this.#retire(this.#sweeper.step(SWEPT_RECORDS_MAX));
+    const written = SWEPT_FOR_EACH_WRITTEN * this.#writtenCount;
+    this.#retire(this.#sweeper.step(Math.max(SWEPT_RECORDS_MAX, written)));
   }
 
   #chunkToSweep(): number {
-    if (this.#freeCount() < FREE_CHUNKS_WANTED) return this.#oldestUnheld();
     const { pool } = this.#context.memtable;
+    // What is kept may need a chunk of its own; where chunks are few, it goes where there is room.
+    const wanted = FREE_CHUNKS_WANTED + (pool.states.length >= CHUNKS_MANY ? 1 : 0);
+    if (this.#freeCount() < wanted) return this.#oldestUnheld();
     const isWanted = pool.cacheIsFull() && this.#retired.cacheCount === 0;
     return isWanted ? this.#oldestCopies() : -1;
   }
