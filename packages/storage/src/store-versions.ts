@@ -11,7 +11,8 @@
  *   (b) the edition before it, which is kept to fall back on, does not name it, nor one that was tried
  *       between the two and may have reached the disk,
  *   (c) no pin holds a version that names it, and
- *   (d) no publication is under way or of unknown outcome.
+ *   (d) no publication is under way or of unknown outcome;
+ *   or when no edition ever named it: so that on a full disk, where editions fail, leftovers go.
  *
  * Invariants:
  *   SV1 a number of a file or an edition is given once, whatever came of it
@@ -69,8 +70,10 @@ export class StoreVersions {
   #fallbackFiles: Set<string>;
   /** Of editions that were tried since the one that counts. */
   #doubtfulFiles: Set<string> = new Set();
-  /** Files that some edition named, or nobody ever will, and that were not given out yet. */
+  /** Files that some edition named, and that were not given out yet. */
   #candidates: Set<string> = new Set();
+  /** Files that no edition named, or that were given out before: nothing holds them. */
+  #leftovers: Set<string> = new Set();
   /** By pin: slots of versions that are gone are used again. */
   readonly #slots: (Version | undefined)[] = [];
   #current = 0;
@@ -270,14 +273,15 @@ export class StoreVersions {
 
   /** Files that no edition will ever name: outputs of a job that failed, or was thrown away. */
   discard(names: readonly string[]): void {
-    for (const name of names) this.#candidates.add(name);
+    for (const name of names) this.#leftovers.add(name);
   }
 
   /** [SV2] Files that may go now; each is given out once, and again after `removeFailed`. */
   takeRemovable(): readonly string[] {
-    if (this.#underWay !== undefined || this.#isUnknown) return [];
+    const names = [...this.#leftovers];
+    this.#leftovers = new Set();
+    if (this.#underWay !== undefined || this.#isUnknown) return names;
     const current = this.#version(this.#current);
-    const names: string[] = [];
     for (const name of this.#candidates) {
       if (this.#fallbackFiles.has(name) || current.files.has(name)) continue;
       // [SV3]
@@ -288,13 +292,14 @@ export class StoreVersions {
     return names;
   }
 
+  /** They may go for ever: a number is given once, and no pin comes to an old version. */
   removeFailed(names: readonly string[]): void {
     this.discard(names);
   }
 
   /** Files that wait for a pin, an edition or their removal. */
   get waitingFileCount(): number {
-    return this.#candidates.size;
+    return this.#candidates.size + this.#leftovers.size;
   }
 
   #version(slot: number): Version {
