@@ -1,0 +1,110 @@
+/**
+ * A stretch of the proof of the store, as plain data both ways: what a worker is given, what it says of
+ * it. Every failure names the seed and the place, so that it can be run again by itself.
+ */
+import { unreachable } from '@clockwise/kernel/assert';
+import { Prng } from '@clockwise/kernel/prng';
+import { CRASH_MODELS } from '@clockwise/simulator/simulated-disk';
+import { runCrash } from '../scenarios/crash-run.ts';
+import { faultKinds } from '../scenarios/fault-cases.ts';
+import { runFault } from '../scenarios/fault-run.ts';
+import { drawConfiguration } from '../scenarios/local-configurations.ts';
+import { drawOperations, runOperations } from '../scenarios/metamorphic-run.ts';
+
+export type ProofPart =
+  /** One list of operations on configurations from `from` on. */
+  | {
+      readonly kind: 'metamorphic';
+      readonly list: string;
+      readonly operations: number;
+      readonly from: number;
+      readonly count: number;
+    }
+  /** A crash before each of these calls, under every model; every `secondEvery`-th again later. */
+  | {
+      readonly kind: 'crashes';
+      readonly seed: string;
+      readonly writes: number;
+      readonly from: number;
+      readonly count: number;
+      readonly secondEvery: number;
+    }
+  /** The n-th call of one kind fails, for n until the run is untouched, or `nthMax`. */
+  | {
+      readonly kind: 'faults';
+      readonly seed: string;
+      readonly writes: number;
+      readonly faultKind: number;
+      readonly forever: boolean;
+      readonly nthMax: number;
+    };
+
+export interface ProofReport {
+  readonly runs: number;
+  readonly failures: readonly string[];
+}
+
+export function runPart(part: ProofPart): ProofReport {
+  switch (part.kind) {
+    case 'metamorphic':
+      return runMetamorphic(part);
+    case 'crashes':
+      return runCrashes(part);
+    case 'faults':
+      return runFaults(part);
+    default:
+      return unreachable(part);
+  }
+}
+
+function runMetamorphic(part: Extract<ProofPart, { readonly kind: 'metamorphic' }>): ProofReport {
+  const failures: string[] = [];
+  const operations = drawOperations(new Prng(`operations ${part.list}`), part.operations);
+  for (let index = part.from; index < part.from + part.count; index += 1) {
+    const seed = `${part.list}-${index}`;
+    attempt(failures, `metamorphic ${seed}`, () => {
+      runOperations(operations, drawConfiguration(new Prng(`configuration ${seed}`)), seed);
+    });
+  }
+  return { runs: part.count, failures };
+}
+
+function runCrashes(part: Extract<ProofPart, { readonly kind: 'crashes' }>): ProofReport {
+  const { seed, writes, secondEvery } = part;
+  const failures: string[] = [];
+  let runs = 0;
+  for (let call = part.from; call < part.from + part.count; call += 1) {
+    for (const [index, model] of CRASH_MODELS.entries()) {
+      const hasSecond = (call + index) % secondEvery === 0;
+      const secondCall = hasSecond ? new Prng(`${seed} ${call} ${model}`).between(1, 60) : 0;
+      runs += 1;
+      attempt(failures, `crash ${seed}`, () => {
+        runCrash({ seed, writes, model, call, secondCall });
+      });
+    }
+  }
+  return { runs, failures };
+}
+
+function runFaults(part: Extract<ProofPart, { readonly kind: 'faults' }>): ProofReport {
+  const { seed, writes, nthMax, forever } = part;
+  const { name, caseOf } = faultKinds(seed, forever)[part.faultKind]!;
+  const failures: string[] = [];
+  let runs = 0;
+  for (let nth = 1, isTouched = true; isTouched && nth <= nthMax; nth += 1) {
+    runs += 1;
+    attempt(failures, `fault ${seed} ${name} ${nth}`, () => {
+      isTouched = runFault(caseOf(nth, writes)).isTouched;
+    });
+  }
+  return { runs, failures };
+}
+
+/** What a run throws is what it found: it is kept, and the others go on. */
+function attempt(failures: string[], name: string, run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    failures.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
+  }
+}
