@@ -200,6 +200,18 @@ test('[R2] what is found and has no room for its copy is refused as overload, ne
   }
 });
 
+test('figures say how many blocks a lookup costs', () => {
+  const world = worldWithTables();
+  world.ask([{ kind: 'read', key: 'a' }]);
+  world.endReads();
+  world.tell({ kind: 'figures-wanted', request: 7 }, 'main');
+  const { message } = world.messages.at(-1)!;
+  assert.is(message.kind, 'figures');
+  const { figures } = message as { readonly figures: Readonly<Record<string, number>> };
+  assert.ok(figures['tableLookups']! >= 1);
+  assert.is(figures['readAmplification'], figures['blocksRead']! / figures['tableLookups']!);
+});
+
 test('a key in no table is not found without a read, or after one that a filter did not spare', () => {
   const world = worldWithTables();
   for (let index = 0; index < 50; index += 1) {

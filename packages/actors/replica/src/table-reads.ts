@@ -71,6 +71,7 @@ export class TableReads {
   #table = 0;
   #block = -1;
   #lookupCount = 0;
+  #blockCount = 0;
   #falsePositiveCount = 0;
 
   constructor(context: ReplicaContext, combine: Combine) {
@@ -81,8 +82,12 @@ export class TableReads {
   }
 
   figures(): Record<string, number> {
+    const perLookup = this.#blockCount / Math.max(1, this.#lookupCount);
     return {
+      // Lookups of keys for which a block was read, and the blocks: of one lookup, to hundredths.
       tableLookups: this.#lookupCount,
+      blocksRead: this.#blockCount,
+      readAmplification: Math.round(perLookup * 100) / 100,
       filterFalsePositives: this.#falsePositiveCount,
       blockCacheHits: this.cache.hitCount,
       blockCacheMisses: this.cache.missCount,
@@ -240,6 +245,7 @@ export class TableReads {
     const { file, offset, byteCount }: BlockRead = reader.blockRead(search.block);
     const read = this.readNumber();
     this.#reads.set(read, search);
+    this.#blockCount += 1;
     this.#context.counters.diskReads += 1;
     this.#context.out.effect({ kind: 'read', read, file, offset, byteCount });
   }
