@@ -367,7 +367,7 @@ test('[MF2] another store’s folder is foreign, and left alone', () => {
   assert.equal(after.ok ? after.value.toSorted() : [], names.toSorted());
 });
 
-test('F8 [ME2] [ME3] [PF1] [PF2] a manifest whose sync fails counts or not; nothing it names is lost', () => {
+test('F8 [ME2] [ME3] [SE1] a manifest whose sync fails counts or not; nothing it names is lost', () => {
   for (const model of ['keep-all', 'drop-all', 'subset', 'prefix'] as const) {
     for (let nth = 1; nth <= 4; nth += 1) {
       const disk = newDisk(`edition-${model}-${nth}`);

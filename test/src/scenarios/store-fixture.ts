@@ -6,15 +6,17 @@ import * as zlib from 'node:zlib';
 import { Prng } from '@clockwise/kernel/prng';
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
-import { BLOCK_CODEC, BlockScratch } from '@clockwise/storage/block-codec';
+import { BLOCK_CODEC, BlockScratch, PURE_CODECS } from '@clockwise/storage/block-codec';
 import type { Disk } from '@clockwise/storage/disk';
-import { flushChunk } from '@clockwise/storage/flush-job';
+import { leavesName, tableName } from '@clockwise/storage/file-names';
+import type { FlushInput } from '@clockwise/storage/flush-job';
+import { type JobOutput, runJob } from '@clockwise/storage/jobs';
 import { CommitLogWriter, type LogRange } from '@clockwise/storage/log-writer';
 import type { Manifest } from '@clockwise/storage/manifest';
-import { Memtable } from '@clockwise/storage/memtable';
+import { type ChunkDescription, Memtable } from '@clockwise/storage/memtable';
 import { type OpenedStore, openStore, type OpenOutcome } from '@clockwise/storage/open-store';
-import { publishFlush } from '@clockwise/storage/publish-flush';
-import { NEXT_BLOCK, openTable, type TableReader } from '@clockwise/storage/sstable-reader';
+import { NEXT_BLOCK, TableReader } from '@clockwise/storage/sstable-reader';
+import { StoreVersions } from '@clockwise/storage/store-versions';
 import { readWhole } from '@clockwise/storage/whole-transfer';
 
 export const checksum = (bytes: Uint8Array, seed: number): number => zlib.crc32(bytes, seed);
@@ -37,6 +39,8 @@ export function writeRecord(words: Int32Array, at: number, key: number, value: n
   words[at + RECORD_WORDS - 1] = value;
 }
 
+type FlushOutput = Extract<JobOutput, { readonly kind: 'flush' }>;
+
 export class DamagedRead extends Error {
   override readonly name = 'DamagedRead';
 }
@@ -46,21 +50,22 @@ export class TestStore {
   readonly memtable: Memtable;
   readonly log: CommitLogWriter;
   readonly opened: OpenedStore;
-  manifest: Manifest;
-  tables: TableReader[];
+  readonly versions: StoreVersions;
   leaves: Int32Array;
-  #edition: number;
-  #nextFileNumber: number;
+  /** Flushed, and in no durable edition yet. */
+  #unpublished: { readonly chunk: number; readonly leaves: Int32Array }[] = [];
 
   private constructor(disk: Disk, opened: OpenedStore, memtable: Memtable) {
     this.disk = disk;
     this.opened = opened;
     this.memtable = memtable;
-    this.manifest = opened.manifest;
-    this.tables = [...opened.tables];
+    this.versions = new StoreVersions({
+      manifest: opened.manifest,
+      highestEdition: opened.manifest.edition,
+      readers: opened.tables,
+      makeReader: (parts, table) => new TableReader(parts, checksum, PURE_CODECS, table),
+    });
     this.leaves = opened.leaves?.leaves.slice() ?? new Int32Array(LEAF_COUNT * 2);
-    this.#edition = opened.manifest.edition;
-    this.#nextFileNumber = opened.manifest.nextFileNumber;
     this.log = new CommitLogWriter({
       disk,
       checksum,
@@ -121,54 +126,73 @@ export class TestStore {
     return this.log.sync().ok;
   }
 
+  get manifest(): Manifest {
+    return this.versions.manifest;
+  }
+
+  /** Newest first. */
+  get tables(): readonly TableReader[] {
+    return this.versions.levels.readers;
+  }
+
   /** Flushes what is frozen, publishes it, releases the log, gives up the memory. */
   flush(): boolean {
+    if (!this.#publish()) return false;
     this.memtable.freeze();
     for (
       let next = this.memtable.beginFlush();
       next !== undefined;
       next = this.memtable.beginFlush()
     ) {
-      const fileNumber = this.#nextFileNumber;
-      this.#nextFileNumber += 2;
-      const flushed = flushChunk(this.disk, checksum, {
-        ...next,
-        words: new Int32Array(next.buffer),
-        fileNumber,
-        ...STORE_ID,
-        blockBytes: 512,
-        codec: BLOCK_CODEC.none,
-        bloomBitsPerKey: 10,
-        rangeDrops: [],
-        leaves: { fileNumber: fileNumber + 1, words: this.leaves },
-      });
-      if (!flushed.ok || !this.#publish(flushed.value.table!, fileNumber + 1)) {
+      const fileNumber = this.versions.takeFileNumbers(2);
+      const flushed = this.#write(next, fileNumber);
+      if (flushed === undefined) {
         this.memtable.flushFailed(next.chunk);
+        this.versions.discard([tableName(fileNumber), leavesName(fileNumber + 1)]);
         return false;
       }
-      this.leaves = flushed.value.leaves!;
-      this.memtable.flushed(next.chunk);
-      if (!this.log.release(this.manifest.floorSequence).ok) return false;
-      this.memtable.retire(next.chunk);
-      this.memtable.recycle(next.chunk);
+      this.versions.planFlush(flushed.parts, next.lastSequence, fileNumber + 1);
+      this.#unpublished.push({ chunk: next.chunk, leaves: flushed.leaves! });
+      if (!this.#publish()) return false;
     }
     return true;
   }
 
-  #publish(table: TableReader['table'], leavesFileNumber: number): boolean {
-    this.#edition += 1;
-    const published = publishFlush(this.disk, checksum, this.manifest, {
-      table,
-      leavesFileNumber,
-      nextFileNumber: this.#nextFileNumber,
-      edition: this.#edition,
-    });
-    if (!published.ok) return false;
-    this.manifest = published.value;
-    const opening = openTable(this.disk, table, checksum);
-    if (opening.kind !== 'open') return false;
-    this.tables.push(opening.reader);
-    return true;
+  #write(chunk: ChunkDescription, fileNumber: number): FlushOutput | undefined {
+    const input: FlushInput = {
+      ...chunk,
+      words: new Int32Array(chunk.buffer),
+      fileNumber,
+      ...STORE_ID,
+      blockBytes: 512,
+      codec: BLOCK_CODEC.none,
+      bloomBitsPerKey: 10,
+      rangeDrops: this.versions.rangeDrops,
+      leaves: { fileNumber: fileNumber + 1, words: this.leaves },
+    };
+    const done = runJob(this.disk, checksum, { kind: 'flush', input });
+    return done.ok && done.value.kind === 'flush' ? done.value : undefined;
+  }
+
+  /** What waits for an edition; false: it failed, and waits on. */
+  #publish(): boolean {
+    const edition = this.versions.beginPublish();
+    if (edition === undefined) return true;
+    if (!runJob(this.disk, checksum, { kind: 'manifest', ...edition }).ok) {
+      this.versions.publishFailed();
+      return false;
+    }
+    const { floorSequence } = this.versions.published();
+    for (const { chunk, leaves } of this.#unpublished.splice(0)) {
+      this.leaves = leaves;
+      this.memtable.flushed(chunk);
+      this.memtable.retire(chunk);
+      this.memtable.recycle(chunk);
+    }
+    const names = this.versions.takeRemovable();
+    const removed = runJob(this.disk, checksum, { kind: 'remove', names });
+    if (!removed.ok) this.versions.removeFailed(names);
+    return this.log.release(floorSequence).ok;
   }
 
   /** Undefined: not found. Throws DamagedRead where a block is not what was written. */
@@ -177,7 +201,7 @@ export class TestStore {
     const words = Int32Array.of(key, 0);
     const found = memtable.lookup(1, words, 0, 6, hashOf(memtable, key));
     if (found !== -1) return memtable.pool.words[memtable.chunk]![found + RECORD_WORDS - 1]!;
-    for (const reader of this.tables.toReversed()) {
+    for (const reader of this.tables) {
       const value = getFromTable(this.disk, reader, key);
       if (value !== undefined) return value;
     }
