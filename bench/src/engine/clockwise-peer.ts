@@ -90,7 +90,7 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     partitionCountLog2: PARTITION_BITS,
     indexSlots: 1 << 16,
     openFilesMax: 512,
-    cacheChunksMax: 2,
+    cacheChunksMax: CHUNKS / 2,
     forgets: true,
     mustExist: false,
     nowMs: Date.now(),

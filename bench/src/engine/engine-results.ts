@@ -25,6 +25,7 @@ interface Line {
 
 const RATE = { figure: 'perSecond', unit: 'a second', better: 'higher' } as const;
 const TIME = { unit: 'us', better: 'lower' } as const;
+const PROCESSOR = { ...TIME, figure: 'processorUs' } as const;
 const BYTES = { unit: 'bytes a byte', better: 'lower' } as const;
 
 const LINES: readonly Line[] = [
@@ -35,6 +36,7 @@ const LINES: readonly Line[] = [
     { 'classic-level': 2 },
   ),
   line('fill', 'fill', RATE, { 'classic-level': 1 }),
+  line('fill, processor time', 'fill', PROCESSOR),
   ...latencies('fill, batch of 100', 'fill', 'batch'),
   line('fill, until it rests', 'fill', { figure: 'restedMs', unit: 'ms', better: 'lower' }),
   line('fill, written', 'fill', { ...BYTES, figure: 'writtenPerByte' }, { 'classic-level': 1 }),
@@ -58,12 +60,16 @@ const LINES: readonly Line[] = [
   line('batch of 100, synced, p99', 'synced batches', { ...TIME, figure: 'batch-p99' }),
   line('read hot, copied', 'read hot', RATE, { 'classic-level': 3, lmdb: 1 }),
   line('read hot, in place', 'read hot', { ...RATE, figure: 'inPlacePerSecond' }),
+  line('read hot, copied, processor time', 'read hot', PROCESSOR),
   ...latencies('read hot', 'read hot', ''),
   line('read random', 'read random', RATE, { 'classic-level': 1.5 }),
+  line('read random, processor time', 'read random', PROCESSOR),
   ...latencies('read random', 'read random', ''),
   line('read missing', 'read missing', RATE, { 'classic-level': 1, lmdb: 1 }),
+  line('read missing, processor time', 'read missing', PROCESSOR),
   ...latencies('read missing', 'read missing', ''),
   line('scan all', 'scan all', RATE),
+  line('scan all, processor time', 'scan all', PROCESSOR),
   line('mixed, much written before', 'mixed', RATE),
   ...latencies('mixed, at rest', 'mixed', 'calm'),
   ...latencies('mixed, much written before', 'mixed', 'busy'),

@@ -56,6 +56,7 @@ export class Workloads {
     await this.#rest(restMs);
     const before = writtenBytes();
     const recordBytes = this.#peer.recordBytes();
+    const processor = process.cpuUsage();
     const startMs = performance.now();
     let firstMs = 0;
     for (let place = 0; place < count; place += BATCH_COUNT) {
@@ -67,11 +68,13 @@ export class Workloads {
     }
     const elapsedMs = performance.now() - startMs;
     const restedMs = await this.#rest(restMs);
+    const processorUs = processorUsSince(processor, count);
     const whole = Math.floor(Math.min(firstKeys, count) / BATCH_COUNT) * BATCH_COUNT;
     return {
       firstPerSecond: perSecond(whole, firstMs),
       perSecond: perSecond(count, elapsedMs),
       restedMs,
+      processorUs,
       ...percentiles('batch', batches),
       ...this.#amplification(before, count, recordBytes),
     };
@@ -98,7 +101,9 @@ export class Workloads {
     for (let number = 0; number < count; number += 1) this.#mustGet(number);
     const order = new Prng('hot');
     const numbers = Int32Array.from({ length: 1 << 16 }, () => order.below(count));
+    const processor = process.cpuUsage();
     const copied = this.#timed(hotGets, (index) => this.#mustGet(numbers[index & 0xffff]!));
+    const processorUs = processorUsSince(processor, hotGets);
     const inPlace = this.#timed(hotGets, (index) => {
       this.#keys.writeKey(this.#key, numbers[index & 0xffff]!);
       if (this.#peer.getInPlace(this.#key) !== this.#valueBytes) throw new Error('a key is gone');
@@ -106,15 +111,17 @@ export class Workloads {
     const latencies = this.#latencies(Math.ceil(hotGets / 10), (index) =>
       this.#mustGet(numbers[index & 0xffff]!),
     );
-    return { perSecond: copied, inPlacePerSecond: inPlace, ...latencies };
+    return { perSecond: copied, inPlacePerSecond: inPlace, processorUs, ...latencies };
   }
 
   /** Any key: most are in no cache. */
   readRandom({ randomGets }: Sizes): Figures {
     const prng = new Prng('random');
     const read = (): void => this.#mustGet(prng.below(this.#keys.count));
+    const processor = process.cpuUsage();
     const rate = this.#timed(randomGets, read);
-    return { perSecond: rate, ...this.#latencies(Math.ceil(randomGets / 2), read) };
+    const processorUs = processorUsSince(processor, randomGets);
+    return { perSecond: rate, processorUs, ...this.#latencies(Math.ceil(randomGets / 2), read) };
   }
 
   readMissing({ randomGets }: Sizes): Figures {
@@ -124,15 +131,19 @@ export class Workloads {
       if (this.#peer.get(this.#key) !== undefined)
         throw new Error('a key is there that was not put');
     };
+    const processor = process.cpuUsage();
     const rate = this.#timed(randomGets, read);
-    return { perSecond: rate, ...this.#latencies(Math.ceil(randomGets / 2), read) };
+    const processorUs = processorUsSince(processor, randomGets);
+    return { perSecond: rate, processorUs, ...this.#latencies(Math.ceil(randomGets / 2), read) };
   }
 
   async scan(): Promise<Figures> {
+    const processor = process.cpuUsage();
     const startMs = performance.now();
     const count = await this.#peer.scanAll();
     if (count !== this.#keys.count) throw new Error(`a scan gave ${count} of ${this.#keys.count}`);
-    return { perSecond: perSecond(count, performance.now() - startMs) };
+    const rate = perSecond(count, performance.now() - startMs);
+    return { perSecond: rate, processorUs: processorUsSince(processor, count) };
   }
 
   /** Puts and gets in turn, one key each: at rest, and again when much was just written. */
@@ -257,6 +268,12 @@ interface Mixed {
   readonly busyShare: number;
   readonly latencies: LatencyHistogram;
   readonly gets: LatencyHistogram;
+}
+
+/** Of all threads of the process, what was done behind the caller's back included. */
+function processorUsSince(before: NodeJS.CpuUsage, count: number): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / count;
 }
 
 function perSecond(count: number, elapsedMs: number): number {
