@@ -1,6 +1,7 @@
 /**
- * Jobs run where they are asked for, in the caller's thread: all of a job happens at once, and its end
- * is told later, how much later by a seed. A disk that crashes within a job crashes whoever asked.
+ * Jobs run in the caller's thread, all of a job at once: where it is asked for, and its end is told later,
+ * how much later by a seed; or only when its end is told, so that all may have changed meanwhile. A disk
+ * that crashes within a job crashes whoever is at it.
  */
 import type { Prng } from '@clockwise/kernel/prng';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
@@ -14,35 +15,42 @@ export const CRC = (bytes: Uint8Array, seed: number): number => zlib.crc32(bytes
 export class InlineJobs implements JobRunner {
   readonly #disk: Disk;
   readonly #prng: Prng;
-  readonly #ended: JobResult[] = [];
+  readonly #runsLate: boolean;
+  /** Asked for and not told of. */
+  readonly #open: (() => JobResult)[] = [];
   #jobCount = 0;
   #mustTell = false;
-  /** Jobs run, by kind. */
-  readonly counts: Record<string, number> = {};
 
-  constructor(disk: Disk, prng: Prng) {
+  constructor(disk: Disk, prng: Prng, runsLate = false) {
     this.#disk = disk;
     this.#prng = prng;
+    this.#runsLate = runsLate;
   }
 
-  submit(job: JobInput): number {
+  submit(input: JobInput): number {
     this.#jobCount += 1;
-    this.counts[job.kind] = (this.counts[job.kind] ?? 0) + 1;
-    this.#ended.push({
-      job: this.#jobCount,
-      result: runJob(this.#disk, CRC, job, NODE_BLOCK_CODECS),
-    });
-    return this.#jobCount;
+    const job = this.#jobCount;
+    const run = (): JobResult => {
+      return { job, result: runJob(this.#disk, CRC, input, NODE_BLOCK_CODECS) };
+    };
+    if (this.#runsLate) {
+      this.#open.push(run);
+    } else {
+      const result = run();
+      this.#open.push(() => result);
+    }
+    return job;
   }
 
   poll(): readonly JobResult[] {
     const atLeast = this.#mustTell ? 1 : 0;
     this.#mustTell = false;
-    return this.#ended.splice(0, this.#prng.between(atLeast, this.#ended.length));
+    const told = this.#open.splice(0, this.#prng.between(atLeast, this.#open.length));
+    return told.map((run) => run());
   }
 
   wait(): void {
-    if (this.#ended.length === 0) throw new Error('no job is under way');
+    if (this.#open.length === 0) throw new Error('no job is under way');
     this.#mustTell = true;
   }
 }

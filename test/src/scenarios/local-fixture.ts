@@ -67,9 +67,13 @@ export interface Opening {
   readonly prng?: Prng;
 }
 
+function jobsOf(disk: Disk, prng: Prng): InlineJobs {
+  return new InlineJobs(disk, prng, prng.chance(0.5));
+}
+
 export function openLocal(disk: Disk, opening: Opening): LocalStore | OpenOutcome {
   const { configuration, nowMs = 1_000_000, mustExist = false } = opening;
-  const jobs = opening.jobs ?? new InlineJobs(disk, opening.prng ?? new Prng('jobs'));
+  const jobs = opening.jobs ?? jobsOf(disk, opening.prng ?? new Prng('jobs'));
   return LocalStore.open({
     disk,
     tools: { checksum: CRC, codecs: NODE_BLOCK_CODECS },
