@@ -10,10 +10,13 @@
  *   DF1 of two processes that open one folder, one is refused
  *   DF2 a lock whose process is gone is taken over
  *   DF3 a folder of another node, another cluster or another number of shards is refused
+ *   DF4 a full disk does not keep a node from its folder while a shard has a reserve left (F17)
  */
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import path from 'node:path';
+import { diskFailure, NodeDisk } from '@clockwise/runtime/disk/node-disk';
+import { takeReserve } from '@clockwise/storage/reserve';
 import { replaceFile } from './durable-file.ts';
 import { StartError } from './start-error.ts';
 
@@ -44,13 +47,33 @@ export function lockFolder(folder: string): FolderLock {
   const lock = path.join(folder, 'lock');
   const own = `${lock}-${process.pid}-${randomBytes(4).toString('hex')}`;
   const holder: Holder = { pid: process.pid, startedAt: startOf(process.pid) };
-  fs.writeFileSync(own, JSON.stringify(holder));
   try {
+    writeOwn(folder, own, JSON.stringify(holder));
     takeLock(lock, own);
   } finally {
     fs.rmSync(own, { force: true });
   }
   return { release: () => fs.rmSync(lock, { force: true }) };
+}
+
+/** [DF4] In the room of a reserve file, where there is none else and nobody has the folder. */
+function writeOwn(folder: string, own: string, text: string): void {
+  try {
+    fs.writeFileSync(own, text);
+  } catch (error) {
+    if (diskFailure(error) !== 'ENOSPC' || folderHolder(folder) !== undefined) throw error;
+    if (!giveUpReserve(folder)) throw error;
+    fs.writeFileSync(own, text);
+  }
+}
+
+/** One file of the first shard that has any. */
+function giveUpReserve(folder: string): boolean {
+  const shards = fs.readdirSync(folder).filter((name) => /^shard-\d+$/.test(name));
+  return shards.some((shard) => {
+    const taken = takeReserve(new NodeDisk(path.join(folder, shard)));
+    return taken.ok && taken.value;
+  });
 }
 
 /** The process that has the folder open; undefined: none. For whoever only reads. */

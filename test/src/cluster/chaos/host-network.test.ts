@@ -1,8 +1,11 @@
 // Hosts and small disks where the machine lets us have them; elsewhere that it says why not.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
+import { lockFolder } from '@clockwise/server/data-folder';
+import { makeReserve, takeReserve } from '@clockwise/storage/reserve';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Cleanup } from './cleanup.ts';
@@ -35,7 +38,7 @@ test('[HN1] hosts are made and removed, or it is said why there are none', () =>
   assert.not.ok(namespaces().includes(own));
 });
 
-test('[SD1] a small disk fills, has room again, and is unmounted; or it is said why there is none', () => {
+test('[SD1] [DF4] F17 a small disk fills, has room again, and is unmounted; or it is said why there is none', () => {
   const missing = missingForSmallDisks();
   if (missing !== undefined) {
     assert.ok(missing.length > 0);
@@ -49,9 +52,26 @@ test('[SD1] a small disk fills, has room again, and is unmounted; or it is said 
   assert.throws(() => writeFileSync(file, 'x'.repeat(8192)), /ENOSPC/);
   disk.free();
   writeFileSync(file, 'x'.repeat(8192));
+  locksWhenFull(folder, disk);
   cleanup.close();
   assert.not.ok(readFileSync('/proc/mounts', 'utf8').includes(folder));
   rmSync(folder, { recursive: true });
 });
+
+/** [DF4] F17: a node that was killed while its disk was full comes up on it. */
+function locksWhenFull(folder: string, disk: SmallDisk): void {
+  const shard = path.join(folder, 'shard-0');
+  mkdirSync(shard);
+  const reserve = new NodeDisk(shard);
+  assert.equal(makeReserve(reserve, 2, 65_536), { ok: true, value: 2 });
+  disk.fill();
+  lockFolder(folder).release();
+  assert.equal(readdirSync(shard), ['reserve-00000001']);
+  disk.fill();
+  takeReserve(reserve);
+  disk.fill();
+  assert.throws(() => lockFolder(folder), /ENOSPC/);
+  assert.not.ok(readdirSync(folder).some((name) => name.startsWith('lock')));
+}
 
 test.run();
