@@ -255,6 +255,24 @@ test('a beat that fails leaves its inputs alone, and what it wrote goes', () => 
   assert.equal([...valuesOf(world)], ['run 3']);
 });
 
+test('[CC4] where a table is damaged, so that nothing can be merged, writes go on', () => {
+  const world = new ReplicaWorld(new MemoryDisk(), 1, { ...LIMITS, runsSlow: 4, runsMax: 6 });
+  for (let run = 0; run < 5; run += 1) {
+    world.ask([{ kind: 'write', key: `run ${run}`, value: 'x' }]);
+    world.evict();
+  }
+  world.tell({ kind: 'merge-beat' });
+  world.endJob('failed', 'EIO');
+  for (let run = 5; run < 12; run += 1) {
+    const [reply] = world.ask([{ kind: 'write', key: `run ${run}`, value: 'x' }]);
+    assert.is(reply!.status, 0);
+    world.evict();
+  }
+  mergeAll(world);
+  world.ask([{ kind: 'read', key: 'run 3' }]);
+  assert.is(world.endReads()[0]!.records.length, 1);
+});
+
 test('an edition that fails is tried again by the next beat, under another number', () => {
   const world = worldWithRuns(3);
   while (jobKinds(world)[0] !== 'manifest') {

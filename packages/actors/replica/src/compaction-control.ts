@@ -12,6 +12,7 @@
  *   CC1 a beat is asked of the pool only when the compactor said so, and one at a time
  *   CC2 after a fence no beat begins and nothing that a beat made is published
  *   CC3 a merge never raises the log's floor
+ *   CC4 a merge that cannot be done, because a table is damaged, refuses no write
  */
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { Instant } from '@clockwise/kernel/core';
@@ -135,9 +136,11 @@ export class CompactionControl {
         this.#tellEnded({ bytes, elapsedMs, ok: true });
         return;
       case 'thrown-away':
+        this.#context.mergesFail = true;
         this.#tellEnded({ bytes, elapsedMs, ok: false });
         return;
       case 'ended':
+        this.#context.mergesFail = false;
         this.#publishOrEnd(bytes, elapsedMs);
         return;
     }
@@ -150,6 +153,7 @@ export class CompactionControl {
     reachable('merge: a beat fails and its inputs stay');
     this.#state = { kind: 'idle' };
     this.#context.lastDiskFailure = failure;
+    this.#context.mergesFail = true;
     this.#merges.beatFailed(failure);
     this.#tellEnded({ bytes: 0, elapsedMs: this.#context.now - state.beganAt, ok: false });
     return true;
