@@ -8,6 +8,8 @@ import {
   SimulatedDisk,
 } from '@clockwise/simulator/simulated-disk';
 import { snapshotPrefix } from '@clockwise/storage/file-names';
+import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
+import { runJob } from '@clockwise/storage/jobs';
 import type { LocalStore } from '@clockwise/storage/local-store';
 import { PrefixDisk } from '@clockwise/storage/prefix-disk';
 import { checkSnapshot } from '@clockwise/storage/snapshot-check';
@@ -117,6 +119,49 @@ test('F24 [SN1] [SN2] [LSN1] [LSN3] a crash at every call leaves a snapshot whol
     if (crashAt > 400 && wholeCount > 100 && noneCount > 30) break;
   }
   assert.ok(wholeCount > 30 && noneCount > 30, `${wholeCount} whole, ${noneCount} none`);
+});
+
+/** One job is run at each poll, and no sooner. */
+function oneAtATime(disk: SimulatedDisk): JobRunner {
+  const waiting: (() => JobResult)[] = [];
+  let count = 0;
+  return {
+    submit: (input) => {
+      count += 1;
+      const job = count;
+      waiting.push(() => ({ job, result: runJob(disk, CRC, input, NODE_BLOCK_CODECS) }));
+      return job;
+    },
+    poll: () => {
+      const run = waiting.shift();
+      return run === undefined ? [] : [run()];
+    },
+    wait: () => {},
+  };
+}
+
+test('[LSN1] what an edition frees while a snapshot waits for its turn is there when it comes', () => {
+  const disk = new SimulatedDisk({ prng: new Prng('held') });
+  const store = mustOpenLocal(disk, {
+    configuration: { ...CRASHING, memtableChunkBytes: 16 * 1024 },
+    jobs: oneAtATime(disk),
+  });
+  for (let stamp = 1; stamp <= 60; stamp += 1) {
+    assert.is(put(store, stamp, stamp, 100), 'ok');
+    assert.ok(store.commit(true));
+  }
+  assert.ok(disk.names('log-').length >= 3, 'several segments');
+  const expected = contentsOf(store);
+  store.freeze();
+  store.tick(1);
+  store.tick(2);
+  // The flush is done, its edition waits for its turn; the snapshot behind it knows nothing of it.
+  assert.is(store.snapshot(), 1);
+  for (let time = 3; time < 40; time += 1) store.tick(time);
+  assert.is(store.versions.manifest.tables.length, 1);
+  assert.is(store.snapshotState(1), 'done');
+  assert.is(contentsOf(openSnapshot(disk, 1)), expected);
+  assert.ok(disk.names('log-').length < 4, 'then the log is released');
 });
 
 test('F24 [SC1] [SN3] every byte of a snapshot is looked at: damage is found wherever it is', () => {
