@@ -130,7 +130,6 @@ export class CompactionControl {
     const elapsedMs = this.#context.now - state.beganAt;
     const bytes = output.bytesRead + output.bytesWritten;
     this.#state = { kind: 'idle' };
-    this.#context.areMergesBlocked = false;
     switch (this.#merges.beatDone(output)) {
       case 'more':
         reachable('merge: it goes on with another beat');
@@ -156,13 +155,6 @@ export class CompactionControl {
     this.#context.lastDiskFailure = failure;
     this.#context.mergesFail = true;
     this.#merges.beatFailed(failure);
-    // Until a beat succeeds: a flush has the merge tried again, which changes nothing by itself.
-    if (this.#merges.figures.mergesBlocked > 0) {
-      reachable(
-        'merge: a damaged table keeps runs from being merged, and writes do not wait for it',
-      );
-      this.#context.areMergesBlocked = true;
-    }
     this.#tellEnded({ bytes: 0, elapsedMs: this.#context.now - state.beganAt, ok: false });
     return true;
   }

@@ -141,9 +141,9 @@ export class ReplicaContext {
   /** The disk is full: see disk-space. */
   refusesValues = false;
   refusesDeletes = false;
+  /** The last merge failed: a table that cannot be read stays in the way until it is replaced. */
+  mergesFail = false;
   lastDiskFailure: DiskFailure | undefined = undefined;
-  /** A table is damaged, so runs cannot be merged: no write waits for what does not come. */
-  areMergesBlocked = false;
   /** What was replayed is durable, also before the log writer has released anything. */
   readonly #openedSequence: number;
   #out: ReplicaOut | undefined;
@@ -176,7 +176,8 @@ export class ReplicaContext {
     this.latency.released(this.releasedSequence, batch.now);
     const { pool } = this.memtable;
     const frozen = pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
-    const runs = this.areMergesBlocked ? 0 : this.versions.levels.runCount;
+    // Where merges cannot help, refusing writes does not either.
+    const runs = this.mergesFail ? 0 : this.versions.levels.runCount;
     this.throttle.beginStep(batch.now, frozen, runs);
   }
 
