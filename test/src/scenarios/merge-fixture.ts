@@ -2,6 +2,7 @@
  * Tables made by hand for merges, and what a merge must make of them: the rules once more, as simply as
  * they can be said, over objects instead of words.
  */
+import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { Prng } from '@clockwise/kernel/prng';
 import { encodeRecord, type RecordObject, type SiblingObject } from '@clockwise/record/build';
 import { compareRecordPositions } from '@clockwise/record/compare';
@@ -137,19 +138,35 @@ function inOrder(left: Int32Array, right: Int32Array): number {
   return compareRecordPositions(left, 0, right, 0);
 }
 
-/** All records of a table, in its order. */
+/** A table that a test reads is not there, is damaged, or its disk fails. */
+export class ReadFailed extends Error {
+  override readonly name = 'ReadFailed';
+  readonly code: DiskFailure;
+
+  constructor(fileNumber: number, code: DiskFailure, detail: string) {
+    super(`${fileNumber}: ${detail}`);
+    this.code = code;
+  }
+}
+
+/** All records of a table, in its order. Throws ReadFailed. */
 export function readTable(disk: Disk, table: TableMetadata): Int32Array[] {
+  const { fileNumber } = table;
   const opening = openTable(disk, table, checksum, NODE_BLOCK_CODECS);
-  if (opening.kind !== 'open') throw new Error(`${table.fileNumber}: ${opening.kind}`);
+  if (opening.kind === 'failed') {
+    throw new ReadFailed(fileNumber, opening.error.code, opening.error.detail);
+  }
+  if (opening.kind !== 'open') throw new ReadFailed(fileNumber, 'ENOENT', opening.reason);
   const cursor = TableCursor.open(disk, opening.reader, undefined, 4096);
-  if (!cursor.ok) throw new Error(cursor.detail);
+  if (!cursor.ok) throw new ReadFailed(fileNumber, cursor.code, cursor.detail);
   const records: Int32Array[] = [];
   while (cursor.value.next()) {
     const { words, record } = cursor.value;
     records.push(words.slice(record, record + words[record + HEADER.wordCount]!));
   }
   cursor.value.close();
-  if (cursor.value.failure !== undefined) throw new Error(cursor.value.failure.detail);
+  const { failure } = cursor.value;
+  if (failure !== undefined) throw new ReadFailed(fileNumber, failure.code, failure.detail);
   return records;
 }
 

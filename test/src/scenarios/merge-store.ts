@@ -2,7 +2,7 @@
  * A store of tables without memory: what is flushed is written as a table by hand; versions, picker,
  * merges, editions and removals are the real ones, run one job at a time on the disk of the test.
  */
-import type { Disk } from '@clockwise/storage/disk';
+import type { Disk, DiskResult } from '@clockwise/storage/disk';
 import { type JobInput, type JobOutput, runJob } from '@clockwise/storage/jobs';
 import { MergeControl, NO_HORIZON } from '@clockwise/storage/compaction/merge-control';
 import type { DropHorizon } from '@clockwise/storage/compaction/version-merge';
@@ -83,9 +83,12 @@ export class MergeStore {
   }
 
   run(job: JobInput): JobOutput | undefined {
-    const tools = toolsFor(this.#disk);
-    const result = runJob(this.#disk, checksum, job, tools.codecs, { addUp });
+    const result = this.result(job);
     return result.ok ? result.value : undefined;
+  }
+
+  result(job: JobInput): DiskResult<JobOutput> {
+    return runJob(this.#disk, checksum, job, toolsFor(this.#disk).codecs, { addUp });
   }
 
   /**
