@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { reportOf, reportText, tableText, writeReport } from './report.ts';
 import type { Benchmark } from './report.ts';
 import { engineBenchmark } from './engine/engine-bench.ts';
+import { engineRecoveryBenchmark } from './engine/recovery-figures.ts';
 import { nodeBenchmark } from './node/node-bench.ts';
 import { recoveryBenchmark } from './recovery/recovery-bench.ts';
 import { ringBenchmark } from './ring/ring-bench.ts';
@@ -13,6 +14,7 @@ import { ringBenchmark } from './ring/ring-bench.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   ringBenchmark,
   engineBenchmark,
+  engineRecoveryBenchmark,
   nodeBenchmark,
   recoveryBenchmark,
 ];
