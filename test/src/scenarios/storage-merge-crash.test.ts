@@ -12,6 +12,7 @@ import * as assert from 'uvu/assert';
 import { rangeHolds } from '@clockwise/storage/table-extent';
 import { tokenOf, type Version } from './merge-fixture.ts';
 import { MergeStore, type MergeStoreOptions } from './merge-store.ts';
+import { copyOf } from './store-fixture.ts';
 
 const OPTIONS: MergeStoreOptions = {
   runsMin: 2,
@@ -222,6 +223,42 @@ test('[SV3] F11 readers hold versions over merges and removals: what they pinned
     const { tables } = store.versions.manifest;
     assert.is(tableNumbers(disk).length, tables.length, 'what nobody reads any more is gone');
   }
+});
+
+test('[SV2] F9 the newest edition rots at any time: the one before it opens, with all its files', () => {
+  let openedCount = 0;
+  for (let seed = 0; seed < 6; seed += 1) {
+    const prng = new Prng(`merge-rot-${seed}`);
+    const disk = new SimulatedDisk({ prng: prng.stream('disk') });
+    const ledger = new Ledger();
+    const store = MergeStore.open(disk, OPTIONS);
+    /** What the editions on the disk lead to, the newest last. */
+    let models: Model[] = [ledger.durable, ledger.durable];
+    let { edition } = store.versions.manifest;
+    const look = (): void => {
+      if (store.versions.manifest.edition === edition) return;
+      edition = store.versions.manifest.edition;
+      models = [models.at(-1)!, ledger.durable];
+    };
+    for (let round = 1; round <= 15; round += 1) {
+      ledger.flush(store, randomFlush(prng, round));
+      look();
+      if (prng.chance(0.2)) ledger.dropRange(store, prng);
+      look();
+      for (let beat = prng.below(6); beat > 0; beat -= 1) {
+        store.merge();
+        look();
+        if (prng.chance(0.5)) store.remove();
+        const copy = copyOf(disk);
+        const newest = copy.names('manifest-').at(-1)!;
+        copy.corrupt(newest, 50, copy.contents(newest)[50]! ^ 4);
+        const found = MergeStore.open(copy, OPTIONS).readAll();
+        assert.ok(isEqual(found, models[0]!), `seed ${seed}: ${describe(found, models[0]!)}`);
+        openedCount += 1;
+      }
+    }
+  }
+  assert.ok(openedCount > 100, `${openedCount} opened`);
 });
 
 const FAILING = ['open', 'write', 'read', 'datasync', 'syncDirectory', 'remove', 'list'] as const;
