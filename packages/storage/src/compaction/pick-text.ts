@@ -20,7 +20,8 @@ export const OPTIONS: PickOptions = {
  * One line a level, or a run of level 0 with its sequences; tables are numbered from 1 in order:
  *
  *     L0 11-20 | 00-7f:32 80-ff:31(t12)      first and last token, bytes, then marks:
- *     t12 of 100 records are tombstones, x30@99 expire from second 99 on, s20 is the last sequence
+ *     t12 of 100 records are tombstones, x30@99-120 of them expire between these seconds,
+ *     s20 is the last sequence
  *     drop 10-1f 25                          tokens, sequence
  */
 export function parse(text: string): Manifest {
@@ -62,12 +63,13 @@ function parseTable(text: string, fileNumber: number): TableMetadata {
   const marks = (match[4] ?? '').split(',');
   const mark = (letter: string): string | undefined =>
     marks.find((each) => each.startsWith(letter))?.slice(1);
-  const [expiring, earliest] = (mark('x') ?? '0@0').split('@');
+  const [, expiring, earliest, latest] = /^(\d+)@(\d+)(?:-(\d+))?$/.exec(mark('x') ?? '0@0')!;
   return tableOf(fileNumber, token(match[1]!), token(match[2]!), {
     byteCount: Number(match[3]),
     tombstoneCount: Number(mark('t') ?? 0),
     expiringCount: Number(expiring),
     earliestExpirySeconds: Number(earliest),
+    latestExpirySeconds: Number(latest ?? earliest),
     lastSequence: Number(mark('s') ?? 1000),
   });
 }

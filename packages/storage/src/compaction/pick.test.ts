@@ -263,6 +263,12 @@ const CASES: readonly Case[] = [
     expected: 'merge 2 -> L2 500 bottom',
   },
   {
+    name: 'values of which as many may have expired, if they are spread evenly',
+    tables: 'L2 00-7f:10(x50@80-100) 80-ff:10(x52@80-100)',
+    options: { expiredBeforeSeconds: 90 },
+    expected: 'merge 2 -> L2 500 bottom',
+  },
+  {
     name: 'values that have not expired yet',
     tables: 'L2 00-7f:10(x90@91)',
     options: { expiredBeforeSeconds: 90 },

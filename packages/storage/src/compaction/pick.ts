@@ -302,10 +302,17 @@ function losesRecords({ manifest, options }: Picking, table: TableMetadata): boo
   if (isDropped) return true;
   return (
     !options.rewrittenForExpiry.has(table.fileNumber) &&
-    table.earliestExpirySeconds !== 0 &&
-    table.earliestExpirySeconds <= options.expiredBeforeSeconds &&
-    table.expiringCount * LOSS_SHARE > table.recordCount
+    expiredCount(table, options.expiredBeforeSeconds) * LOSS_SHARE > table.recordCount
   );
+}
+
+/** How many records have expired, were they spread evenly from the first to the last that expires. */
+function expiredCount(table: TableMetadata, expiredBeforeSeconds: number): number {
+  const { earliestExpirySeconds, latestExpirySeconds, expiringCount } = table;
+  if (earliestExpirySeconds === 0 || earliestExpirySeconds > expiredBeforeSeconds) return 0;
+  if (latestExpirySeconds <= expiredBeforeSeconds) return expiringCount;
+  const spanSeconds = latestExpirySeconds - earliestExpirySeconds;
+  return (expiringCount * (expiredBeforeSeconds - earliestExpirySeconds)) / spanSeconds;
 }
 
 function losesTombstones({ options }: Picking, table: TableMetadata): boolean {
