@@ -18,6 +18,7 @@ import { applyLeafChange } from '@clockwise/storage/flush-job';
 import type { LogStart } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
 import { openStore, type OpenOutcome, type OpenedStore } from '@clockwise/storage/open-store';
+import { snapshotNumbers } from '@clockwise/storage/snapshot-job';
 
 export interface OpenShardOptions {
   readonly shard: number;
@@ -50,6 +51,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
   const { shard, limits, disk, checksum, codecs, partitionBits, chunks } = options;
   const memtable = makeMemtable(options);
   const leafWords = new Int32Array(leafTableWords(partitionBits));
+  const segmentBytesMax = longestSegmentBytes(limits);
   const opened = openStore({
     disk,
     checksum,
@@ -58,7 +60,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
     storeIdHigh: options.storeId.high,
     shardIndex: shard,
     shardCount: options.shardCount,
-    segmentBytesMax: longestSegmentBytes(limits),
+    segmentBytesMax,
     mustExist: options.mustExist,
     replay: (words, prefix) => {
       if (!restore(memtable, words, prefix)) return false;
@@ -67,6 +69,8 @@ export function openShard(options: OpenShardOptions): OpenedShard {
     },
   });
   if (opened.kind !== 'ready') return { ok: false, reason: reasonOf(opened, chunks.length) };
+  const names = disk.list();
+  if (!names.ok) return { ok: false, reason: `the folder cannot be listed: ${names.code}` };
   const { store } = opened;
   memtable.beginAt(store.nextSequence);
   const floorLeaves = floorLeavesOf(store, leafWords.length);
@@ -92,6 +96,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
       tables: store.tables,
       manifest: store.manifest,
       highestEdition: store.manifest.edition,
+      snapshots: { numbers: snapshotNumbers(names.value), segmentBytesMax },
     },
   };
 }

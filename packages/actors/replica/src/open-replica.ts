@@ -14,6 +14,7 @@ import { applyLeafChange } from '@clockwise/storage/flush-job';
 import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
 import { openStore } from '@clockwise/storage/open-store';
+import { snapshotNumbers } from '@clockwise/storage/snapshot-job';
 import type { MemoryDisk } from './memory-disk.ts';
 import type { ReplicaOptions } from './replica-context.ts';
 
@@ -103,6 +104,7 @@ export function openReplica(
     tables: store.tables,
     manifest: store.manifest,
     highestEdition: store.manifest.edition,
+    snapshots: { numbers: snapshotNumbers(disk.names()), segmentBytesMax: 1024 * 1024 },
   };
   return { options, log };
 }

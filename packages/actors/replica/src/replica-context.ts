@@ -75,6 +75,12 @@ export interface ReplicaOptions {
   readonly manifest: Manifest;
   /** The highest edition of the manifest that may lie on the disk. */
   readonly highestEdition: number;
+  readonly snapshots: {
+    /** Of snapshots that are in the folder, whole or not, ascending. */
+    readonly numbers: readonly number[];
+    /** A segment of the log may be as long. */
+    readonly segmentBytesMax: number;
+  };
 }
 
 export interface ReplicaCounters {

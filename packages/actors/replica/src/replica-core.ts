@@ -172,7 +172,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
         message: { kind: 'figures', request: message.request, figures },
       });
     } else {
-      this.#store.takeMessage(message);
+      this.#store.takeMessage(from, message);
     }
   }
 

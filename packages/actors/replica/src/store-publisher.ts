@@ -33,6 +33,7 @@ export class StorePublisher {
   #lookAt: Instant = 0;
   #toldFloor: number;
   #isTimerSet = false;
+  #isFloorHeld = false;
 
   constructor(context: ReplicaContext) {
     this.#context = context;
@@ -128,9 +129,22 @@ export class StorePublisher {
     const { floorSequence } = versions.published();
     if (floorSequence === this.#toldFloor) return;
     // A floor that the log does not hear of is included in the next.
-    if (buggify('replica: keep a floor from the log')) return;
+    if (this.#isFloorHeld || buggify('replica: keep a floor from the log')) return;
     this.#toldFloor = floorSequence;
     out.effect({ kind: 'log-floor', sequence: floorSequence });
+  }
+
+  /** Until `releaseFloor` the log is told of no floor: somebody reads its segments. */
+  holdFloor(): void {
+    this.#isFloorHeld = true;
+  }
+
+  releaseFloor(): void {
+    this.#isFloorHeld = false;
+    const { floorSequence } = this.#context.versions.manifest;
+    if (floorSequence === this.#toldFloor) return;
+    this.#toldFloor = floorSequence;
+    this.#context.out.effect({ kind: 'log-floor', sequence: floorSequence });
   }
 
   /** [SP2] */

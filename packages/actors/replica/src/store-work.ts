@@ -1,5 +1,6 @@
 /**
- * What a replica does for its store beside answering: flushes, merges, editions, removals, the reserve.
+ * What a replica does for its store beside answering: flushes, merges, editions, removals,
+ * snapshots, the reserve.
  * Hands the ends of jobs, timers and the compactor's words to whoever they are for.
  *
  * Boundary: works only within a step of the replica, on its context.
@@ -14,6 +15,7 @@ import { CompactionControl } from './compaction-control.ts';
 import { DiskSpace } from './disk-space.ts';
 import { FlushControl } from './flush-control.ts';
 import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
+import { SnapshotControl } from './snapshot-control.ts';
 import { StorePublisher } from './store-publisher.ts';
 
 export class StoreWork {
@@ -21,6 +23,7 @@ export class StoreWork {
   readonly #publisher: StorePublisher;
   readonly #flushes: FlushControl;
   readonly #merges: CompactionControl;
+  readonly #snapshots: SnapshotControl;
   readonly #space: DiskSpace;
 
   constructor(context: ReplicaContext, options: ReplicaOptions) {
@@ -28,6 +31,7 @@ export class StoreWork {
     this.#publisher = new StorePublisher(context);
     this.#flushes = new FlushControl(context, this.#publisher, options);
     this.#merges = new CompactionControl(context, this.#publisher);
+    this.#snapshots = new SnapshotControl(context, this.#publisher, options);
     this.#space = new DiskSpace(context);
   }
 
@@ -41,6 +45,7 @@ export class StoreWork {
     this.#flushes.afterStep();
     this.#publisher.afterStep();
     this.#merges.afterStep();
+    this.#snapshots.afterStep();
   }
 
   jobDone(job: number, output: JobOutput): void {
@@ -50,6 +55,7 @@ export class StoreWork {
     if (this.#context.fenced) return;
     if (output.kind === 'flush') this.#flushes.written(job, output);
     else if (output.kind === 'merge') this.#merges.jobDone(job, output.output);
+    this.#snapshots.jobDone(job, output);
     if (this.#publisher.jobDone(job) !== 'published') return;
     this.#flushes.published();
     this.#merges.published();
@@ -63,6 +69,7 @@ export class StoreWork {
     // [SW1]
     if (this.#context.fenced) return;
     if (this.#flushes.jobFailed(job, failure) || this.#merges.jobFailed(job, failure)) return;
+    if (this.#snapshots.jobFailed(job, failure)) return;
     if (this.#publisher.jobFailed(job) !== 'failed') return;
     this.#flushes.publishFailed(failure);
     this.#merges.publishFailed(failure);
@@ -78,8 +85,8 @@ export class StoreWork {
     this.#space.logFull(reserveUsed);
   }
 
-  /** The compactor's words; others are not for the store. */
-  takeMessage(message: ActorMessage): void {
+  /** The compactor's words, and of whoever wants a snapshot; others are not for the store. */
+  takeMessage(from: string, message: ActorMessage): void {
     if (message.kind === 'flush-chunk') {
       this.#flushes.flush(message.chunk);
     } else if (message.kind === 'merge-beat') {
@@ -87,6 +94,8 @@ export class StoreWork {
     } else if (message.kind === 'frozen-wanted') {
       this.#flushes.reportFrozen();
       this.#merges.reportWanted();
+    } else if (message.kind === 'snapshot-wanted') {
+      this.#snapshots.wanted(from, message.request);
     }
   }
 
@@ -95,6 +104,7 @@ export class StoreWork {
       ...this.#flushes.figures(),
       ...this.#publisher.figures(),
       ...this.#merges.figures(),
+      ...this.#snapshots.figures(),
       ...this.#space.figures(),
       ...this.#context.jobs.figures(this.#context.now),
     };
