@@ -30,7 +30,7 @@ import { compareTokenHalves, type TokenRange } from './token-range.ts';
 import {
   BLOCK,
   BLOCK_HEADER_WORDS,
-  blockChecksum,
+  BlockChecksum,
   decodeFooter,
   FOOTER_BYTES,
   INDEX_ENTRY,
@@ -78,7 +78,7 @@ export class TableReader {
   readonly #index: Int32Array;
   readonly #filter: Int32Array;
   readonly #filterProbes: number;
-  readonly #checksum: Checksum;
+  readonly #checksum: BlockChecksum;
   readonly #codecs: BlockCodecs;
   /** Blocks per unit of a token's high half; 0: the blocks are of several buckets, or one. */
   readonly #slope: number;
@@ -100,7 +100,7 @@ export class TableReader {
     this.#index = index;
     this.#filter = filter;
     this.#filterProbes = footer.filterProbes;
-    this.#checksum = checksum;
+    this.#checksum = new BlockChecksum(checksum);
     this.#codecs = codecs;
     this.#slope = slopeOf(index);
     const place = { fileNumber: table.fileNumber, offsetUnits: footer.filterBytesFrom / 8 };
@@ -168,8 +168,7 @@ export class TableReader {
     const storedBytes = byteCount - BLOCK_HEADER_WORDS * 4;
     if (words[at + BLOCK.storedBytes] !== storedBytes) return false;
     const offsetUnits = this.#index[block * INDEX_ENTRY_WORDS + INDEX_ENTRY.offsetUnits]!;
-    const place = { fileNumber: this.table.fileNumber, offsetUnits };
-    const expected = blockChecksum(this.#checksum, place, words, at);
+    const expected = this.#checksum.of(this.table.fileNumber, offsetUnits, words, at);
     if (words[at + BLOCK.checksum] !== expected) return false;
     const codec = words[at + BLOCK.codecAndCount]! & 0xff;
     const rawBytes = words[at + BLOCK.rawBytes]!;

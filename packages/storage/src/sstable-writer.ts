@@ -21,7 +21,7 @@ import type { TableMetadata } from './manifest.ts';
 import {
   BLOCK,
   BLOCK_HEADER_WORDS,
-  blockChecksum,
+  BlockChecksum,
   encodeFooter,
   FOOTER_BYTES,
   INDEX_ENTRY,
@@ -59,6 +59,7 @@ export interface TableWriterOptions {
 export class TableWriter {
   readonly #options: TableWriterOptions;
   readonly #file: FileHandle;
+  readonly #checksum: BlockChecksum;
   readonly #properties: TableProperties = new TableProperties();
   readonly #index: number[] = [];
   /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
@@ -78,6 +79,7 @@ export class TableWriter {
 
   private constructor(options: TableWriterOptions, file: FileHandle) {
     this.#options = options;
+    this.#checksum = new BlockChecksum(options.checksum);
     this.#file = file;
   }
 
@@ -164,8 +166,8 @@ export class TableWriter {
     buffer[at + BLOCK.codecAndCount] = codec | (this.#blockRecords << 8);
     const entry = this.#index.length - INDEX_ENTRY_WORDS;
     const offsetUnits = this.#index[entry + INDEX_ENTRY.offsetUnits]!;
-    const place = { fileNumber: this.#options.fileNumber, offsetUnits };
-    buffer[at + BLOCK.checksum] = blockChecksum(this.#options.checksum, place, buffer, at);
+    const { fileNumber } = this.#options;
+    buffer[at + BLOCK.checksum] = this.#checksum.of(fileNumber, offsetUnits, buffer, at);
     this.#index[entry + INDEX_ENTRY.blockBytes] = storedBytes + BLOCK_HEADER_WORDS * 4;
     this.#blockAt = this.#used;
     this.#used += BLOCK_HEADER_WORDS;
