@@ -253,12 +253,17 @@ export class Workloads {
     const after = writtenBytes();
     const userBytes = count * (KEY_BYTES + this.#valueBytes);
     const recordBytes = this.#peer.recordBytes() - recordBytesBefore;
+    // A store that does not say stores little more than what it is given.
+    const recordFactor = recordBytes === 0 ? 1 : recordBytes / userBytes;
     const allBytes = this.#keys.count * (KEY_BYTES + this.#valueBytes);
+    const writtenPerByte = (after.given - before.given) / userBytes;
+    const diskPerByte = bytesOnDisk(this.#folder) / allBytes;
     return {
-      writtenPerByte: (after.given - before.given) / userBytes,
-      writtenPerRecordByte: recordBytes === 0 ? 0 : (after.given - before.given) / recordBytes,
+      writtenPerByte,
+      writtenPerRecordByte: writtenPerByte / recordFactor,
       toDevicePerByte: (after.toDevice - before.toDevice) / userBytes,
-      diskPerByte: bytesOnDisk(this.#folder) / allBytes,
+      diskPerByte,
+      diskPerRecordByte: diskPerByte / recordFactor,
     };
   }
 }
