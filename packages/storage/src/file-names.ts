@@ -7,6 +7,7 @@
  *     table-0000000c, leaves-...   numbered by the manifest's one counter
  *     reserve-00000002             zeros, whose room the log takes when the disk is full
  *     snapshot-00000005.NAME       the file NAME of snapshot 5
+ *     tail-copy                    a segment, before it takes the segment's name
  */
 
 /** What holds data, in a store's folder and in a snapshot. */
@@ -40,6 +41,9 @@ export function leavesName(fileNumber: number): string {
 export function reserveName(reserveNumber: number): string {
   return `reserve-${hexadecimal(reserveNumber)}`;
 }
+/** A segment of the log while an opening makes its end durable; left behind, it is nobody's. */
+export const TAIL_COPY_NAME = 'tail-copy';
+
 /** What the names of a snapshot's files begin with. */
 export function snapshotPrefix(snapshotNumber: number): string {
   return `snapshot-${hexadecimal(snapshotNumber)}.`;

@@ -20,7 +20,7 @@ import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { BlockCodecs } from './block-codec.ts';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, writeFailureName } from './disk.ts';
-import { logName, parseFileName } from './file-names.ts';
+import { logName, parseFileName, TAIL_COPY_NAME } from './file-names.ts';
 import { type LeavesSnapshot, readLeaves } from './leaves-file.ts';
 import { readSequence, segmentHeader } from './log-format.ts';
 import {
@@ -250,21 +250,57 @@ function recoveryFailure(recovery: Exclude<LogRecovery, { readonly kind: 'recove
 }
 
 /**
- * Writes the same bytes again and syncs them. After a failed sync the system may call pages clean that
- * never reached the disk; only bytes that are written anew are sure to be synced (F5).
+ * Writes the ends of segments again and syncs them. After a failed sync the system may call pages clean
+ * that never reached the disk; only bytes that are written anew are sure to be synced (F5). They are
+ * written to a copy that takes the segment's name when it is durable: nobody knows which of them were
+ * durable before, and a power loss that tears a write would tear those (OS3).
  */
 function rewriteTails(disk: Disk, tails: readonly UncertainTail[]): DiskResult<null> {
   for (const tail of tails) {
-    const file = disk.open(tail.name, 'write');
-    if (!file.ok) return file;
-    const bytes = new Uint8Array(tail.toBytes - tail.fromBytes);
-    const read = readWhole(disk, file.value, bytes, tail.fromBytes);
-    const written = read.ok ? writeWhole(disk, file.value, [bytes], tail.fromBytes) : read;
-    const synced = written.ok ? disk.datasync(file.value) : written;
-    disk.close(file.value);
-    if (!synced.ok) return synced;
+    const copied = copyTail(disk, tail);
+    if (copied.ok) continue;
+    if (copied.code !== 'ENOSPC') return copied;
+    const written = rewriteInPlace(disk, tail);
+    if (!written.ok) return written;
   }
-  return DONE;
+  return tails.length === 0 ? DONE : disk.syncDirectory();
+}
+
+function copyTail(disk: Disk, { name, toBytes }: UncertainTail): DiskResult<null> {
+  const bytes = readTail(disk, name, 0, toBytes);
+  if (!bytes.ok) return bytes;
+  const leftover = disk.remove(TAIL_COPY_NAME);
+  if (!leftover.ok && leftover.code !== 'ENOENT') return leftover;
+  const written = writeNewFile(disk, TAIL_COPY_NAME, [bytes.value]);
+  return written.ok ? disk.rename(TAIL_COPY_NAME, name) : written;
+}
+
+/** On a full disk: whoever has no room takes the risk of a power loss within this write. */
+function rewriteInPlace(disk: Disk, { name, fromBytes, toBytes }: UncertainTail): DiskResult<null> {
+  const bytes = readTail(disk, name, fromBytes, toBytes);
+  if (!bytes.ok) return bytes;
+  const file = disk.open(name, 'write');
+  if (!file.ok) return file;
+  const written = writeWhole(disk, file.value, [bytes.value], fromBytes);
+  const synced = written.ok ? disk.datasync(file.value) : written;
+  disk.close(file.value);
+  return synced;
+}
+
+function readTail(
+  disk: Disk,
+  name: string,
+  fromBytes: number,
+  toBytes: number,
+): DiskResult<Uint8Array> {
+  const file = disk.open(name, 'read');
+  if (!file.ok) return file;
+  const bytes = new Uint8Array(toBytes - fromBytes);
+  const read = readWhole(disk, file.value, bytes, fromBytes);
+  disk.close(file.value);
+  if (!read.ok) return read;
+  if (read.value === bytes.length) return { ok: true, value: bytes };
+  return { ok: false, code: 'EIO', detail: `${name} became shorter` };
 }
 
 interface Recovered {

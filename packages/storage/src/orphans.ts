@@ -6,13 +6,14 @@
  * REQUIRES: nobody else writes into the folder, and the manifest is durable (OS4).
  *
  * Invariants:
- *   OR1 names that are not the store's, editions of the manifest and the reserve are left alone
+ *   OR1 names that are not the store's, editions of the manifest and the reserve are left alone; a copy
+ *       of a log's tail that was begun goes
  *   OR2 a snapshot that was finished stays, whatever the manifest names; one that was not goes
  */
 import { sometimes } from '@clockwise/kernel/probe';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskResult, DONE } from './disk.ts';
-import { leavesName, logName, parseFileName, tableName } from './file-names.ts';
+import { leavesName, logName, parseFileName, tableName, TAIL_COPY_NAME } from './file-names.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { readFileWords } from './whole-transfer.ts';
 
@@ -26,6 +27,10 @@ export function removeOrphans(
 ): DiskResult<null> {
   const kept = namedFiles(manifest);
   const snapshots = wholeSnapshots(disk, names, checksum);
+  if (names.includes(TAIL_COPY_NAME)) {
+    const removed = disk.remove(TAIL_COPY_NAME);
+    if (!removed.ok && removed.code !== 'ENOENT') return removed;
+  }
   for (const name of names) {
     const file = parseFileName(name);
     if (file === undefined || kept.has(name)) continue;

@@ -1,9 +1,10 @@
 /** The embedded store against crashes at sampled calls to its disk; all of them by `storage-proof`. */
 import { Prng } from '@clockwise/kernel/prng';
-import { CRASH_MODELS } from '@clockwise/simulator/simulated-disk';
+import { CRASH_MODELS, SimulatedCrash, SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { measureRun, runCrash } from './crash-run.ts';
+import { CRASHING, measureRun, runCrash } from './crash-run.ts';
+import { get, mustOpenLocal, put } from './local-fixture.ts';
 
 const WRITES = 500;
 const CRASHES = 1000;
@@ -29,6 +30,35 @@ test('O8 F7 F8 F9 F11 F20 F24 [SN1] [LSN2] crashes at a thousand sampled calls, 
   }
   assert.is(count, CRASHES);
   assert.ok(snapshotCount >= SEEDS && mergeCount >= 3 * SEEDS, `${snapshotCount}, ${mergeCount}`);
+});
+
+/** Found by seed 11: call 1274 torn, then call 42 of the opening torn. */
+test('O8 [OS2] [OS3] F5 an opening that is torn while it makes the tail durable takes nothing from it', () => {
+  const KEYS = 10;
+  for (let seed = 0; seed < 12; seed += 1) {
+    for (let call = 1; call < 40; call += 1) {
+      const disk = new SimulatedDisk({ prng: new Prng(`tail ${seed}`) });
+      const opening = { configuration: CRASHING };
+      const store = mustOpenLocal(disk, opening);
+      for (let key = 0; key < KEYS; key += 1) {
+        assert.is(put(store, key, key + 1, 100), 'ok');
+        assert.ok(store.commit(true));
+      }
+      disk.crash('drop-all');
+      disk.crashAt = disk.operationCount + call;
+      try {
+        mustOpenLocal(disk, opening);
+      } catch (error) {
+        if (!(error instanceof SimulatedCrash)) throw error;
+      }
+      disk.crash('torn');
+      const last = mustOpenLocal(disk, opening);
+      for (let key = 0; key < KEYS; key += 1) {
+        assert.is(get(last, key), key + 1, `seed ${seed}, call ${call}, key ${key}`);
+      }
+      assert.equal(disk.names('tail-'), []);
+    }
+  }
 });
 
 test.run();
