@@ -58,7 +58,7 @@ async function answer(port: number): Promise<string> {
   client.on('error', () => client.destroy());
   client.on('data', (bytes: Buffer) => (text += bytes.toString()));
   client.end('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-  await once(client, 'close');
+  await new Promise((resolve) => client.once('close', resolve));
   return text;
 }
 
