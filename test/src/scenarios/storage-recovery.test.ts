@@ -2,7 +2,8 @@
 import { Prng } from '@clockwise/kernel/prng';
 import { publishManifest } from '@clockwise/storage/manifest-files';
 import type { RangeDrop } from '@clockwise/storage/manifest';
-import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { makeReserve } from '@clockwise/storage/reserve';
+import { CRASH_MODELS, SimulatedCrash, SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checksum, mustOpen, type TestStore } from './store-fixture.ts';
@@ -48,6 +49,39 @@ test('[OS7] records of the log that a range drop covers are not replayed; later 
       assert.is(again.memtable.nextSequence, 51, 'sequences go on behind what was dropped');
     }
   }
+});
+
+test('F17 [LW5] a crash at any call while the log goes on in its reserve loses nothing acknowledged', () => {
+  let crashes = 0;
+  let inReserve = 0;
+  for (const model of CRASH_MODELS) {
+    for (let nth = 1, isCrashed = true; isCrashed; nth += 1) {
+      const disk = new SimulatedDisk({ prng: new Prng(`reserve ${model} ${nth}`) });
+      const store = mustOpen(disk);
+      assert.ok(makeReserve(disk, 2, 4096).ok);
+      disk.syncAll();
+      disk.capacityBytes = disk.usedBytes() + 700;
+      disk.crashAt = disk.operationCount + nth;
+      let acked = 0;
+      isCrashed = false;
+      try {
+        for (let key = 1; key <= 20 && store.put(key, key); key += 1) {
+          if (!store.group() || !store.sync()) break;
+          acked = key;
+        }
+      } catch (error) {
+        assert.ok(error instanceof SimulatedCrash, String(error));
+        isCrashed = true;
+        crashes += 1;
+      }
+      if (store.log.reserveUsed > 0) inReserve += 1;
+      disk.crash(model);
+      const again = mustOpen(disk);
+      for (let key = 1; key <= acked; key += 1) assert.is(again.get(key), key, `${model}, ${nth}`);
+      assert.ok(again.get(acked + 2) === undefined, 'one group may be there that was not answered');
+    }
+  }
+  assert.ok(crashes > 300 && inReserve > 200, `${crashes} crashes, ${inReserve} in the reserve`);
 });
 
 test.run();
