@@ -6,12 +6,9 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { bytesOnDisk, type ResidentBytes, residentBytes } from './disk-bytes.ts';
-import { clockwisePeer } from './clockwise-peer.ts';
 import { type EnginePeer, newKey, type PeerModule, type PeerName } from './engine-peer.ts';
 import { KeySpace } from './key-space.ts';
-import { levelPeer } from './level-peer.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-import { lmdbPeer } from './lmdb-peer.ts';
 import { BATCH_COUNT, type Figures, type Sizes, Workloads } from './workloads.ts';
 
 export interface ChildTask {
@@ -30,12 +27,17 @@ export type ChildLine =
   | { readonly kind: 'notes'; readonly notes: readonly string[] }
   | { readonly kind: 'figures'; readonly workload: string; readonly figures: Figures };
 
-const PEERS: readonly PeerModule[] = [clockwisePeer, levelPeer, lmdbPeer];
+/** Each is loaded only where it is measured: a platform may have no binary of one. */
+const PEERS: Readonly<Record<PeerName, () => Promise<PeerModule>>> = {
+  clockwise: async () => (await import('./clockwise-peer.ts')).clockwisePeer,
+  'classic-level': async () => (await import('./level-peer.ts')).levelPeer,
+  lmdb: async () => (await import('./lmdb-peer.ts')).lmdbPeer,
+};
 
 await run(JSON.parse(process.argv[2] ?? '') as ChildTask);
 
 async function run({ peer: name, ...task }: ChildTask): Promise<void> {
-  const module = PEERS.find((one) => one.name === name)!;
+  const module = await PEERS[name]();
   const { folder, keyCount, valueBytes, sizes } = task;
   const main = path.join(folder, 'main');
   mkdirSync(main, { recursive: true });
