@@ -11,6 +11,9 @@ import { runFault } from '../scenarios/fault-run.ts';
 import { drawConfiguration } from '../scenarios/local-configurations.ts';
 import { drawOperations, runOperations } from '../scenarios/metamorphic-run.ts';
 
+/** Of one kind of fault: then it is known to be broken. */
+const FAILURES_MAX = 20;
+
 export type ProofPart =
   /** One list of operations on configurations from `from` on. */
   | {
@@ -90,21 +93,28 @@ function runFaults(part: Extract<ProofPart, { readonly kind: 'faults' }>): Proof
   const { seed, writes, nthMax, forever } = part;
   const { name, caseOf } = faultKinds(seed, forever)[part.faultKind]!;
   const failures: string[] = [];
-  let runs = 0;
-  for (let nth = 1, isTouched = true; isTouched && nth <= nthMax; nth += 1) {
-    runs += 1;
-    attempt(failures, `fault ${seed} ${name} ${nth}`, () => {
-      isTouched = runFault(caseOf(nth, writes)).isTouched;
+  let nth = 0;
+  let isTouched = true;
+  while (isTouched && nth < nthMax && failures.length < FAILURES_MAX) {
+    nth += 1;
+    const outcome = attempt(failures, `fault ${seed} ${name} ${nth}`, () => {
+      return runFault(caseOf(nth, writes));
     });
+    isTouched = outcome?.isTouched ?? true;
   }
-  return { runs, failures };
+  return { runs: nth, failures };
 }
 
-/** What a run throws is what it found: it is kept, and the others go on. */
-function attempt(failures: string[], name: string, run: () => void): void {
+/** What a run throws is what it found: it is kept, and the others go on. Undefined: it threw. */
+function attempt<Outcome>(
+  failures: string[],
+  name: string,
+  run: () => Outcome,
+): Outcome | undefined {
   try {
-    run();
+    return run();
   } catch (error) {
     failures.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
+    return undefined;
   }
 }
