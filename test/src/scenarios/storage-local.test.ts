@@ -1,4 +1,9 @@
 /** The embedded store without faults: what was written is what is read, wherever it lies by then. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
+import { WorkerJobs } from '@clockwise/runtime/embedded/worker-jobs';
 import { Prng } from '@clockwise/kernel/prng';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import type { DiskCondition } from '@clockwise/simulator/simulated-disk-faults';
@@ -337,6 +342,42 @@ test('[LRC1] a record is what the encoder of records makes of the same fields', 
     });
     assert.equal([...words], [...expected]);
   }
+});
+
+test('B9 on a real folder, with its jobs in a thread of their own, the store is what the map is', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clockwise-local-'));
+  const disk = new NodeDisk(folder);
+  const model = new Map<number, number>();
+  const prng = new Prng('real');
+  const configuration = { ...SMALL, tableCodec: 1, blockCacheBytes: 32 * 1024 };
+  for (let life = 0; life < 3; life += 1) {
+    const jobs = new WorkerJobs(folder);
+    const store = mustOpenLocal(disk, { configuration, jobs });
+    for (let step = 0; step < 3000; step += 1) {
+      const key = prng.below(500);
+      const stamp = life * 3000 + step;
+      if (put(store, key, stamp, 40) === 'OVERLOADED') {
+        assert.ok(store.commit(false));
+        store.settle();
+        assert.is(put(store, key, stamp, 40), 'ok');
+      }
+      model.set(key, stamp);
+      if (step % 50 === 0) assert.ok(store.commit(false));
+      store.tick(1_000_000 + step);
+      const wanted = prng.below(500);
+      assert.is(get(store, wanted), model.get(wanted), `key ${wanted}`);
+    }
+    assert.ok(store.commit(true));
+    const number = store.snapshot()!;
+    store.settle();
+    assert.is(store.jobFailure, undefined);
+    assert.is(store.snapshotState(number), 'done');
+    assert.ok(store.figures()['mergesEnded']! > 0);
+    assert.is(scanAll(store, 64).size, model.size);
+    assert.ok(store.close());
+    await jobs.close();
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test.run();
