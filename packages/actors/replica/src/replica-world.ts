@@ -12,6 +12,7 @@ import { FrameList, LANE, type Lane } from '@clockwise/kernel/core';
 import type { DiskFailure, ReplicaPublished } from '@clockwise/kernel/effects';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { ERRORS } from '@clockwise/protocol/errors';
 import { REPLY_FLAG } from '@clockwise/protocol/frame';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { Combine } from '@clockwise/storage/compaction/version-merge';
@@ -209,10 +210,19 @@ export class ReplicaWorld {
     assert(effect !== undefined, 'the read is open');
     const { read } = effect;
     if (how === 'failed') return this.step([], [{ kind: 'read-failed', read, failure: 'EIO' }]);
+    if (!this.disk.names().includes(effect.file)) return this.#endReadOfNothing(read);
     const words = this.#readWords(effect);
     if (how === 'damaged') words[words.length - 1]! ^= 1;
     const replies = this.step([], [{ kind: 'read-done', read, words }]);
     words.fill(POISON);
+    return replies;
+  }
+
+  /** A page or search that has ended holds its tables no more: what is still under way is nobody's. */
+  #endReadOfNothing(read: number): Reply[] {
+    const replies = this.step([], [{ kind: 'read-failed', read, failure: 'ENOENT' }]);
+    const isHeld = replies.some(({ status }) => status === ERRORS.READ_FAILED.code);
+    assert(!isHeld, 'a file that somebody waits for exists');
     return replies;
   }
 
