@@ -109,7 +109,7 @@ function figuresOf(world: ReplicaWorld): {
   return last;
 }
 
-test('[CC1] the inputs go when the edition after the next is durable, not before, and nobody reads them', () => {
+test('[SP2, SP3] the inputs go when the edition after the next is durable, not before, and nobody reads them', () => {
   const world = worldWithRuns(3);
   const inputs = tableFiles(world);
   mergeAll(world);
@@ -186,7 +186,7 @@ test('[CC1] a beat tells how long it took and how much it moved', () => {
   assert.ok(ended!.bytes > LIMITS.tableBytes);
 });
 
-test('[CC2] after a fence no beat begins, and what a beat made, the last one too, is not published', () => {
+test('[CC2, SW1] after a fence no beat begins, and what a beat made, the last one too, is not published', () => {
   const beatCount = mergeAll(worldWithRuns(3));
   for (let done = 0; done < beatCount; done += 1) {
     const world = worldWithRuns(3);
@@ -206,7 +206,7 @@ test('[CC2] after a fence no beat begins, and what a beat made, the last one too
   }
 });
 
-test('[CC2] a fence while the edition of a merge is under way: whether it counts is the opening`s to see', () => {
+test('[CC2, SW1] a fence while the edition of a merge is under way: whether it counts is the opening`s to see', () => {
   for (const how of ['done', 'failed'] as const) {
     const world = worldWithRuns(3);
     for (let beat = 0; beat < 20 && jobKinds(world)[0] !== 'manifest'; beat += 1) {
@@ -221,7 +221,7 @@ test('[CC2] a fence while the edition of a merge is under way: whether it counts
   }
 });
 
-test('[CC3] no edition of a merge raises the floor of the log', () => {
+test('[CC3, SP1] no edition of a merge raises the floor of the log', () => {
   const world = worldWithRuns(3);
   const floors = [...world.floors];
   world.ask([{ kind: 'write', key: 'late', value: 'only in the log' }]);
