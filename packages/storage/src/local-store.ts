@@ -101,6 +101,7 @@ export class LocalStore {
       levelsMax: LEVELS_MAX,
       combine: 'none',
       horizon: () => this.#horizon(),
+      nowMs: () => this.#nowMs,
     });
     this.#upkeep = new LocalUpkeep({
       jobs: options.jobs,
@@ -284,7 +285,8 @@ export class LocalStore {
     upkeep.planDrop({ ...range, sequence: this.memtable.nextSequence - 1 });
     upkeep.retryNow();
     this.tick(this.#nowMs);
-    while (upkeep.hasDrops && upkeep.figures.jobsFailed === failedBefore) {
+    // A log that fails as it is released has fenced the store: then no job comes of it.
+    while (upkeep.hasDrops && upkeep.isBusy && upkeep.figures.jobsFailed === failedBefore) {
       this.#options.jobs.wait();
       this.tick(this.#nowMs);
     }

@@ -7,7 +7,10 @@ import { Prng } from '@clockwise/kernel/prng';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import type { DiskFault } from '@clockwise/simulator/simulated-disk-faults';
 import { LocalStore } from '@clockwise/storage/local-store';
+import type { TokenRange } from '@clockwise/storage/token-range';
 import { ClientLedger } from './crash-run.ts';
+import { isInRange } from './local-model.ts';
+import { drawRange } from './metamorphic-run.ts';
 import {
   FailedRead,
   type LocalConfiguration,
@@ -111,6 +114,7 @@ class FaultRun {
       if (prng.chance(0.25)) store.tick(NOW_MS + step * 50);
       if (prng.chance(0.04)) store.freeze();
       if (prng.chance(0.2)) this.#read(store, prng.below(KEYS));
+      if (prng.chance(0.015) && !this.#dropRange(store, drawRange(prng, 4))) return false;
       if (prng.chance(0.01)) {
         if (store.snapshot() === undefined) return this.#fence();
         this.#ledger.acknowledgeAll();
@@ -153,6 +157,16 @@ class FaultRun {
     }
     this.#refused += 1;
     if (result === 'FENCED') return this.#fence();
+    return true;
+  }
+
+  /** False: whether an edition has the drop is unknown, and the run ends. */
+  #dropRange(store: LocalStore, range: TokenRange): boolean {
+    const keys = Array.from({ length: KEYS }, (_, key) => key);
+    const dropped = keys.filter((key) => isInRange(key, range));
+    for (const key of dropped) this.#ledger.wrote(key, 0);
+    if (!store.dropRange(range)) return store.failure === undefined ? false : this.#fence();
+    for (const key of dropped) this.#ledger.acknowledge(key);
     return true;
   }
 

@@ -31,4 +31,9 @@ test('F5 F12 F17 F18 O8 every call of a kind fails from the n-th on, until a reo
   }
 });
 
+test('F5 [LST3] a log that fails while an edition releases it ends a range drop, and nobody waits for ever', () => {
+  const kind = faultKinds('d', true).find(({ name }) => name.startsWith('remove EIO'))!;
+  assert.ok(runFault(kind.caseOf(13, 200)).isTouched);
+});
+
 test.run();
