@@ -11,7 +11,7 @@ import type { Reply } from './reply-lanes.ts';
 import { textOfBytes } from './sample-operations.ts';
 
 const VALUE = 'v'.repeat(300);
-const LIMITS = { ...SMALL_LIMITS, parkedOperationsMax: 6, runsSlow: 3, runsMax: 5 };
+const LIMITS = { ...SMALL_LIMITS, parkedOperationsMax: 6, runsMin: 2, runsSlow: 3, runsMax: 5 };
 
 /** Chunks wait for their flush, and from now on no time passes by itself. */
 function pressedWorld(): ReplicaWorld {
@@ -99,7 +99,7 @@ test('[KO1] without pressure all that was slowed runs', () => {
   assert.is(put(world, 'fast', '1').length, 1);
 });
 
-/** Tables of level 0 that nobody merges: each from one small write. */
+/** Tables of level 0, each from one small write, which no compactor tells anybody to merge. */
 function addRun(world: ReplicaWorld, run: number): Reply[] {
   const replies = put(world, `run ${run}`, 'x');
   world.evict();
