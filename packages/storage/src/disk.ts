@@ -22,6 +22,8 @@ export interface DiskError {
   readonly code: DiskFailure;
   /** For people: what was tried, on what. */
   readonly detail: string;
+  /** Of a job with many tables: the one that cannot be read. */
+  readonly fileNumber?: number;
 }
 
 /** An open file: meaningful to the disk that gave it only. */

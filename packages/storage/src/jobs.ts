@@ -5,6 +5,7 @@
  *
  * Invariants:
  *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
+ *   JB2 a beat that cannot read an input ends as a job that says which, so that the others are not blamed
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { type BlockCodecs, PURE_CODECS } from './block-codec.ts';
@@ -51,6 +52,12 @@ export type JobOutput =
     }
   | { readonly kind: 'manifest' }
   | { readonly kind: 'merge'; readonly output: MergeOutput }
+  /** A beat failed by a table that cannot be read. */
+  | {
+      readonly kind: 'merge-unreadable';
+      readonly fileNumber: number;
+      readonly failure: DiskError;
+    }
   | { readonly kind: 'remove' }
   /** So many reserve files there are; fewer than asked for where the disk is full. */
   | { readonly kind: 'reserve'; readonly fileCount: number }
@@ -75,10 +82,8 @@ export function runJob(
       const published = publishManifest(disk, job.manifest, job.previousEdition, checksum);
       return published.ok ? { ok: true, value: { kind: 'manifest' } } : published;
     }
-    case 'merge': {
-      const merged = mergeBeat({ disk, checksum, codecs, combines }, job.input);
-      return merged.ok ? { ok: true, value: { kind: 'merge', output: merged.value } } : merged;
-    }
+    case 'merge':
+      return mergeOutput(mergeBeat({ disk, checksum, codecs, combines }, job.input));
     case 'remove':
       return remove(disk, job.names);
     case 'reserve': {
@@ -122,6 +127,14 @@ function flush(
   if (opening.kind === 'failed') return opening.error;
   if (opening.kind !== 'open') return unreadable(opening.reason);
   return { ok: true, value: { kind: 'flush', parts: opening.reader.parts, leaves } };
+}
+
+/** [JB2] */
+function mergeOutput(merged: DiskResult<MergeOutput>): DiskResult<JobOutput> {
+  if (merged.ok) return { ok: true, value: { kind: 'merge', output: merged.value } };
+  const { fileNumber } = merged;
+  if (fileNumber === undefined) return merged;
+  return { ok: true, value: { kind: 'merge-unreadable', fileNumber, failure: merged } };
 }
 
 function unreadable(reason: string): DiskError {

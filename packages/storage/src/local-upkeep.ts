@@ -286,6 +286,14 @@ export class LocalUpkeep {
         merges.beatFailed(result.code);
         return;
       }
+      if (result.value.kind === 'merge-unreadable') {
+        const { fileNumber, failure } = result.value;
+        this.failure = failure;
+        this.figures.jobsFailed += 1;
+        this.#mergeRetry.failed(this.#nowMs);
+        merges.beatFailed(failure.code, fileNumber);
+        return;
+      }
       assert(result.value.kind === 'merge', 'a beat ends as a beat');
       this.#mergeRetry.succeeded();
       merges.beatDone(result.value.output);

@@ -43,6 +43,7 @@ export class MergeStore {
   readonly versions: StoreVersions;
   readonly control: MergeControl;
   horizon: DropHorizon = NO_HORIZON;
+  nowMs = 0;
   /** All that was planned is durable. */
   onPublished: () => void = () => undefined;
   #plannedFloor: number;
@@ -59,6 +60,7 @@ export class MergeStore {
       bloomBitsPerKey: 10,
       combine: 'addUp',
       horizon: () => this.horizon,
+      nowMs: () => this.nowMs,
     });
   }
 
@@ -156,6 +158,10 @@ export class MergeStore {
     const output = this.run(job);
     if (output === undefined) {
       this.control.beatFailed('EIO');
+      return false;
+    }
+    if (output.kind === 'merge-unreadable') {
+      this.control.beatFailed(output.failure.code, output.fileNumber);
       return false;
     }
     if (output.kind !== 'merge') throw new Error('another job than a merge');

@@ -175,6 +175,9 @@ class Life {
     this.#job(beat, (result) => {
       if (!result.ok) control.beatFailed(result.code);
       else if (result.value.kind === 'merge') control.beatDone(result.value.output);
+      else if (result.value.kind === 'merge-unreadable') {
+        control.beatFailed(result.value.failure.code, result.value.fileNumber);
+      }
     });
   }
 

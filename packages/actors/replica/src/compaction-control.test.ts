@@ -1,5 +1,6 @@
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { parseFileName } from '@clockwise/storage/file-names';
+import { ERRORS } from '@clockwise/protocol/errors';
+import { parseFileName, tableName } from '@clockwise/storage/file-names';
 import type { JobInput } from '@clockwise/storage/jobs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -250,7 +251,9 @@ test('a beat that fails leaves its inputs alone, and what it wrote goes', () => 
   assert.equal(tableFiles(world), inputs);
   assert.equal([...valuesOf(world)], ['run 2']);
   flushRun(world, 3);
-  assert.ok(told(world, 'merge-wanted').at(-1)!.score > 0, 'a new table: it is tried again');
+  assert.is(told(world, 'merge-wanted').at(-1)!.score, 0, 'a new table is no reason to try again');
+  world.passes(60_000);
+  assert.ok(told(world, 'merge-wanted').at(-1)!.score > 0);
   mergeAll(world);
   assert.equal([...valuesOf(world)], ['run 3']);
 });
@@ -271,6 +274,53 @@ test('[CC4] where a table is damaged, so that nothing can be merged, writes go o
   mergeAll(world);
   world.ask([{ kind: 'read', key: 'run 3' }]);
   assert.is(world.endReads()[0]!.records.length, 1);
+});
+
+/** Another byte in the first block of each. */
+function damage(world: ReplicaWorld, fileNumbers: readonly number[]): void {
+  for (const fileNumber of fileNumbers) {
+    const handle = world.disk.open(tableName(fileNumber), 'write');
+    if (!handle.ok) throw new Error(handle.detail);
+    world.disk.write(handle.value, [new Uint8Array(16).fill(0x55)], 40);
+    world.disk.close(handle.value);
+  }
+}
+
+test('[CC4] runs found at the opening refuse no write, though none of them can be read', () => {
+  const limits = { ...LIMITS, runsSlow: 4, runsMax: 6 };
+  const before = new ReplicaWorld(new MemoryDisk(), 1, { ...limits, runsSlow: 40, runsMax: 60 });
+  for (let run = 0; run < 9; run += 1) flushRun(before, run);
+  const inputs = tableFiles(before);
+  damage(before, inputs);
+  before.disk.crash(false);
+  const world = new ReplicaWorld(before.disk, 2, limits);
+  assert.is(figuresOf(world).figures['runs'], inputs.length);
+  assert.ok(inputs.length > limits.runsMax);
+  for (let run = 0; run < 12; run += 1) {
+    const [reply] = world.ask([{ kind: 'write', key: `new ${run}`, value: 'x' }]);
+    assert.is(reply!.status, 0, `write ${run}`);
+    world.evict();
+    mergeAll(world);
+  }
+  const { figures } = figuresOf(world);
+  assert.ok((figures['mergesBlocked'] as number) > limits.runsMax, 'merges met them one by one');
+  assert.ok((figures['runs'] as number) <= inputs.length + 3, 'those that came since become one');
+  world.ask([{ kind: 'read', key: 'new 3' }]);
+  assert.is(world.endReads()[0]!.records.length, 1);
+});
+
+test('[CC4] runs that merges could make fewer press, also those that came since the opening', () => {
+  const world = new ReplicaWorld(new MemoryDisk(), 1, { ...LIMITS, runsSlow: 4, runsMax: 6 });
+  const statuses = new Set<number>();
+  for (let run = 0; run < 8; run += 1) {
+    const [reply] = world.ask([{ kind: 'write', key: `run ${run}`, value: 'x' }]);
+    statuses.add(reply!.status);
+    if (reply!.status === 0) world.evict();
+  }
+  assert.ok(statuses.has(ERRORS.OVERLOADED.code));
+  mergeAll(world);
+  const [reply] = world.ask([{ kind: 'write', key: 'after', value: 'x' }]);
+  assert.is(reply!.status, 0);
 });
 
 test('an edition that fails is tried again by the next beat, under another number', () => {

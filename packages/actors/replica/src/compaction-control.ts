@@ -12,7 +12,8 @@
  *   CC1 a beat is asked of the pool only when the compactor said so, and one at a time
  *   CC2 after a fence no beat begins and nothing that a beat made is published
  *   CC3 a merge never raises the log's floor
- *   CC4 a merge that cannot be done, because a table is damaged, refuses no write
+ *   CC4 a merge that cannot be done, because a table is damaged, refuses no write; nor do runs found at
+ *       the opening, before a merge of this life has shown that they can be read
  */
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { Instant } from '@clockwise/kernel/core';
@@ -54,6 +55,10 @@ export class CompactionControl {
   #toldRuns = 0;
   #lookedAtVersion = -1;
   #lookedAt: Instant = 0;
+  /** [CC4] The last merge failed. */
+  #isFailing = false;
+  /** [CC4] Runs that were there at the opening, until a merge of runs has ended. */
+  #unprovenRuns: number;
   /** The clocks when merges were looked for first. */
   #first: { readonly now: Instant; readonly wallTimeMs: number } | undefined = undefined;
 
@@ -61,11 +66,13 @@ export class CompactionControl {
     this.#context = context;
     this.#publisher = publisher;
     const { limits, versions } = context;
+    this.#unprovenRuns = versions.levels.runCount;
     this.#merges = new MergeControl(versions, {
       ...limits,
       levelsMax: LEVELS_MAX,
       combine: COMBINE,
       horizon: () => this.#horizon(),
+      nowMs: () => context.now,
     });
   }
 
@@ -91,6 +98,7 @@ export class CompactionControl {
   /** Tells the compactor when merges became more or less urgent. REQUIRES: the shard is not fenced. */
   afterStep(): void {
     const { versions, now } = this.#context;
+    this.#context.pressingRuns = this.#pressingRuns();
     if (this.#state.kind !== 'idle') return;
     const isSeen =
       versions.version === this.#lookedAtVersion && now < this.#lookedAt + LOOK_AGAIN_MS;
@@ -100,6 +108,11 @@ export class CompactionControl {
     const score = this.#merges.wanted();
     const runs = versions.levels.runCount;
     if (score !== this.#toldScore || runs !== this.#toldRuns) this.#tellWanted();
+  }
+
+  /** [CC4] Where merges cannot help, refusing writes does not either. */
+  #pressingRuns(): number {
+    return this.#isFailing ? 0 : Math.max(0, this.#merges.runsToLower() - this.#unprovenRuns);
   }
 
   /** The compactor's word: run the next beat now. */
@@ -130,31 +143,33 @@ export class CompactionControl {
     const elapsedMs = this.#context.now - state.beganAt;
     const bytes = output.bytesRead + output.bytesWritten;
     this.#state = { kind: 'idle' };
+    const { takesRuns } = this.#merges;
     switch (this.#merges.beatDone(output)) {
       case 'more':
         reachable('merge: it goes on with another beat');
         this.#tellEnded({ bytes, elapsedMs, ok: true });
         return;
       case 'thrown-away':
-        this.#context.mergesFail = true;
+        this.#isFailing = true;
         this.#tellEnded({ bytes, elapsedMs, ok: false });
         return;
       case 'ended':
-        this.#context.mergesFail = false;
+        this.#isFailing = false;
+        if (takesRuns) this.#unprovenRuns = 0;
         this.#publishOrEnd(bytes, elapsedMs);
         return;
     }
   }
 
-  /** False: not a beat. */
-  jobFailed(job: number, failure: DiskFailure): boolean {
+  /** False: not a beat. `unreadable`: the number of the table that it could not read, if it was that. */
+  jobFailed(job: number, failure: DiskFailure, unreadable?: number): boolean {
     const state = this.#state;
     if (state.kind !== 'merging' || state.job !== job) return false;
     reachable('merge: a beat fails and its inputs stay');
     this.#state = { kind: 'idle' };
     this.#context.lastDiskFailure = failure;
-    this.#context.mergesFail = true;
-    this.#merges.beatFailed(failure);
+    this.#isFailing = true;
+    this.#merges.beatFailed(failure, unreadable);
     this.#tellEnded({ bytes: 0, elapsedMs: this.#context.now - state.beganAt, ok: false });
     return true;
   }

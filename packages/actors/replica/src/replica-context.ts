@@ -147,8 +147,8 @@ export class ReplicaContext {
   /** The disk is full: see disk-space. */
   refusesValues = false;
   refusesDeletes = false;
-  /** The last merge failed: a table that cannot be read stays in the way until it is replaced. */
-  mergesFail = false;
+  /** Runs of level 0 that slow writes down: those that merges can make fewer (compaction-control). */
+  pressingRuns = 0;
   lastDiskFailure: DiskFailure | undefined = undefined;
   /** What was replayed is durable, also before the log writer has released anything. */
   readonly #openedSequence: number;
@@ -182,9 +182,7 @@ export class ReplicaContext {
     this.latency.released(this.releasedSequence, batch.now);
     const { pool } = this.memtable;
     const frozen = pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
-    // Where merges cannot help, refusing writes does not either.
-    const runs = this.mergesFail ? 0 : this.versions.levels.runCount;
-    this.throttle.beginStep(batch.now, frozen, runs);
+    this.throttle.beginStep(batch.now, frozen, this.pressingRuns);
   }
 
   get out(): ReplicaOut {

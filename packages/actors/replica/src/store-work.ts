@@ -55,6 +55,9 @@ export class StoreWork {
     if (this.#context.fenced) return;
     if (output.kind === 'flush') this.#flushes.written(job, output);
     else if (output.kind === 'merge') this.#merges.jobDone(job, output.output);
+    else if (output.kind === 'merge-unreadable') {
+      this.#merges.jobFailed(job, output.failure.code, output.fileNumber);
+    }
     this.#snapshots.jobDone(job, output);
     if (this.#publisher.jobDone(job) !== 'published') return;
     this.#flushes.published();

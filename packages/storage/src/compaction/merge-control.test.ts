@@ -22,6 +22,7 @@ const OPTIONS: MergeControlOptions = {
   bloomBitsPerKey: 10,
   combine: 'none',
   horizon: () => NO_HORIZON,
+  nowMs: () => 0,
 };
 
 function table(fileNumber: number, changes: Partial<TableMetadata> = {}): TableMetadata {
@@ -189,10 +190,45 @@ test('[MJ2] [CG3] [CG4] a merge that read too few records is thrown away, and no
   );
   assert.is(control.wanted(), 0);
   assert.equal([control.figures.mergesFailed, control.figures.mergesBlocked], [1, 2]);
-  versions.planFlush(partsOf(table(3)), 39, 0);
+});
+
+test('[CG3] [BT1] [BT2] a table that cannot be read is left alone for longer each time, whatever is flushed', () => {
+  let nowMs = 0;
+  const versions = versionsOf([table(1), table(2)]);
+  const control = new MergeControl(versions, { ...OPTIONS, nowMs: () => nowMs });
+  let delayMs = 60_000;
+  for (let failure = 0; failure < 10; failure += 1) {
+    const { inputs } = begin(control);
+    assert.ok(inputs.some(({ fileNumber }) => fileNumber === 1));
+    control.beatFailed('EIO', 1);
+    assert.is(control.figures.mergesBlocked, 1);
+    // The runs beside it become one, once, and the one that comes of them is merged with nothing.
+    const fileNumber = 3 + failure;
+    versions.planFlush(partsOf(table(fileNumber)), fileNumber * 10 + 9, 0);
+    publish(versions);
+    const aside = begin(control);
+    assert.not(aside.inputs.some((each) => each.fileNumber === 1));
+    assert.equal([aside.outputLevel, aside.isBottom], [0, false]);
+    assert.ok(control.takesRuns);
+    const count = aside.inputs.reduce((sum, { recordCount }) => sum + recordCount, 0);
+    assert.is(control.beatDone(outputOf(aside, count, undefined)), 'ended');
+    publish(versions);
+    assert.is(versions.levels.runCount, 2);
+    assert.is(control.wanted(), 0);
+    nowMs += delayMs - 1;
+    assert.is(control.wanted(), 0);
+    assert.is(control.runsToLower(), 0);
+    nowMs += 1;
+    assert.ok(control.wanted() > 0, `after ${delayMs} ms`);
+    assert.is(control.runsToLower(), 2);
+    delayMs = Math.min(delayMs * 2, 64 * 60_000);
+  }
+  const healed = begin(control);
+  const count = healed.inputs.reduce((sum, { recordCount }) => sum + recordCount, 0);
+  control.beatDone(outputOf(healed, count, undefined));
   publish(versions);
-  assert.is(control.wanted(), 3000, 'the set has changed');
-  assert.is(control.figures.mergesBlocked, 0);
+  assert.is(control.figures.mergesBlocked, 0, 'it is gone');
+  assert.is(versions.levels.runCount, 0);
 });
 
 test('[CG2] [CG3] a beat that fails: the outputs go, also the one that it may have left behind', () => {

@@ -9,7 +9,7 @@
  * Invariants:
  *   CG1 one merge at a time, and none while the edition of the one before is not durable
  *   CG2 inputs stay until an edition with all outputs is planned; a merge that fails leaves them alone
- *   CG3 inputs that could not be read are left alone until the set of tables changes
+ *   CG3 inputs that could not be read are left alone, and tried again after a delay that grows
  *   CG4 a merge that did not read each record of its inputs (merge-counts.ts, MJ2) is thrown away
  */
 import { assert } from '@clockwise/kernel/assert';
@@ -20,9 +20,10 @@ import type { TableMetadata } from '../manifest.ts';
 import type { TableParts } from '../sstable-reader.ts';
 import type { StoreVersions } from '../store-versions.ts';
 import type { KeyBound } from '../table-cursor.ts';
+import { BlockedTables } from './blocked-tables.ts';
 import { addCounts, countsAll, lostRecords, type MergeCounts, noCounts } from './merge-counts.ts';
 import type { MergeInput, MergeOutput } from './merge-job.ts';
-import { type Pick, pickMerge } from './pick.ts';
+import { countRunsToLower, type Pick, pickMerge, type PickOptions } from './pick.ts';
 import { RewrittenTables } from './rewritten-tables.ts';
 import type { DropHorizon } from './version-merge.ts';
 
@@ -41,7 +42,12 @@ export interface MergeControlOptions {
    * another array when they change.
    */
   readonly horizon: () => DropHorizon;
+  /** What time it is; it only rises. */
+  readonly nowMs: () => number;
 }
+
+/** Runs of level 0 that one merge reads at the most. */
+export const RUNS_AT_ONCE_MAX = 16;
 
 /** Nothing is known to be unneeded. */
 export const NO_HORIZON: DropHorizon = {
@@ -55,7 +61,7 @@ export interface MergeFigures {
   bytesMergedOut: number;
   mergesEnded: number;
   mergesFailed: number;
-  /** Tables that no merge reads until the set changes. */
+  /** Tables in the store that a merge could not read. */
   mergesBlocked: number;
   recordsDroppedOlder: number;
   recordsDroppedRange: number;
@@ -72,6 +78,14 @@ const LOOK_AGAIN_SECONDS = 60;
 interface PickBasis {
   readonly version: number;
   readonly horizon: DropHorizon;
+  /** A table that was left alone may be tried again. */
+  readonly untilMs: number;
+}
+
+interface RunsToLower {
+  readonly version: number;
+  readonly untilMs: number;
+  readonly count: number;
 }
 
 /** A merge between its first beat and its edition. */
@@ -94,12 +108,12 @@ export class MergeControl {
   readonly #rewritten: RewrittenTables = new RewrittenTables();
   readonly #roundRobin: Map<number, KeyBound> = new Map();
   #merge: Merge | undefined = undefined;
-  /** [CG3] As of `#blockedVersion`. */
-  #blocked: Set<number> = new Set();
-  #blockedVersion = -1;
+  /** [CG3] */
+  readonly #blocked: BlockedTables = new BlockedTables();
   /** What was picked last, for as long as nothing has changed that it was picked by. */
   #pick: Pick | undefined = undefined;
   #pickedBy: PickBasis | undefined = undefined;
+  #toLower: RunsToLower | undefined = undefined;
 
   constructor(versions: StoreVersions, options: MergeControlOptions) {
     this.#versions = versions;
@@ -107,12 +121,17 @@ export class MergeControl {
   }
 
   get figures(): Readonly<MergeFigures> {
-    this.#forgetBlocked();
+    this.#blocked.forgetGone(this.#versions.manifest.tables);
     return { ...this.#figures, mergesBlocked: this.#blocked.size };
   }
 
   get isUnderWay(): boolean {
     return this.#merge !== undefined;
+  }
+
+  /** The merge that is under way reads runs of level 0. */
+  get takesRuns(): boolean {
+    return this.#merge?.pick.inputs[0]!.level === 0;
   }
 
   /** How urgent a beat is, in thousandths; 0: there is nothing to merge, or a beat is under way. */
@@ -121,6 +140,20 @@ export class MergeControl {
       return this.#merge.fileNumber === 0 ? this.#merge.pick.score : 0;
     }
     return this.#look()?.score ?? 0;
+  }
+
+  /** How many runs of level 0 merges could make fewer, as far as it is known what can be read. */
+  runsToLower(): number {
+    const { version, manifest } = this.#versions;
+    const nowMs = this.#options.nowMs();
+    const known = this.#toLower;
+    if (known !== undefined && known.version === version && nowMs < known.untilMs) {
+      return known.count;
+    }
+    const options = this.#pickOptions(this.#options.horizon());
+    const count = countRunsToLower(manifest, this.#blocked.at(nowMs), options);
+    this.#toLower = { version, untilMs: this.#blocked.nextTryMs(nowMs), count };
+    return count;
   }
 
   /**
@@ -157,26 +190,43 @@ export class MergeControl {
     return 'ended';
   }
 
-  /** The beat under way failed, or its thread died: the inputs stay, the outputs go. [CG2] */
-  beatFailed(failure: DiskFailure): void {
+  /**
+   * The beat under way failed, or its thread died: the inputs stay, the outputs go. [CG2]
+   * `unreadable`: the number of the table that it could not read, if it was that.
+   */
+  beatFailed(failure: DiskFailure, unreadable?: number): void {
     const merge = this.#merge;
     assert(merge !== undefined && merge.fileNumber !== 0, 'CG1 a beat is under way');
+    const { inputs } = merge.pick;
     // A full disk and a lack of descriptors pass; what cannot be read stays so.
-    if (failure !== 'ENOSPC' && failure !== 'EMFILE') this.#block(merge.pick.inputs);
+    if (unreadable !== undefined) {
+      this.#block(inputs.filter(({ fileNumber }) => fileNumber === unreadable));
+    } else if (failure !== 'ENOSPC' && failure !== 'EMFILE') {
+      this.#block(inputs);
+    }
     this.#throwAway(merge);
   }
 
   #look(): Pick | undefined {
     // [CG1]
     if (this.#versions.areTablesChanging) return undefined;
-    this.#forgetBlocked();
     const horizon = this.#options.horizon();
-    if (this.#isAsPicked(horizon)) return this.#pick;
-    this.#pickedBy = { version: this.#versions.version, horizon };
-    this.#rewritten.forgetGone(this.#versions.manifest.tables);
+    const nowMs = this.#options.nowMs();
+    if (this.#isAsPicked(horizon, nowMs)) return this.#pick;
+    const { version, manifest } = this.#versions;
+    this.#pickedBy = { version, horizon, untilMs: this.#blocked.nextTryMs(nowMs) };
+    this.#rewritten.forgetGone(manifest.tables);
+    this.#blocked.forgetGone(manifest.tables);
+    const blocked = this.#blocked.at(nowMs);
+    this.#pick = pickMerge(manifest, blocked, this.#roundRobin, this.#pickOptions(horizon));
+    return this.#pick;
+  }
+
+  #pickOptions(horizon: DropHorizon): PickOptions {
     const { runsMin, tableBytes, levelBytes1, levelFanout, levelsMax } = this.#options;
-    this.#pick = pickMerge(this.#versions.manifest, this.#blocked, this.#roundRobin, {
+    return {
       runsMin,
+      runsAtOnce: RUNS_AT_ONCE_MAX,
       tableBytes,
       levelBytes1,
       fanout: levelFanout,
@@ -184,15 +234,18 @@ export class MergeControl {
       expiredBeforeSeconds: horizon.expiredBeforeSeconds,
       canDropTombstones: horizon.tombstonesBeforeSeconds !== undefined,
       ...this.#rewritten.under(horizonSeconds(horizon)),
-    });
-    return this.#pick;
+    };
   }
 
-  #isAsPicked({ expiredBeforeSeconds, tombstonesBeforeSeconds }: DropHorizon): boolean {
+  #isAsPicked(
+    { expiredBeforeSeconds, tombstonesBeforeSeconds }: DropHorizon,
+    nowMs: number,
+  ): boolean {
     const basis = this.#pickedBy;
     return (
       basis !== undefined &&
       basis.version === this.#versions.version &&
+      nowMs < basis.untilMs &&
       basis.horizon.tombstonesBeforeSeconds === tombstonesBeforeSeconds &&
       expiredBeforeSeconds - basis.horizon.expiredBeforeSeconds < LOOK_AGAIN_SECONDS
     );
@@ -271,17 +324,12 @@ export class MergeControl {
     this.#roundRobin.set(level, place);
   }
 
-  #block(tables: readonly TableMetadata[]): void {
-    this.#forgetBlocked();
-    for (const { fileNumber } of tables) this.#blocked.add(fileNumber);
-    this.#pickedBy = undefined;
-  }
-
   /** [CG3] */
-  #forgetBlocked(): void {
-    if (this.#blockedVersion === this.#versions.version) return;
-    this.#blockedVersion = this.#versions.version;
-    this.#blocked = new Set();
+  #block(tables: readonly TableMetadata[]): void {
+    const nowMs = this.#options.nowMs();
+    for (const { fileNumber } of tables) this.#blocked.block(fileNumber, nowMs);
+    this.#pickedBy = undefined;
+    this.#toLower = undefined;
   }
 }
 

@@ -5,7 +5,7 @@
  *
  * Invariants:
  *   MJ3 every block that is read is verified; a read that fails or a damaged block fails the beat, and
- *       the inputs stay (F12)
+ *       the inputs stay (F12); it says which table it was
  *   MJ4 a table ends only where the token changes: a token never lies in two tables of one run
  *   MJ5 a beat writes nothing outside (after, next]
  *   MJ6 no table spans a range drop at or above its last sequence: what it holds lies beside the range

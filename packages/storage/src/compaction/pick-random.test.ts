@@ -4,8 +4,13 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Manifest, type RangeDrop, type TableMetadata, tableOrder } from '../manifest.ts';
 import { extentsMeet, jointExtent, rangeHolds } from '../table-extent.ts';
-import { type Pick, pickMerge } from './pick.ts';
+import { runsOf } from '../level-set.ts';
+import { type Pick, pickMerge, type PickOptions } from './pick.ts';
+import { readableStretches } from './pick-runs.ts';
 import { manifestOf, OPTIONS, print, rangeOf, tableOf } from './pick-text.ts';
+
+/** First and last. */
+type Sequences = readonly [number, number];
 
 /** A store of places only: which tokens a table holds, and of how many of them nothing is left. */
 class World {
@@ -19,7 +24,7 @@ class World {
 
   add(
     level: number,
-    lastSequence: number,
+    [firstSequence, lastSequence]: Sequences,
     places: readonly number[],
     dead: readonly number[],
   ): number {
@@ -32,6 +37,7 @@ class World {
     this.tables.push(
       tableOf(fileNumber, high(first), high(last), {
         level,
+        firstSequence,
         lastSequence,
         byteCount: places.length * 10,
         recordCount: places.length,
@@ -54,7 +60,10 @@ class World {
       this.tables.push({ ...pick.table, level: pick.outputLevel });
       return;
     }
-    const lastSequence = Math.max(...removed.map((table) => table.lastSequence));
+    const sequences: Sequences = [
+      Math.min(...removed.map((table) => table.firstSequence)),
+      Math.max(...removed.map((table) => table.lastSequence)),
+    ];
     const places = new Set<number>();
     const dead = new Set<number>();
     for (const table of removed.toReversed()) {
@@ -71,7 +80,7 @@ class World {
     }
     this.#write(
       pick,
-      lastSequence,
+      sequences,
       [...places].toSorted((a, b) => a - b),
       dead,
       tableBytes,
@@ -86,7 +95,7 @@ class World {
 
   #write(
     pick: Extract<Pick, { readonly kind: 'merge' }>,
-    lastSequence: number,
+    sequences: Sequences,
     places: readonly number[],
     dead: ReadonlySet<number>,
     tableBytes: number,
@@ -95,12 +104,12 @@ class World {
     for (let at = 0; at < places.length; at += 1) {
       const next = places[at + 1];
       const isFull = (at + 1 - from) * 10 >= tableBytes;
-      if (next !== undefined && !isFull && !this.#spansDrop(places[at]!, next, lastSequence))
+      if (next !== undefined && !isFull && !this.#spansDrop(places[at]!, next, sequences[1]))
         continue;
       const part = places.slice(from, at + 1);
       const fileNumber = this.add(
         pick.outputLevel,
-        lastSequence,
+        sequences,
         part,
         part.filter((place) => dead.has(place)),
       );
@@ -132,14 +141,15 @@ function randomWorld(prng: Prng): World {
       if (prng.chance(0.5)) continue;
       const places = randomPlaces(prng, from, from + 39);
       const dead = places.filter(() => prng.chance(0.4));
-      world.add(level, prng.between(1, 50), places, dead);
+      world.add(level, [1, prng.between(1, 50)], places, dead);
     }
   }
-  for (let run = 0; run < prng.below(9); run += 1) {
+  const runCount = prng.chance(0.2) ? prng.below(40) : prng.below(9);
+  for (let run = 0; run < runCount; run += 1) {
     const places = randomPlaces(prng, 0, 239);
     world.add(
       0,
-      51 + run * 5,
+      [51 + run * 5, 55 + run * 5],
       places,
       places.filter(() => prng.chance(0.4)),
     );
@@ -164,10 +174,15 @@ function assertSoundPick(manifest: Manifest, pick: Pick): void {
   const isInput = new Set(pick.inputs);
   const sequences = pick.inputs.flatMap((each) => (each.level === 0 ? [each.lastSequence] : []));
   const newest = Math.max(-1, ...sequences);
+  const oldest = pick.outputLevel > 0 || pick.isBottom ? -1 : Math.min(Infinity, ...sequences);
   for (const table of manifest.tables) {
     if (isInput.has(table)) continue;
-    const isOlderRun = table.level === 0 && table.lastSequence <= newest;
-    assert.not(isOlderRun, 'PK1 a run that is not newer than the newest input is an input');
+    const { level, lastSequence } = table;
+    const isBetween = level === 0 && lastSequence >= oldest && lastSequence <= newest;
+    assert.not(
+      isBetween,
+      'PK1 a run between the inputs, or below an output that goes, is an input',
+    );
     const isOlder = table.level > pick.inputs[0]!.level;
     const meets = extentsMeet(table, jointExtent(pick.inputs));
     if (isOlder && table.level <= pick.outputLevel)
@@ -176,7 +191,37 @@ function assertSoundPick(manifest: Manifest, pick: Pick): void {
   }
 }
 
-test('[PK1] [PK2] [PK3] [PK4] every random state comes to rest by sound picks', () => {
+/** Of two runs one is newer than the other in all that it holds. */
+function assertApart(tables: readonly TableMetadata[]): void {
+  let before = Infinity;
+  for (const run of runsOf(tables).filter(([table]) => table!.level === 0)) {
+    const { firstSequence, lastSequence } = run[0]!;
+    assert.ok(lastSequence < before, 'PK1 no run is put above a newer one');
+    before = firstSequence;
+  }
+}
+
+/** [PR2] Readable runs that are left side by side: few of like size. */
+function assertFewRuns(
+  tables: readonly TableMetadata[],
+  blocked: ReadonlySet<number>,
+  { runsMin, fanout }: PickOptions,
+): void {
+  const runs = runsOf(tables).filter(([table]) => table!.level === 0);
+  for (const stretch of readableStretches(runs, blocked)) {
+    const sizes = stretch.map((run) => run.reduce((sum, { byteCount }) => sum + byteCount, 0));
+    let newer = 0;
+    const like = sizes.filter((size) => {
+      const isLike = newer === 0 || size <= fanout * newer;
+      newer += size;
+      return isLike;
+    });
+    assert.ok(like.length <= Math.max(2, runsMin), `PR2 ${sizes.join(' ')} are left`);
+    assert.ok(stretch.length < Math.max(2, runsMin) + 6, `PR2 ${sizes.join(' ')} are left`);
+  }
+}
+
+test('[PK1] [PK2] [PK3] [PK4] [PR1] [PR2] every random state comes to rest by sound picks', () => {
   let pickCount = 0;
   for (let seed = 0; seed < 600; seed += 1) {
     const prng = new Prng(`pick-${seed}`);
@@ -184,6 +229,7 @@ test('[PK1] [PK2] [PK3] [PK4] every random state comes to rest by sound picks', 
     const options = {
       ...OPTIONS,
       runsMin: prng.between(1, 4),
+      runsAtOnce: prng.pick([4, 16]),
       tableBytes: prng.between(10, 80),
       levelBytes1: prng.between(40, 400),
       fanout: prng.between(2, 4),
@@ -191,8 +237,9 @@ test('[PK1] [PK2] [PK3] [PK4] every random state comes to rest by sound picks', 
       expiredBeforeSeconds: prng.pick([0, 60]),
       canDropTombstones: prng.chance(0.5),
     };
+    const damage = prng.pick([0, 0.03, 0.3]);
     const blocked = new Set(
-      world.tables.flatMap((each) => (prng.chance(0.03) ? [each.fileNumber] : [])),
+      world.tables.flatMap((each) => (prng.chance(damage) ? [each.fileNumber] : [])),
     );
     const after = { bucketId: 1, tokenHigh: prng.below(256) << 24, tokenLow: 0 };
     const roundRobin = new Map([1, 2, 3].map((level) => [level, after]));
@@ -200,12 +247,16 @@ test('[PK1] [PK2] [PK3] [PK4] every random state comes to rest by sound picks', 
       const { manifest, rewrittenForExpiry, rewrittenForTombstones } = world;
       const all = { ...options, rewrittenForExpiry, rewrittenForTombstones };
       const pick = pickMerge(manifest, blocked, roundRobin, all);
-      if (pick === undefined) break;
+      if (pick === undefined) {
+        assertFewRuns(world.tables, blocked, all);
+        break;
+      }
       assertSoundPick(manifest, pick);
       const inputs = pick.kind === 'move' ? [pick.table] : pick.inputs;
       assert.not(inputs.some(({ fileNumber }) => blocked.has(fileNumber)));
       world.carryOut(pick, options.tableBytes, options.canDropTombstones);
       for (let level = 1; level <= 6; level += 1) assertDisjoint(world.tables, level);
+      assertApart(world.tables);
       pickCount += 1;
       assert.ok(step < 300, `PK3 seed ${seed}: ${print(pick)} and no end`);
     }

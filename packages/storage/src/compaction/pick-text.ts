@@ -6,6 +6,7 @@ import type { Pick, PickOptions } from './pick.ts';
 
 export const OPTIONS: PickOptions = {
   runsMin: 4,
+  runsAtOnce: 16,
   tableBytes: 32,
   levelBytes1: 256,
   fanout: 8,

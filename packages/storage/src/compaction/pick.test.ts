@@ -187,34 +187,17 @@ const CASES: readonly Case[] = [
     expected: 'move 5 -> L2 3125',
   },
   {
-    name: '[PK1] older runs than one that cannot be read are merged without it',
-    tables: `
-      L0 41-50 | 00-ff:64
-      L0 31-40 | 00-ff:64
-      L0 21-30 | 00-ff:64
-      L0 11-20 | 00-ff:64
-      L0 1-10 | 00-ff:64`,
-    blocked: [2],
-    options: { runsMin: 3 },
-    expected: 'merge 3 4 5 -> L1 3333 bottom',
+    name: 'of many runs the oldest, as many as go at once',
+    tables: FOUR_RUNS,
+    options: { runsMin: 2, runsAtOnce: 3 },
+    expected: 'merge 2 3 4 -> L1 4000 bottom',
   },
   {
-    name: '[PK1] newer runs than one that cannot be read are not merged below it',
-    tables: `
-      L0 31-40 | 00-ff:64
-      L0 21-30 | 00-ff:64
-      L0 11-20 | 00-ff:64
-      L0 1-10 | 00-ff:64`,
-    blocked: [4],
-    options: { runsMin: 3 },
-    expected: 'nothing',
-  },
-  {
-    name: 'runs over a table that cannot be read wait; deeper levels go on',
+    name: 'a range drop over the newest of many runs: the oldest go first',
     tables: `${FOUR_RUNS}
-      L1 00-7f:200 80-ff:200`,
-    blocked: [6],
-    expected: 'move 5 -> L2 1562',
+      drop 10-1f 40`,
+    options: { runsMin: 8, runsAtOnce: 3 },
+    expected: 'merge 2 3 4 -> L1 500 bottom',
   },
   {
     name: 'a level goes round a table below that cannot be read',

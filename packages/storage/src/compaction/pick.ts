@@ -2,9 +2,11 @@
  * Which tables to merge next, if any: a pure function of the manifest. Level 0 is tiered by runs, the
  * levels below are leveled over the order of (bucket, token). Of level 0 and the levels that hold too
  * much, the one with the highest score goes first; if none does, a table that would lose something.
+ * Where tables that cannot be read are in the way of level 0, what stands beside them becomes one run.
  *
  * Invariants:
- *   PK1 of level 0, a pick takes the oldest runs, without a gap, up to the newest that it takes; of two
+ *   PK1 of level 0, a pick takes runs without a gap between them, and the oldest among them if its output
+ *       leaves level 0; one that stays, in the place of its newest input, may lie between others. Of two
  *       versions of a key the newer is never merged below the older
  *   PK2 after any pick, tables of one level below 0 do not meet
  *   PK3 from every state, picks that are carried out come to an end
@@ -20,8 +22,16 @@ import {
   type TableExtent,
 } from '../table-extent.ts';
 import type { KeyBound } from '../table-cursor.ts';
+import {
+  readableOldest,
+  readableStretches,
+  type Run,
+  type RunOptions,
+  takeOldest,
+  worthMerging,
+} from './pick-runs.ts';
 
-export interface PickOptions {
+export interface PickOptions extends RunOptions {
   /** Runs of level 0 at which they are merged. */
   readonly runsMin: number;
   /** Bytes of one table that a merge writes. */
@@ -74,9 +84,7 @@ export function pickMerge(
   roundRobin: ReadonlyMap<number, KeyBound>,
   options: PickOptions,
 ): Pick | undefined {
-  const levels = levelsOf(manifest, options);
-  const runs = runsOf(manifest.tables).filter((run) => run[0]!.level === 0);
-  const picking: Picking = { manifest, levels, runs, blocked, roundRobin, options };
+  const picking = pickingOf(manifest, blocked, roundRobin, options);
   for (const level of levelsByScore(picking)) {
     const pick = level === 0 ? pickRuns(picking) : pickFromLevel(picking, level);
     if (pick !== undefined) return pick;
@@ -84,12 +92,42 @@ export function pickMerge(
   return pickLoss(picking);
 }
 
+/**
+ * Of level 0, the runs that merges could make fewer now: all, where nothing is blocked and they are
+ * enough. The others stay, whatever is merged.
+ */
+export function countRunsToLower(
+  manifest: Manifest,
+  blocked: ReadonlySet<number>,
+  options: PickOptions,
+): number {
+  const picking = pickingOf(manifest, blocked, new Map(), options);
+  const { runs } = picking;
+  const down = pickOldest(picking) === undefined ? 0 : readableOldest(runs, blocked).length;
+  const others = runs.slice(0, runs.length - down);
+  const aside = readableStretches(others, blocked).map(
+    (each) => worthMerging(each, options).length,
+  );
+  return aside.reduce((sum, count) => sum + count, down);
+}
+
+function pickingOf(
+  manifest: Manifest,
+  blocked: ReadonlySet<number>,
+  roundRobin: ReadonlyMap<number, KeyBound>,
+  options: PickOptions,
+): Picking {
+  const levels = levelsOf(manifest, options);
+  const runs = runsOf(manifest.tables).filter((run) => run[0]!.level === 0);
+  return { manifest, levels, runs, blocked, roundRobin, options };
+}
+
 interface Picking {
   readonly manifest: Manifest;
   /** By level; the tables of those below 0 by place, as manifests list them. */
   readonly levels: readonly (readonly TableMetadata[])[];
   /** Of level 0, newest first. */
-  readonly runs: readonly (readonly TableMetadata[])[];
+  readonly runs: readonly Run[];
   readonly blocked: ReadonlySet<number>;
   readonly roundRobin: ReadonlyMap<number, KeyBound>;
   readonly options: PickOptions;
@@ -129,11 +167,16 @@ function bytesOf(tables: readonly TableMetadata[]): number {
   return tables.reduce((sum, table) => sum + table.byteCount, 0);
 }
 
-/** [PK1] All runs, or, where one cannot be read, those that are older. */
 function pickRuns(picking: Picking): Pick | undefined {
-  const { options, levels } = picking;
-  const runs = mergeableRuns(picking);
-  if (runs.length < options.runsMin) return undefined;
+  return pickOldest(picking) ?? pickAside(picking);
+}
+
+/** [PK1] The oldest runs; where one cannot be read, those that are older. */
+function pickOldest(picking: Picking): Pick | undefined {
+  const { options, levels, blocked } = picking;
+  const readable = readableOldest(picking.runs, blocked);
+  if (readable.length < options.runsMin) return undefined;
+  const runs = takeOldest(readable, options);
   const score = scoreOf(picking, 0);
   const tables = runs.flat();
   const bytes = bytesOf(tables);
@@ -144,11 +187,15 @@ function pickRuns(picking: Picking): Pick | undefined {
   return mergeIntoLevel1(picking, tables, score);
 }
 
-/** Newest first: the oldest runs up to the first that cannot be read. */
-function mergeableRuns({ runs, blocked }: Picking): readonly (readonly TableMetadata[])[] {
-  const isBlocked = (run: readonly TableMetadata[]): boolean =>
-    run.some(({ fileNumber }) => blocked.has(fileNumber));
-  return runs.slice(runs.findLastIndex(isBlocked) + 1);
+/** [PK1] What cannot go down becomes one run where it stands, so that reads ask few. */
+function pickAside(picking: Picking): Pick | undefined {
+  const { runs, blocked, options } = picking;
+  for (const stretch of readableStretches(runs, blocked)) {
+    const inputs = takeOldest(worthMerging(stretch, options), options).flat();
+    if (inputs.length === 0) continue;
+    return { kind: 'merge', inputs, outputLevel: 0, isBottom: false, score: scoreOf(picking, 0) };
+  }
+  return undefined;
 }
 
 function mergeIntoLevel1(
@@ -275,9 +322,9 @@ function pickLoss(picking: Picking): Pick | undefined {
 
 function runsThatLose(picking: Picking, table: TableMetadata): Pick | undefined {
   if (!losesRecords(picking, table) && !losesTombstones(picking, table)) return undefined;
-  const tables = mergeableRuns(picking).flat();
-  if (!tables.includes(table)) return undefined;
-  return mergeIntoLevel1(picking, tables, LOSS_SCORE);
+  const runs = readableOldest(picking.runs, picking.blocked);
+  if (!runs.some((run) => run.includes(table))) return undefined;
+  return mergeIntoLevel1(picking, takeOldest(runs, picking.options).flat(), LOSS_SCORE);
 }
 
 function tableThatLoses(picking: Picking, table: TableMetadata, level: number): Pick | undefined {

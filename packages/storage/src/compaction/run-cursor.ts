@@ -55,7 +55,7 @@ export class RunCursor {
         this.record = cursor.record;
         return true;
       }
-      this.failure = cursor.failure;
+      if (cursor.failure !== undefined) this.#fail(this.#tables[this.#next - 1]!, cursor.failure);
       this.close();
     }
     this.record = -1;
@@ -74,21 +74,27 @@ export class RunCursor {
     const { disk, checksum, codecs } = this.#source;
     const opening = openTableIndex(disk, table, checksum, codecs);
     if (opening.kind !== 'open') {
-      this.failure =
-        opening.kind === 'failed'
-          ? opening.error
-          : { ok: false, code: 'EIO', detail: `a merge reads a table: ${opening.reason}` };
+      const detail = opening.kind === 'failed' ? '' : `a merge reads a table: ${opening.reason}`;
+      this.#fail(
+        table,
+        opening.kind === 'failed' ? opening.error : { ok: false, code: 'EIO', detail },
+      );
       return false;
     }
     const readBytes = Math.min(READ_BYTES, table.byteCount);
     const cursor = TableCursor.open(disk, opening.reader, this.#after, readBytes);
     if (!cursor.ok) {
-      this.failure = cursor;
+      this.#fail(table, cursor);
       return false;
     }
     this.#cursor = cursor.value;
     this.lastSequence = table.lastSequence;
     return true;
+  }
+
+  /** [RU2] A lack of descriptors is no table's fault. */
+  #fail({ fileNumber }: TableMetadata, failure: DiskError): void {
+    this.failure = failure.code === 'EMFILE' ? failure : { ...failure, fileNumber };
   }
 }
 
