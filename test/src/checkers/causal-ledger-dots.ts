@@ -34,6 +34,8 @@ export interface DotRecord {
   readonly supersededBy: DotRecord[];
   /** Events up to this place have been looked at. */
   lookedAt: number;
+  /** Shards that ever appended a version which covers it. */
+  readonly holders: string[];
 }
 
 interface IncarnationDots {
@@ -71,6 +73,7 @@ export class KeyDots {
       superseded,
       supersededBy: [],
       lookedAt: order,
+      holders: [],
     };
     this.events.push(made);
     this.#incarnation(made.low, made.high).dots.push(made);

@@ -9,6 +9,7 @@
  *       bucket it shows the latest of what it covers
  *   O2h a get's answer shows only what it covers
  *   O2i the answer of a put or delete covers a dot that its operation made
+ *   O2j as many replicas as its level asks for have appended what was answered with success
  */
 import { ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
 import { WordArena } from '@clockwise/simulator/word-arena';
@@ -44,6 +45,8 @@ export interface AnsweredWrite {
   readonly operation: string;
   /** The new context; no siblings. */
   readonly shown: VersionView;
+  /** How many replicas have acknowledged it, by what its level says. */
+  readonly replicaCount: number;
 }
 
 /** What was alive under a context: where later answers go on from. */
@@ -96,11 +99,16 @@ export class CausalReplies {
     }
   }
 
-  answeredWrite({ who, keyName, operation, shown }: AnsweredWrite): void {
+  answeredWrite({ who, keyName, operation, shown, replicaCount }: AnsweredWrite): void {
     this.#areDots(who, keyName, shown);
     const made = this.#ledger.keyDots(keyName).ofOperation(operation);
-    if (made.some((dot) => isCovered(dot, shown))) return;
-    this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
+    if (!made.some((dot) => isCovered(dot, shown))) {
+      this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
+    }
+    const holders = new Set(made.flatMap((dot) => dot.holders));
+    if (holders.size >= replicaCount) return;
+    const text = `says that ${replicaCount} replicas have it, but only ${[...holders].join(' ')} appended it`;
+    this.#report({ who, keyName }, 'O2j', text);
   }
 
   /** [O2f] Returns whether all is well. */

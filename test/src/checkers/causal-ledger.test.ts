@@ -103,7 +103,7 @@ class World {
   }
 
   /** A put or delete was answered with a context; its operation is that of the dot of this name. */
-  answered(name: string, context: string): void {
+  answered(name: string, context: string, replicaCount = 1): void {
     const { incarnation, counter } = dot(name);
     const operation = operationName(
       Number(BigInt.asIntN(32, incarnation)),
@@ -111,7 +111,13 @@ class World {
       Number(counter),
     );
     const shown = view({ context, siblings: '' });
-    this.replies.answeredWrite({ who: 'client-0', keyName: '1/k', operation, shown });
+    this.replies.answeredWrite({
+      who: 'client-0',
+      keyName: '1/k',
+      operation,
+      shown,
+      replicaCount,
+    });
   }
 
   /** The rules that were violated, in order. */
@@ -313,8 +319,24 @@ test('[O2i] the answer of a write covers a dot that its operation made', () => {
   world.answered('a1', 'a2 b1');
   assert.equal(world.rules, []);
   world.answered('a2', 'a1 b1');
-  world.answered('c1', 'a2 b1');
+  world.asked('b2');
+  world.answered('b2', 'a2 b1', 0);
   assert.equal(world.rules, ['O2 O2i', 'O2 O2i']);
+});
+
+test('[O2j] a write is answered when as many replicas as its level asks for have appended it', () => {
+  const world = twoSiblings();
+  world.answered('a1', 'a1 b1', 2);
+  world.write('a', 'a2', { context: 'a2 b1', siblings: 'a2 b1' }, 'a1');
+  world.answered('a2', 'a2 b1', 1);
+  assert.equal(world.rules, []);
+  world.answered('a2', 'a2 b1', 2);
+  assert.equal(world.rules, ['O2 O2j']);
+  // A replica that holds what superseded it has it too.
+  world.write('a', 'a3', { context: 'a3 b1', siblings: 'a3 b1' }, 'a2');
+  world.append('b', { context: 'a3 b1', siblings: 'a3 b1' });
+  world.answered('a2', 'a2 b1', 2);
+  assert.equal(world.rules.length, 1);
 });
 
 test('a version that was forgotten is judged by what is covered alone', () => {

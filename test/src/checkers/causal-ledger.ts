@@ -102,9 +102,13 @@ export class CausalLedger {
     );
     if (made.length === 0) this.joinCount += 1;
     else this.#judgeWrite(version, dots, made);
+    const gained = gainedDots(step, dots, after);
+    for (const { holders } of gained) {
+      if (!holders.includes(version.shard)) holders.push(version.shard);
+    }
     this.#judgeContext(version, dots);
-    if (version.isLww) this.#judgeLatest(version, dots);
-    else this.#judgeSiblings(version, dots);
+    if (version.isLww) this.#judgeLatest(version, dots, gained);
+    else this.#judgeSiblings(version, dots, gained);
     return made.length > 0;
   }
 
@@ -224,10 +228,9 @@ export class CausalLedger {
   }
 
   /** [O2b] */
-  #judgeSiblings(version: AppendedVersion, dots: KeyDots): void {
+  #judgeSiblings(version: AppendedVersion, dots: KeyDots, gained: readonly DotRecord[]): void {
     const { before, after } = version;
     const { step } = this;
-    const gained = gainedDots(step, dots, after);
     for (const dot of gained) {
       const isHeld = holds(after, step.appeared, dot);
       const superseder = dots.supersederOf(dot, after);
@@ -256,7 +259,7 @@ export class CausalLedger {
   }
 
   /** [O2b] `lww`: one sibling, the latest of all that is covered. */
-  #judgeLatest(version: AppendedVersion, dots: KeyDots): void {
+  #judgeLatest(version: AppendedVersion, dots: KeyDots, gained: readonly DotRecord[]): void {
     const { before, after } = version;
     const { step } = this;
     const [only] = siblingOffsets(after);
@@ -269,7 +272,6 @@ export class CausalLedger {
     const earlier = step.vanished.map((sibling) =>
       dots.find((before as VersionView).words, sibling + SIBLING.incarnationLow),
     );
-    const gained = gainedDots(step, dots, after);
     for (const loser of [...earlier, ...gained]) {
       if (loser === undefined || loser === winner || isLater(winner, loser)) continue;
       this.#report(

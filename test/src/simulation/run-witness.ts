@@ -18,6 +18,7 @@ import type { VersionView } from '../checkers/causal-ledger-version.ts';
 import { DotLedger } from '../checkers/dot-ledger.ts';
 import { type KeyName, nameOfKey, type Violation } from '../checkers/history.ts';
 import { OneRing } from '../checkers/one-ring.ts';
+import { replicasOfLevel } from '../checkers/quorum-reads.ts';
 import { AppendWatch } from './append-watch.ts';
 import { SESSION_HIGH } from './client-identity.ts';
 import { ReplicaMirror } from './replica-mirror.ts';
@@ -38,6 +39,7 @@ export class RunWitness {
   readonly bounded: Bounded = new Bounded();
   readonly oneRing: OneRing = new OneRing();
   readonly #appends: AppendWatch;
+  readonly #copies: number;
   readonly #limits: Limits;
   readonly #lwwBucketIds: ReadonlySet<number>;
 
@@ -46,6 +48,7 @@ export class RunWitness {
     const lww = ring.buckets.filter((bucket) => bucket.conflictPolicy === 'lww');
     const copies = Math.max(...ring.assignments.map((table) => table.stride));
     const { ledger, mirror, causal, bounded } = this;
+    this.#copies = copies;
     this.#limits = limits;
     this.#lwwBucketIds = new Set(lww.map((bucket) => bucket.id));
     this.#appends = new AppendWatch({
@@ -99,9 +102,16 @@ export class RunWitness {
   }
 
   /** A client was answered the new context of its put or delete. */
-  answeredWrite(client: number, operation: number, key: KeyName, body: AnswerBody): void {
+  answeredWrite(
+    client: number,
+    operation: number,
+    key: KeyName,
+    body: AnswerBody,
+    level: number,
+  ): void {
     this.replies.answeredWrite({
       who: `${client}/${operation}`,
+      replicaCount: replicasOfLevel(level, this.#copies),
       keyName: nameOfKey(key),
       operation: operationName(client + 1, SESSION_HIGH, operation),
       shown: viewOf(body),

@@ -45,7 +45,13 @@ export interface ClientPace {
 export interface ClientWitness {
   asked(client: number, operation: number, key: KeyName, context: Int32Array | undefined): void;
   answeredGet(who: string, key: KeyName, body: AnswerBody): void;
-  answeredWrite(client: number, operation: number, key: KeyName, body: AnswerBody): void;
+  answeredWrite(
+    client: number,
+    operation: number,
+    key: KeyName,
+    body: AnswerBody,
+    level: number,
+  ): void;
 }
 
 export interface SimulatedClientOptions {
@@ -324,8 +330,9 @@ export class SimulatedClient implements NetworkEndpoint {
       };
       const { witness, client } = this.#options;
       const { key, operation } = pending;
-      if (isWrite) witness.answeredWrite(client, operation, key, body);
-      else witness.answeredGet(this.site, key, body);
+      if (isWrite) {
+        witness.answeredWrite(client, operation, key, body, pending.planned.level);
+      } else witness.answeredGet(this.site, key, body);
       this.#finish(pending, {
         status,
         outcome: 'ok',
