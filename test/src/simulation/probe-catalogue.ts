@@ -1,6 +1,6 @@
 /**
  * All marks and sites of the sources: file, line, name and kind. Read from the sources themselves
- * whenever a report or a test needs it, not written by the build (decision 0005): it takes some milliseconds, any
+ * whenever a report or a test needs it, not written by the build (decision 0006): it takes some milliseconds, any
  * checkout that can run the simulator has the sources, and a file that is not there cannot be stale. A
  * mark in the catalogue that no run tells of was never hit, also where nothing ever came near it.
  *
