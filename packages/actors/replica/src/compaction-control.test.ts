@@ -296,7 +296,9 @@ test('[CC4] runs found at the opening refuse no write, though none of them can b
   const world = new ReplicaWorld(before.disk, 2, limits);
   assert.is(figuresOf(world).figures['runs'], inputs.length);
   assert.ok(inputs.length > limits.runsMax);
-  for (let run = 0; run < 12; run += 1) {
+  for (let run = 0; run < 20; run += 1) {
+    // The second half: it is time to try each of them again.
+    if (run === 10) world.passes(2 * 3600 * 1000);
     const [reply] = world.ask([{ kind: 'write', key: `new ${run}`, value: 'x' }]);
     assert.is(reply!.status, 0, `write ${run}`);
     world.evict();

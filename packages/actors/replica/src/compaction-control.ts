@@ -106,7 +106,7 @@ export class CompactionControl {
     this.#lookedAtVersion = versions.version;
     this.#lookedAt = now;
     const score = this.#merges.wanted();
-    const runs = versions.levels.runCount;
+    const runs = this.#merges.runsToLower();
     if (score !== this.#toldScore || runs !== this.#toldRuns) this.#tellWanted();
   }
 
@@ -203,10 +203,10 @@ export class CompactionControl {
   }
 
   #tellWanted(): void {
-    const { shard, out, versions, latency, now } = this.#context;
+    const { shard, out, latency, now } = this.#context;
     const latencyMs = latency.latencyMs(now);
     this.#toldScore = this.#wanted();
-    this.#toldRuns = versions.levels.runCount;
+    this.#toldRuns = this.#merges.runsToLower();
     const [score, runs] = [this.#toldScore, this.#toldRuns];
     const message: ActorMessage = { kind: 'merge-wanted', shard, score, runs, latencyMs };
     out.effect({ kind: 'tell', to: 'compactor', message });

@@ -32,6 +32,11 @@ export class BlockedTables {
     this.#tables.set(fileNumber, { delayMs, untilMs: nowMs + delayMs });
   }
 
+  /** Also those that may be tried again now. */
+  all(): ReadonlySet<number> {
+    return new Set(this.#tables.keys());
+  }
+
   /** Those that are left alone now. */
   at(nowMs: number): ReadonlySet<number> {
     const current = [...this.#tables].filter(([, { untilMs }]) => nowMs < untilMs);

@@ -84,7 +84,6 @@ interface PickBasis {
 
 interface RunsToLower {
   readonly version: number;
-  readonly untilMs: number;
   readonly count: number;
 }
 
@@ -142,17 +141,17 @@ export class MergeControl {
     return this.#look()?.score ?? 0;
   }
 
-  /** How many runs of level 0 merges could make fewer, as far as it is known what can be read. */
+  /**
+   * How many runs of level 0 merges could make fewer, by what is known to be unreadable: also when it is
+   * time to try such a table again, for it will hardly have healed.
+   */
   runsToLower(): number {
     const { version, manifest } = this.#versions;
-    const nowMs = this.#options.nowMs();
     const known = this.#toLower;
-    if (known !== undefined && known.version === version && nowMs < known.untilMs) {
-      return known.count;
-    }
+    if (known !== undefined && known.version === version) return known.count;
     const options = this.#pickOptions(this.#options.horizon());
-    const count = countRunsToLower(manifest, this.#blocked.at(nowMs), options);
-    this.#toLower = { version, untilMs: this.#blocked.nextTryMs(nowMs), count };
+    const count = countRunsToLower(manifest, this.#blocked.all(), options);
+    this.#toLower = { version, count };
     return count;
   }
 
