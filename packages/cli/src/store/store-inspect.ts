@@ -140,6 +140,8 @@ function fileRow(file: FileExplanation): Cell[] {
   const text = said.map(([name, value]) => `${name} ${value}`).join('; ');
   const isBad = file.faults.length > 0;
   const version = file.version === 0 ? '' : String(file.version);
-  const holds: Cell = isBad ? { text: `damaged; ${text}`, style: 'bad' } : text;
+  // Of a file that another build wrote nothing is known but that; the line below the table says which.
+  const bad = text === '' ? 'cannot be read: see below' : `damaged; ${text}`;
+  const holds: Cell = isBad ? { text: bad, style: 'bad' } : text;
   return [file.name, version, bytesText(file.byteCount), holds];
 }
