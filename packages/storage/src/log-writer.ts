@@ -36,7 +36,7 @@ import {
 import { takeReserve } from './reserve.ts';
 import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
 
-/** Zeros are written this far ahead of the groups, where the file is new. */
+/** Zeros are written this far ahead of the groups, where the file is new and groups are synced. */
 const ZEROS_AHEAD_BYTES = 1024 * 1024;
 
 /** Words [fromWord, toWord) of a chunk: whole [prefix | record] runs. */
@@ -87,6 +87,8 @@ export class CommitLogWriter {
   #writtenSequence: number;
   #syncedSequence: number;
   #unsynced = false;
+  /** Somebody waits for syncs, other than the one at a segment's end. */
+  #isWaitedFor = false;
   #failure: DiskError | undefined = undefined;
   #full: FullSegment[];
   #spares: FullSegment[] = [];
@@ -153,6 +155,11 @@ export class CommitLogWriter {
 
   /** Makes durable all that was written. */
   sync(): DiskResult<null> {
+    this.#isWaitedFor = true;
+    return this.#syncFile();
+  }
+
+  #syncFile(): DiskResult<null> {
     if (this.#failure !== undefined) return this.#failure;
     if (!this.#unsynced) return DONE;
     const synced = this.#options.disk.datasync(this.#file);
@@ -258,9 +265,16 @@ export class CommitLogWriter {
     header[GROUP.checksum] = checksumWords(checksum, header, 0, GROUP.checksum);
   }
 
-  /** Where the file is new, makes it grow by large steps of zeros rather than with each group. */
+  /**
+   * Where the file is new, makes it grow by large steps of zeros rather than with each group: a sync of
+   * a file that grew is slow. Where nobody syncs, zeros would only be written twice.
+   */
   #fillAhead(): DiskResult<null> {
     if (this.#position <= this.#existingBytes) return DONE;
+    if (!this.#isWaitedFor) {
+      this.#existingBytes = this.#position;
+      return DONE;
+    }
     const room = Math.max(0, this.#options.segmentBytes - this.#position);
     const zeros = this.#zeros.subarray(0, Math.min(room, ZEROS_AHEAD_BYTES));
     this.#existingBytes = this.#position + zeros.length;
@@ -294,7 +308,7 @@ export class CommitLogWriter {
 
   #rotate(): DiskResult<null> {
     // The name of the next segment says that this one is complete (LW2).
-    const synced = this.sync();
+    const synced = this.#syncFile();
     if (!synced.ok) return synced;
     const { disk, start } = this.#options;
     const lastSequence = this.#writtenSequence;
