@@ -15,6 +15,7 @@ import type { JobInput } from '@clockwise/storage/jobs';
 import { localSibling } from '@clockwise/storage/local-record';
 import type { ScanPosition } from '@clockwise/storage/local-scan';
 import { LocalStore } from '@clockwise/storage/local-store';
+import { ValueCopies } from '@clockwise/storage/value-copies';
 import {
   type EngineKey,
   type EnginePeer,
@@ -70,7 +71,10 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     memtableChunkBytes,
     memtableChunksMax: Math.floor((memoryBytes * 3) / 4 / memtableChunkBytes),
     blockCacheBytes: Math.floor(memoryBytes / 4),
-    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes),
+    // A log of LevelDB is as long as its write buffer.
+    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes * (CHUNKS / 2)),
+    // A flush waits for the beat of a merge that is under way.
+    tableBytes: Math.min(DEFAULT_LIMITS.tableBytes, memtableChunkBytes),
     diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes),
   };
   const jobs = new CountedJobs(new WorkerJobs(folder));
@@ -108,9 +112,7 @@ class ClockwisePeer implements EnginePeer {
   readonly #store: LocalStore;
   readonly #jobs: CountedJobs;
   readonly #isSynced: boolean;
-  /** The bytes of the chunk or block that a get last found something in. */
-  #words: Int32Array = new Int32Array(0);
-  #bytes: Buffer = Buffer.alloc(0);
+  readonly #copies: ValueCopies = new ValueCopies();
 
   constructor(store: LocalStore, jobs: CountedJobs, isSynced: boolean, notes: readonly string[]) {
     this.#store = store;
@@ -132,16 +134,9 @@ class ClockwisePeer implements EnginePeer {
   get(key: EngineKey): Uint8Array | undefined {
     if (!this.#find(key)) return undefined;
     const { foundWords: words, foundAt } = this.#store;
-    if (words !== this.#words) {
-      this.#words = words;
-      this.#bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
-    }
     const sibling = localSibling(words, foundAt);
     const valueBytes = words[sibling + SIBLING.valueBytes]!;
-    const from = (sibling + SIBLING_HEADER_WORDS) * 4;
-    const copy = Buffer.allocUnsafe(valueBytes);
-    this.#bytes.copy(copy, 0, from, from + valueBytes);
-    return copy;
+    return this.#copies.of(words, sibling + SIBLING_HEADER_WORDS, valueBytes);
   }
 
   getInPlace(key: EngineKey): number {
