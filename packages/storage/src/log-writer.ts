@@ -78,7 +78,7 @@ export interface CommitLogOptions {
 export class CommitLogWriter {
   readonly #options: CommitLogOptions;
   readonly #header: Int32Array = new Int32Array(GROUP_HEADER_WORDS);
-  readonly #zeros: Uint8Array = new Uint8Array(ZEROS_AHEAD_BYTES);
+  #zeros: Uint8Array = new Uint8Array(0);
   #file: FileHandle = -1;
   #index: number;
   #position = SEGMENT_HEADER_BYTES;
@@ -275,6 +275,7 @@ export class CommitLogWriter {
       this.#existingBytes = this.#position;
       return DONE;
     }
+    if (this.#zeros.length === 0) this.#zeros = new Uint8Array(ZEROS_AHEAD_BYTES);
     const room = Math.max(0, this.#options.segmentBytes - this.#position);
     const zeros = this.#zeros.subarray(0, Math.min(room, ZEROS_AHEAD_BYTES));
     this.#existingBytes = this.#position + zeros.length;

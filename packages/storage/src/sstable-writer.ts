@@ -31,6 +31,7 @@ import {
 } from './sstable-format.ts';
 import type { KeyBound } from './table-cursor.ts';
 import { TableProperties } from './table-properties.ts';
+import { SPARE_BUFFERS } from './spare-buffers.ts';
 import { bytesOf, writeWhole } from './whole-transfer.ts';
 
 /** Finished blocks are written when they fill this much. */
@@ -63,7 +64,7 @@ export class TableWriter {
   readonly #properties: TableProperties = new TableProperties();
   readonly #index: number[] = [];
   /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
-  #buffer: Int32Array = new Int32Array(FIRST_WORDS);
+  #buffer: Int32Array = SPARE_BUFFERS.take(FIRST_WORDS);
   #blockAt = 0;
   #used = BLOCK_HEADER_WORDS;
   #blockRecords = 0;
@@ -130,7 +131,7 @@ export class TableWriter {
     this.#finishBlock();
     const table = this.#writeTail();
     const synced = this.#failure ?? this.#options.disk.datasync(this.#file);
-    this.#options.disk.close(this.#file);
+    this.#close();
     if (synced.ok) return { ok: true, value: table };
     // The error is what the caller hears; a leftover is an orphan that the next opening removes.
     this.#options.disk.remove(tableName(this.#options.fileNumber));
@@ -139,8 +140,14 @@ export class TableWriter {
 
   /** Instead of `finish`: the table is not wanted. */
   abandon(): void {
-    this.#options.disk.close(this.#file);
+    this.#close();
     this.#options.disk.remove(tableName(this.#options.fileNumber));
+  }
+
+  #close(): void {
+    this.#options.disk.close(this.#file);
+    SPARE_BUFFERS.give(this.#buffer);
+    this.#buffer = new Int32Array(0);
   }
 
   #beginBlock(bucketId: number, tokenHigh: number, tokenLow: number): void {
@@ -203,8 +210,9 @@ export class TableWriter {
   #ensureRoom(wordCount: number): void {
     const wanted = this.#used + wordCount + BLOCK_HEADER_WORDS;
     if (wanted <= this.#buffer.length) return;
-    const grown = new Int32Array(Math.max(wanted, this.#buffer.length * 2));
+    const grown = SPARE_BUFFERS.take(Math.max(wanted, this.#buffer.length * 2));
     grown.set(this.#buffer.subarray(0, this.#used));
+    SPARE_BUFFERS.give(this.#buffer);
     this.#buffer = grown;
   }
 

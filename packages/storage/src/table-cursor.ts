@@ -21,6 +21,8 @@ export interface KeyBound {
   readonly tokenLow: number;
 }
 
+const NO_BUFFER = new Int32Array(0);
+
 export class TableCursor {
   /** Where the record stands that `next` came to; borrowed until the next call. */
   words: Int32Array = new Int32Array(0);
@@ -35,7 +37,7 @@ export class TableCursor {
   readonly #after: KeyBound | undefined;
   readonly #readBytes: number;
   readonly #scratch: BlockScratch = new BlockScratch();
-  #buffer: Int32Array = new Int32Array(0);
+  #buffer: Int32Array;
   /** The blocks in the buffer: the one to open next and where it stands, and the one behind the last. */
   #block: number;
   #blockAt = 0;
@@ -48,8 +50,10 @@ export class TableCursor {
     reader: TableReader,
     after: KeyBound | undefined,
     readBytes: number,
+    buffer: Int32Array,
   ) {
     this.#disk = disk;
+    this.#buffer = buffer;
     this.#file = file;
     this.#reader = reader;
     this.#after = after;
@@ -62,17 +66,18 @@ export class TableCursor {
     this.#isBehind = after === undefined;
   }
 
-  /** Before the first record behind `after`. */
+  /** Before the first record behind `after`. `lent`: to read blocks to, until it is closed. */
   static open(
     disk: Disk,
     reader: TableReader,
     after: KeyBound | undefined,
     readBytes: number,
+    lent: Int32Array = NO_BUFFER,
   ): DiskResult<TableCursor> {
     assert(readBytes > 0, 'a read is of some bytes');
     const file = disk.open(reader.name, 'read');
     if (!file.ok) return file;
-    return { ok: true, value: new TableCursor(disk, file.value, reader, after, readBytes) };
+    return { ok: true, value: new TableCursor(disk, file.value, reader, after, readBytes, lent) };
   }
 
   /** Goes to the next record; false: the table's end, or `failure`. */

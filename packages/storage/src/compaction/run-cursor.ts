@@ -9,6 +9,7 @@ import type { BlockCodecs } from '../block-codec.ts';
 import type { Checksum } from '../checksum.ts';
 import type { Disk, DiskError } from '../disk.ts';
 import type { TableMetadata } from '../manifest.ts';
+import { SPARE_BUFFERS } from '../spare-buffers.ts';
 import { openTableIndex } from '../sstable-reader.ts';
 import { type KeyBound, TableCursor } from '../table-cursor.ts';
 import { comparePlaces } from '../table-extent.ts';
@@ -36,6 +37,8 @@ export class RunCursor {
   /** Those that reach behind `after`. */
   readonly #tables: readonly TableMetadata[];
   #next = 0;
+  /** What is read of its tables, one after the other. */
+  #buffer: Int32Array | undefined = undefined;
   #cursor: TableCursor | undefined = undefined;
 
   /** REQUIRES: `tables` are in the order of (bucket, token), and no two of them meet. */
@@ -56,13 +59,21 @@ export class RunCursor {
         return true;
       }
       if (cursor.failure !== undefined) this.#fail(this.#tables[this.#next - 1]!, cursor.failure);
-      this.close();
+      this.#closeTable();
     }
     this.record = -1;
     return false;
   }
 
+  /** Nothing of what it came to is read after this. */
   close(): void {
+    this.#closeTable();
+    if (this.#buffer !== undefined) SPARE_BUFFERS.give(this.#buffer);
+    this.#buffer = undefined;
+    this.record = -1;
+  }
+
+  #closeTable(): void {
     this.#cursor?.close();
     this.#cursor = undefined;
   }
@@ -82,7 +93,12 @@ export class RunCursor {
       return false;
     }
     const readBytes = Math.min(READ_BYTES, table.byteCount);
-    const cursor = TableCursor.open(disk, opening.reader, this.#after, readBytes);
+    // Of a small table the buffer is smaller, and the run's next table may be large.
+    if (this.#buffer === undefined || this.#buffer.length * 4 < readBytes) {
+      if (this.#buffer !== undefined) SPARE_BUFFERS.give(this.#buffer);
+      this.#buffer = SPARE_BUFFERS.take(Math.ceil(readBytes / 8) * 2);
+    }
+    const cursor = TableCursor.open(disk, opening.reader, this.#after, readBytes, this.#buffer);
     if (!cursor.ok) {
       this.#fail(table, cursor);
       return false;
