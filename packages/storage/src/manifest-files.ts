@@ -6,7 +6,8 @@
  * Invariants:
  *   ME1 an edition counts only when file and name are durable; until then the one before it does
  *   ME2 a number is never written twice, whatever came of the first time (F8)
- *   ME3 older editions are removed only after a newer one is durable, and the one before it is kept
+ *   ME3 older editions are removed only after a newer one is durable, and the one before it is kept; one
+ *       that cannot be removed holds up nothing, and goes with a later edition
  */
 import { assert } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -70,16 +71,23 @@ export function publishManifest(
   if (!written.ok) return written;
   const synced = disk.syncDirectory();
   if (!synced.ok) return synced;
-  const names = disk.list();
-  if (!names.ok) return names;
-  for (const edition of editionsOf(names.value)) {
-    if (edition === manifest.edition || edition === previousEdition) continue;
-    if (edition > manifest.edition) continue;
-    reachable('manifest: an old edition is removed');
-    const removed = disk.remove(manifestName(edition));
-    if (!removed.ok && removed.code !== 'ENOENT') return removed;
-  }
+  removeOldEditions(disk, manifest.edition, previousEdition);
   return DONE;
+}
+
+/**
+ * [ME3] The edition counts by now, whether or not old ones can be removed: each publication lists what
+ * editions there are, so that the next one tries again.
+ */
+function removeOldEditions(disk: Disk, counting: number, previousEdition: number): void {
+  const names = disk.list();
+  if (!names.ok) return;
+  for (const edition of editionsOf(names.value)) {
+    if (edition >= counting || edition === previousEdition) continue;
+    const removed = disk.remove(manifestName(edition));
+    reachable('manifest: an old edition is removed');
+    sometimes(!removed.ok, 'manifest: an old edition stays, and goes with a later one');
+  }
 }
 
 function editionsOf(names: readonly string[]): number[] {
