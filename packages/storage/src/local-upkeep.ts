@@ -8,13 +8,15 @@
  *   LST2 the log is released, and memory given up, only past an edition that is durable
  *   LST4 memory drops a range when an edition with the drop is durable, and only up to its sequence
  *   LUP1 a job that failed is tried again later, a little later each time, and stops no other kind
+ *   LUP2 what a flush that failed has written is removed: it is tried again under another number
  */
 import { assert } from '@clockwise/kernel/assert';
 import { CacheSweeper } from './cache-sweeper.ts';
 import { CHUNK_STATE } from './chunk.ts';
 import type { MergeControl } from './compaction/merge-control.ts';
 import type { DiskError, DiskResult } from './disk.ts';
-import { parseFileName } from './file-names.ts';
+import { parseFileName, tableName } from './file-names.ts';
+import { JobRetry } from './job-retry.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobInput, JobOutput } from './jobs.ts';
 import type { CommitLogWriter } from './log-writer.ts';
@@ -25,9 +27,6 @@ import type { StoreVersions } from './store-versions.ts';
 
 /** Chunks below which flushed ones are given up: one to rotate to, one for clean copies. */
 const FREE_CHUNKS_WANTED = 2;
-/** Milliseconds that a failed job waits at first, doubled up to 2^5 times. */
-const RETRY_MS = 100;
-const RETRY_DOUBLINGS_MAX = 5;
 /** After so long without an edition, one more lets the files go that only the one before named. */
 const SETTLE_MS = 1000;
 /** Records that are swept in one go: nobody waits for an embedded store's memory but its writer. */
@@ -56,32 +55,17 @@ export interface LocalUpkeepOptions {
 
 type WhenEnded = (result: DiskResult<JobOutput>) => void;
 
-/** When a kind of job may be tried again. [LUP1] */
-class Retry {
-  #failedCount = 0;
-  atMs = 0;
-
-  succeeded(): void {
-    this.#failedCount = 0;
-    this.atMs = 0;
-  }
-
-  failed(nowMs: number): void {
-    this.atMs = nowMs + RETRY_MS * 2 ** Math.min(this.#failedCount, RETRY_DOUBLINGS_MAX);
-    this.#failedCount += 1;
-  }
-}
-
 export class LocalUpkeep {
   readonly figures = { flushes: 0, editions: 0, jobsFailed: 0, bytesFlushed: 0 };
   /** Of the last job that failed. */
   failure: DiskError | undefined = undefined;
   readonly #options: LocalUpkeepOptions;
   readonly #asked = new Map<number, WhenEnded>();
-  readonly #flushRetry: Retry = new Retry();
-  readonly #publishRetry: Retry = new Retry();
-  readonly #removalRetry: Retry = new Retry();
-  readonly #mergeRetry: Retry = new Retry();
+  /** [LUP1] */
+  readonly #flushRetry: JobRetry = new JobRetry();
+  readonly #publishRetry: JobRetry = new JobRetry();
+  readonly #removalRetry: JobRetry = new JobRetry();
+  readonly #mergeRetry: JobRetry = new JobRetry();
   readonly #sweeper: CacheSweeper;
   #nowMs = 0;
   #isFlushing = false;
@@ -184,6 +168,7 @@ export class LocalUpkeep {
     assert(chunk !== undefined, 'a chunk is frozen');
     this.#isFlushing = true;
     const { storeIdLow, storeIdHigh, blockBytes, codec, bloomBitsPerKey } = this.#options;
+    const fileNumber = versions.takeFileNumbers(1);
     const input: JobInput = {
       kind: 'flush',
       input: {
@@ -192,7 +177,7 @@ export class LocalUpkeep {
         recordCount: chunk.recordCount,
         firstSequence: chunk.firstSequence,
         lastSequence: chunk.lastSequence,
-        fileNumber: versions.takeFileNumbers(1),
+        fileNumber,
         storeIdLow,
         storeIdHigh,
         blockBytes,
@@ -202,13 +187,15 @@ export class LocalUpkeep {
         leaves: undefined,
       },
     };
-    this.ask(input, (result) => this.#flushEnded(chunk, result));
+    this.ask(input, (result) => this.#flushEnded(chunk, fileNumber, result));
   }
 
-  #flushEnded(chunk: ChunkDescription, result: DiskResult<JobOutput>): void {
+  #flushEnded(chunk: ChunkDescription, fileNumber: number, result: DiskResult<JobOutput>): void {
     this.#isFlushing = false;
     if (!result.ok) {
       this.#options.memtable.flushFailed(chunk.chunk);
+      // [LUP2]
+      this.#options.versions.discard([tableName(fileNumber)]);
       this.#flushRetry.failed(this.#nowMs);
       return;
     }
