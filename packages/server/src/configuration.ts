@@ -29,6 +29,7 @@ import {
 } from '@clockwise/record/layout';
 import { DEFAULT_RUNTIME_LIMITS, type RuntimeLimits } from '@clockwise/runtime/runtime-limits';
 import { CHUNK_HEADER_WORDS } from '@clockwise/storage/chunk';
+import { longestSegmentBytes, SEGMENT_BYTES_MAX } from '@clockwise/storage/log-format';
 import { type GivenConfiguration, type Member, parseGiven } from './configuration-schema.ts';
 
 export interface Configuration {
@@ -248,6 +249,10 @@ function limitFaults(limits: Limits): string[] {
   must(limits.valueBytesMax <= 1024 * 1024, 'valueBytesMax must be at most 1048576');
   must(isPowerOfTwo(limits.memtableChunkBytes), 'memtableChunkBytes must be a power of two');
   must(limits.memtableChunkBytes <= 2 ** 30, 'memtableChunkBytes must be at most 2^30');
+  must(
+    longestSegmentBytes(limits) <= SEGMENT_BYTES_MAX,
+    'logSegmentBytes and logGroupBytesMax must leave segments shorter than 4 GiB',
+  );
   must(isPowerOfTwo(limits.requestsInFlightMax), 'requestsInFlightMax must be a power of two');
   must(limits.memtableChunksMax <= CHUNKS_MAX, `memtableChunksMax must be at most ${CHUNKS_MAX}`);
   must(

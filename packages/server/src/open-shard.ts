@@ -15,6 +15,7 @@ import type { Checksum } from '@clockwise/storage/checksum';
 import { NO_COMBINES } from '@clockwise/storage/compaction/merge-job';
 import type { Disk } from '@clockwise/storage/disk';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
+import { SEGMENT_BYTES_MAX } from '@clockwise/storage/log-format';
 import type { LogStart } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
 import { openStore, type OpenOutcome, type OpenedStore } from '@clockwise/storage/open-store';
@@ -51,7 +52,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
   const { shard, limits, disk, checksum, codecs, partitionBits, chunks } = options;
   const memtable = makeMemtable(options);
   const leafWords = new Int32Array(leafTableWords(partitionBits));
-  const segmentBytesMax = longestSegmentBytes(limits);
+  const segmentBytesMax = SEGMENT_BYTES_MAX;
   const opened = openStore({
     disk,
     checksum,
@@ -168,13 +169,4 @@ function reasonOf(
     default:
       return unreachable(outcome);
   }
-}
-
-/**
- * A segment ends with at most one group beyond its size, and a group with at most one step's appends
- * beyond its own; these all lie in the memtable's chunks.
- */
-function longestSegmentBytes(limits: Limits): number {
-  const stepBytesMax = limits.memtableChunksMax * limits.memtableChunkBytes;
-  return limits.logSegmentBytes + limits.logGroupBytesMax + stepBytesMax;
 }

@@ -1,14 +1,7 @@
-/** The memory of an embedded store, and how much of a log is read into it. */
+/** The memory of an embedded store. */
 import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { LocalStoreOptions } from './local-options.ts';
 import { Memtable } from './memtable.ts';
-
-const SEGMENT_BYTES_FACTOR = 4;
-
-/** A segment of a group longer than usual is still read. */
-export function segmentBytesMax({ limits }: LocalStoreOptions): number {
-  return limits.logSegmentBytes + limits.logGroupBytesMax * SEGMENT_BYTES_FACTOR;
-}
 
 export function newMemtable(options: LocalStoreOptions): Memtable {
   const { limits } = options;

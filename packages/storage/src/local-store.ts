@@ -13,16 +13,18 @@
  *   LST5 the log is durable up to a range drop's sequence before an edition has it: a sequence that is
  *        lost with the log is given again, to what must not be dropped
  */
+import { assert } from '@clockwise/kernel/assert';
 import { BlockCache } from './block-cache.ts';
 import { CHUNK_STATE } from './chunk.ts';
 import type { DiskError } from './disk.ts';
+import { longestSegmentBytes, SEGMENT_BYTES_MAX } from './log-format.ts';
 import { type ScanPage, scanPage, type ScanPosition, type ScanVisitor } from './local-scan.ts';
 import { isLive } from './local-record.ts';
 import type { LocalStoreOptions } from './local-options.ts';
 import { LocalUpkeep } from './local-upkeep.ts';
 import type { DropHorizon } from './compaction/version-merge.ts';
 import { MergeControl, NO_HORIZON } from './compaction/merge-control.ts';
-import { hashOf, newMemtable, segmentBytesMax } from './local-memory.ts';
+import { hashOf, newMemtable } from './local-memory.ts';
 import { LocalSnapshots, type SnapshotState } from './local-snapshots.ts';
 import { LocalSpace } from './local-space.ts';
 import { snapshotNumbers } from './snapshot-job.ts';
@@ -128,7 +130,6 @@ export class LocalStore {
     });
     this.#snapshots = new LocalSnapshots({
       versions: this.versions,
-      segmentBytesMax: segmentBytesMax(options),
       lastNumber,
       ask,
       released: () => this.#upkeep.releaseLog(),
@@ -137,8 +138,9 @@ export class LocalStore {
 
   /** The outcome where the store cannot be opened. */
   static open(options: LocalStoreOptions): LocalStore | OpenOutcome {
+    const { disk, tools, limits } = options;
+    assert(longestSegmentBytes(limits) <= SEGMENT_BYTES_MAX, 'SG1 no segment becomes too long');
     const memtable = newMemtable(options);
-    const { disk, tools } = options;
     const names = disk.list();
     if (!names.ok) return { kind: 'failed', name: 'DISK_FAILED', error: names };
     const outcome = openStore({
@@ -149,7 +151,7 @@ export class LocalStore {
       storeIdHigh: options.storeIdHigh,
       shardIndex: 0,
       shardCount: 1,
-      segmentBytesMax: segmentBytesMax(options),
+      segmentBytesMax: SEGMENT_BYTES_MAX,
       mustExist: options.mustExist,
       replay: (words, prefix) => memtable.restore(words, prefix, hashOf(memtable, words, prefix)),
     });
@@ -266,6 +268,7 @@ export class LocalStore {
     const failedBefore = upkeep.figures.jobsFailed;
     upkeep.retryNow();
     this.#space.retryNow();
+    this.#snapshots.retryNow();
     this.#goOn(true);
     while (upkeep.isBusy && upkeep.figures.jobsFailed === failedBefore) {
       this.#options.jobs.wait();
@@ -298,7 +301,7 @@ export class LocalStore {
     if (!this.commit(true)) return undefined;
     return this.#snapshots.begin(this.#log.writtenSequence);
   }
-  /** Undefined: there is none of that number, or it was there before the store was opened. */
+  /** Undefined: none of that number, none any more, or it was there before the store was opened. */
   snapshotState(snapshotNumber: number): SnapshotState | undefined {
     return this.#snapshots.stateOf(snapshotNumber);
   }
@@ -349,6 +352,7 @@ export class LocalStore {
     if (this.#log.failure !== undefined) return;
     this.#upkeep.begin(isHurried);
     this.#space.begin(this.#nowMs);
+    this.#snapshots.goOn(this.#nowMs);
   }
 
   #horizon(): DropHorizon {

@@ -6,6 +6,9 @@
  *
  * Every header carries the segment's id (opening, index) under its checksum, so that bytes of a
  * recycled file are never taken for new ones. Positions and numbers are append-only: they are on disks.
+ *
+ * Invariants:
+ *   SG1 whatever segment was written can be read, whatever the limits are by then
  */
 import { checksumWords } from './whole-transfer.ts';
 import type { Checksum } from './checksum.ts';
@@ -32,6 +35,25 @@ export const SEGMENT = {
 
 export const GROUP_HEADER_WORDS = 14;
 export const GROUP_HEADER_BYTES: number = GROUP_HEADER_WORDS * 4;
+
+/**
+ * No segment is longer (SG1): a longer file is refused unread. The same for every store, whatever it is
+ * configured to, so that what was written under other limits opens.
+ */
+export const SEGMENT_BYTES_MAX: number = 2 ** 32;
+
+/**
+ * How long a segment may become under some limits: a group that does not fit ends the segment before it,
+ * and is at most as long as groups may be, or as its one record, which lies in a chunk.
+ */
+export function longestSegmentBytes(limits: {
+  readonly logSegmentBytes: number;
+  readonly logGroupBytesMax: number;
+  readonly memtableChunkBytes: number;
+}): number {
+  const groupBytes = Math.max(limits.logGroupBytesMax, limits.memtableChunkBytes);
+  return SEGMENT_HEADER_BYTES + limits.logSegmentBytes + GROUP_HEADER_BYTES + groupBytes;
+}
 /** 'CWGR' */
 export const GROUP_MAGIC = 0x52475743;
 export const GROUP = {

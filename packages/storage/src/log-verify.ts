@@ -20,13 +20,12 @@ import {
   isGroupHeader,
   LOG_VERSION,
   SEGMENT,
+  SEGMENT_BYTES_MAX,
   SEGMENT_HEADER_WORDS,
   type SegmentId,
 } from './log-format.ts';
 import { readSegment, type SegmentReading } from './log-segment.ts';
 import { readFileWords } from './whole-transfer.ts';
-
-const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** Takes each sound group: records stand in words [from, to). */
 export type GroupReader = (words: Int32Array, from: number, to: number) => void;

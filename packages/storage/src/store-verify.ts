@@ -13,14 +13,13 @@ import type { Disk, DiskResult } from './disk.ts';
 import { type FileExplanation, unreadable, type VerifyTools } from './file-explanation.ts';
 import { leavesName, logName, parseFileName, snapshotPrefix, tableName } from './file-names.ts';
 import { explainFile } from './file-verify.ts';
+import { SEGMENT_BYTES_MAX } from './log-format.ts';
 import { type LogRecovery, recoverLog, type RecordVisitor } from './log-reader.ts';
 import { loadManifest } from './manifest-files.ts';
 import type { Manifest, TableMetadata } from './manifest.ts';
 import { PrefixDisk } from './prefix-disk.ts';
 import { snapshotNumbers } from './snapshot-job.ts';
 import { loadFooter } from './table-verify.ts';
-
-const SEGMENT_BYTES_MAX = 1024 * 1024 * 1024;
 
 export interface StoreExplanation {
   /** The edition that counts. */

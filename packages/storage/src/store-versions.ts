@@ -127,6 +127,10 @@ export class StoreVersions {
   /**
    * REQUIRES: the drop's sequence is at or above the last of every chunk whose flush has begun [SV5];
    * the leaves are those of the floor that the edits before this one lead to, zero in the range.
+   * The log is synced up to the drop's sequence before an edition with it is begun: sequences that a
+   * crash takes from the log are given again, and what is written under them then would be dropped too.
+   * From now until `Memtable.dropRange`, when that edition is durable, writes of the range park or are
+   * refused: they might be made from what the drop takes.
    */
   planRangeDrop(drop: RangeDrop, leavesFileNumber: number): void {
     this.#plan({ kind: 'range-drop', drop, leavesFileNumber });
