@@ -123,6 +123,30 @@ test('[SC2] one that fails, in whichever job, is removed and its number not give
   assert.is(answers(world)[2]!.snapshotNumber, 3);
 });
 
+test('[SC2] the removal of one that failed is tried until it is done', () => {
+  const world = filledWorld();
+  want(world);
+  world.endJob();
+  world.endJob('failed', 'EIO');
+  assert.is(answers(world)[0]!.ok, false);
+  const left = (): number =>
+    world.disk.names().filter((name) => name.startsWith('snapshot-')).length;
+  for (let turn = 0; turn < 3; turn += 1) {
+    assert.equal(
+      world.jobs.map(({ input }) => input.kind),
+      ['remove-snapshot'],
+    );
+    world.endJob('failed', 'EIO');
+    assert.equal(world.jobs, [], 'not at once');
+    assert.ok(left() > 0);
+    world.passes(1000);
+  }
+  endJobs(world);
+  assert.is(left(), 0);
+  world.passes(10_000);
+  assert.not(world.jobs.some(({ input }) => input.kind === 'remove-snapshot'));
+});
+
 test('[SC2] numbers go on after a restart; as many as may be, and one at a time', () => {
   const world = filledWorld();
   want(world);

@@ -7,7 +7,9 @@
  *
  * Invariants:
  *   SC1 while one is made, the tables of its version are pinned and the log is told of no floor
- *   SC2 a number is given once, also after a restart; what failed half-way is removed
+ *   SC2 a number is given once in a life, and is above those of all snapshots of which a file was found;
+ *       what failed half-way is removed, which is tried until it is durable. A crash before that may leave
+ *       it; nobody was told that it is done
  *   SC3 a snapshot is called done after every byte of it was read and found sound
  */
 import type { DiskFailure } from '@clockwise/kernel/effects';
@@ -34,6 +36,11 @@ type SnapshotState =
       readonly part: number;
     };
 
+/** Of a removal that failed, until it is tried again. */
+const REMOVE_AGAIN_MS = 1000;
+/** The number of this core's timer, among the replica's. */
+const SNAPSHOT_TIMER = 4;
+
 export class SnapshotControl {
   readonly #context: ReplicaContext;
   readonly #publisher: StorePublisher;
@@ -41,6 +48,11 @@ export class SnapshotControl {
   #state: SnapshotState = { kind: 'idle' };
   #lastNumber: number;
   #count: number;
+  /** Of snapshots that failed, and of which files may be there. */
+  #toRemove: readonly number[] = [];
+  /** Of the first of them; 0: none is under way. */
+  #removal = 0;
+  #removeAt = 0;
 
   constructor(context: ReplicaContext, publisher: StorePublisher, options: ReplicaOptions) {
     this.#context = context;
@@ -69,6 +81,7 @@ export class SnapshotControl {
 
   /** REQUIRES: the shard is not fenced. */
   afterStep(): void {
+    this.#beginRemoval();
     const state = this.#state;
     const { versions, releasedSequence } = this.#context;
     const { manifest } = versions;
@@ -85,6 +98,10 @@ export class SnapshotControl {
   }
 
   jobDone(job: number, output: JobOutput): void {
+    if (job === this.#removal) {
+      this.#removal = 0;
+      this.#toRemove = this.#toRemove.slice(1);
+    }
     const state = this.#state;
     if (state.kind === 'making' && state.job === job) {
       this.#made(state.pin);
@@ -99,6 +116,10 @@ export class SnapshotControl {
 
   /** False: not of a snapshot. */
   jobFailed(job: number, failure: DiskFailure): boolean {
+    if (job === this.#removal) {
+      this.#removalFailed();
+      return true;
+    }
     const state = this.#state;
     if (state.kind !== 'making' && state.kind !== 'checking') return false;
     if (state.job !== job) return false;
@@ -129,12 +150,30 @@ export class SnapshotControl {
     this.#tell(asked, this.#lastNumber, '');
   }
 
-  /** [SC2] What cannot be removed now has no manifest, or goes with it later: nobody was told of it. */
   #failed(asked: Asked, reason: string): void {
     reachable('snapshot: one fails, and what there is of it is removed');
     this.#state = { kind: 'idle' };
-    this.#context.askJob({ kind: 'remove-snapshot', snapshotNumber: this.#lastNumber });
+    this.#toRemove = [...this.#toRemove, this.#lastNumber];
+    this.#beginRemoval();
     this.#tell(asked, 0, reason);
+  }
+
+  /** [SC2] */
+  #beginRemoval(): void {
+    const snapshotNumber = this.#toRemove[0];
+    if (snapshotNumber === undefined || this.#removal !== 0) return;
+    if (this.#context.now < this.#removeAt) return;
+    this.#removal = this.#context.askJob({ kind: 'remove-snapshot', snapshotNumber });
+  }
+
+  /** The timer brings a step, and behind it the next try. */
+  #removalFailed(): void {
+    const { now, out } = this.#context;
+    this.#removal = 0;
+    // Behind the others: one that cannot be removed holds up none of them.
+    this.#toRemove = [...this.#toRemove.slice(1), ...this.#toRemove.slice(0, 1)];
+    this.#removeAt = now + REMOVE_AGAIN_MS;
+    out.effect({ kind: 'timer', timer: SNAPSHOT_TIMER, at: this.#removeAt });
   }
 
   /** `snapshotNumber` 0: there is none. */
