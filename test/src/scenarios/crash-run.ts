@@ -30,6 +30,8 @@ import { drawRange } from './metamorphic-run.ts';
 
 const KEYS = 40;
 const NOW_MS = 1_700_000_000_000;
+/** Of a step: beside a minute, the step of the horizon of what may be forgotten, it is not small. */
+const STEP_MS = 2000;
 
 /** Flushes and merges within a few hundred writes. */
 export const CRASHING: LocalConfiguration = {
@@ -139,7 +141,7 @@ export function runLoad(
       must(store.commit(isSynced), 'the group is written');
       if (isSynced) ledger.acknowledgeAll();
     }
-    if (prng.chance(0.25)) store.tick(NOW_MS + step);
+    if (prng.chance(0.25)) store.tick(NOW_MS + step * STEP_MS);
     if (prng.chance(0.04)) store.freeze();
     if (prng.chance(0.008)) takeSnapshot(store, ledger);
     if (prng.chance(0.01)) dropRange(store, ledger, drawRange(prng, 4));

@@ -15,11 +15,13 @@ test('O8 F7 F8 F9 F11 F20 F24 [SN1] [LSN2] crashes at a thousand sampled calls, 
   let count = 0;
   let snapshotCount = 0;
   let mergeCount = 0;
+  let forgottenCount = 0;
   for (let index = 0; index < SEEDS; index += 1) {
     const seed = `enumeration-${index}`;
     const { calls, snapshots, figures } = measureRun(seed, WRITES);
     snapshotCount += snapshots;
     mergeCount += figures['mergesEnded']!;
+    forgottenCount += figures['recordsDroppedTombstone']!;
     for (let run = 0; run < CRASHES / SEEDS; run += 1) {
       const model = CRASH_MODELS[count % CRASH_MODELS.length]!;
       const call = prng.between(1, calls);
@@ -29,6 +31,7 @@ test('O8 F7 F8 F9 F11 F20 F24 [SN1] [LSN2] crashes at a thousand sampled calls, 
     }
   }
   assert.is(count, CRASHES);
+  assert.ok(forgottenCount > SEEDS, `${forgottenCount} deleted keys were forgotten by merges`);
   assert.ok(snapshotCount >= SEEDS && mergeCount >= 3 * SEEDS, `${snapshotCount}, ${mergeCount}`);
 });
 
