@@ -130,7 +130,8 @@ export class StoreVersions {
    * The log is synced up to the drop's sequence before an edition with it is begun: sequences that a
    * crash takes from the log are given again, and what is written under them then would be dropped too.
    * From now until `Memtable.dropRange`, when that edition is durable, writes of the range park or are
-   * refused: they might be made from what the drop takes.
+   * refused, if they are made from what is stored: that may be what the drop takes. (An embedded
+   * store's are made from nothing.)
    */
   planRangeDrop(drop: RangeDrop, leavesFileNumber: number): void {
     this.#plan({ kind: 'range-drop', drop, leavesFileNumber });
