@@ -28,7 +28,15 @@ const MIB = 1024 * 1024;
 const BUCKET_ID = 1;
 const PARTITION_BITS = 6;
 const SCAN_PAGE = 4096;
-const CHUNKS = 6;
+/**
+ * Of eight parts of the budget: five are chunks of records, three of which may be copies of what reads
+ * brought; one is cache of blocks; two are left to what stands beside them, the index of the chunks,
+ * the thread of the jobs and its buffers.
+ */
+const CHUNK_SHARES = 8;
+const CHUNKS = 5;
+const CACHE_CHUNKS = 3;
+const SEGMENT_CHUNKS = 3;
 const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
 
 export const clockwisePeer: PeerModule = { name: 'clockwise', open };
@@ -64,15 +72,15 @@ class CountedJobs implements JobRunner {
 
 function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   const { memoryBytes, isSynced } = options;
-  const memtableChunkBytes = 2 ** Math.floor(Math.log2((memoryBytes * 3) / 4 / CHUNKS));
+  const memtableChunkBytes = 2 ** Math.floor(Math.log2(memoryBytes / CHUNK_SHARES));
   const limits = {
     ...DEFAULT_LIMITS,
     tableCodec: options.codec,
     memtableChunkBytes,
-    memtableChunksMax: Math.floor((memoryBytes * 3) / 4 / memtableChunkBytes),
-    blockCacheBytes: Math.floor(memoryBytes / 4),
+    memtableChunksMax: CHUNKS,
+    blockCacheBytes: Math.floor(memoryBytes / CHUNK_SHARES),
     // A log of LevelDB is as long as its write buffer.
-    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes * (CHUNKS / 2)),
+    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes * SEGMENT_CHUNKS),
     // A flush waits for the beat of a merge that is under way.
     tableBytes: Math.min(DEFAULT_LIMITS.tableBytes, memtableChunkBytes),
     diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes),
@@ -94,7 +102,7 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     partitionCountLog2: PARTITION_BITS,
     indexSlots: 1 << 16,
     openFilesMax: 512,
-    cacheChunksMax: CHUNKS / 2,
+    cacheChunksMax: CACHE_CHUNKS,
     forgets: true,
     mustExist: false,
     nowMs: Date.now(),
@@ -103,6 +111,7 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   const notes = [
     `${limits.memtableChunksMax} chunks of ${memtableChunkBytes / MIB} MiB, block cache ${(limits.blockCacheBytes / MIB).toFixed(1)} MiB`,
     `codec ${limits.tableCodec}, filter of ${limits.bloomBitsPerKey} bits a key`,
+    isSynced ? 'each batch synced' : 'batches not synced, ends of log segments and tables are',
   ];
   return Promise.resolve(new ClockwisePeer(store, jobs, isSynced, notes));
 }

@@ -17,7 +17,10 @@ export interface EngineKey {
 export interface PeerOptions {
   /** All caches and write buffers together. */
   readonly memoryBytes: number;
-  /** A write is on the disk when its call ends (fdatasync); else when the system writes it. */
+  /**
+   * A write is on the disk when its call ends (fdatasync); else when the system writes it: it outlives
+   * the process, and a power loss takes the last ones. What a peer syncs all the same is in its notes.
+   */
   readonly isSynced: boolean;
   readonly valueBytes: number;
   /** Of our blocks, a BLOCK_CODEC; the others have settings of their own. */

@@ -33,6 +33,7 @@ async function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   return new LevelPeer(level, options.isSynced, [
     `two write buffers of ${(writeBufferSize / MIB).toFixed(1)} MiB, cache ${(cacheSize / MIB).toFixed(1)} MiB`,
     'compression on (snappy), filter of 10 bits a key',
+    options.isSynced ? 'each batch synced' : 'batches and logs not synced, tables are',
   ]);
 }
 

@@ -23,18 +23,20 @@ function open(folder: string, { isSynced }: PeerOptions): Promise<EnginePeer> {
     // A commit is on the disk when it returns.
     overlappingSync: false,
   });
-  return Promise.resolve(new LmdbPeer(lmdb));
+  return Promise.resolve(new LmdbPeer(lmdb, isSynced));
 }
 
 class LmdbPeer implements EnginePeer {
-  readonly notes: readonly string[] = [
-    'no budget: a memory map of all',
-    'one transaction a batch or put',
-  ];
+  readonly notes: readonly string[];
   readonly #lmdb: Lmdb;
 
-  constructor(lmdb: Lmdb) {
+  constructor(lmdb: Lmdb, isSynced: boolean) {
     this.#lmdb = lmdb;
+    this.notes = [
+      'no budget: a memory map of all',
+      'one transaction a batch or put',
+      isSynced ? 'each one synced' : 'nothing synced',
+    ];
   }
 
   putBatch(keys: readonly EngineKey[], values: readonly Uint8Array[], count: number): void {

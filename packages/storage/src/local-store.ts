@@ -44,7 +44,7 @@ export type GetResult = 'found' | 'absent' | 'READ_FAILED';
 const LEVELS_MAX = 6;
 /** A horizon is worth another look at the same tables so often. */
 const HORIZON_STEP_SECONDS = 60;
-const SPARES_MAX = 2;
+const SPARES_MAX = 1;
 
 export class LocalStore {
   /** Where the last `get` found its record: borrowed until the next call. */
