@@ -104,7 +104,7 @@ const PLACES = {
 };
 
 for (const [place, choose] of Object.entries(PLACES)) {
-  test(`[CG3] [PR1] [PR2] F12 a damaged table, ${place}: runs stay few, no version is lost, and all heals`, () => {
+  test(`[CG3] [JB2] [PR1] [PR2] F12 a damaged table, ${place}: runs stay few, no version is lost, and all heals`, () => {
     for (let seed = 0; seed < 5; seed += 1) {
       const damaged = withLevel1(`merge-damage-${place}-${seed}`);
       const fileNumber = choose(damaged);
