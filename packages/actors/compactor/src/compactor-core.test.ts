@@ -251,6 +251,30 @@ test('[MS1] a shard with many runs is merged without a pause', () => {
   assert.is(world.beats.length, 6);
 });
 
+test('[MS3] a pause after a long beat ends when runs come to slow writes down', () => {
+  const world = new World(2, 2);
+  world.wanted(0, 2000);
+  // The process stood still for five seconds meanwhile.
+  world.beatEnded(0, false, true, 5000);
+  world.wanted(0, 3500, { runs: 7 });
+  assert.is(world.beats.length, 1, 'it is a pause');
+  world.wanted(0, 4000, { runs: 8 });
+  assert.equal(world.beats, [0, 0], 'nobody waits for its end');
+  world.wanted(0, 2000);
+  world.beatEnded(0, true, true, 5000);
+  assert.equal(world.beats, [0, 0], 'the next pause is one again');
+});
+
+test('[MS3] a shard whose beat failed rests however many runs it has', () => {
+  const world = new World(1, 2);
+  world.wanted(0, 4000, { runs: 8 });
+  world.beatEnded(0, true, false);
+  world.wanted(0, 4500, { runs: 9 });
+  assert.is(world.beats.length, 1);
+  world.passes(100);
+  assert.is(world.beats.length, 2);
+});
+
 test('[MS2] a beat that failed is tried again after a pause that grows; others go on', () => {
   const world = new World(2, 2);
   world.wanted(1, 2000);

@@ -5,6 +5,7 @@
  * Invariants:
  *   MS1 one beat of the node at a time; the one under way is over when its shard says so, or opens anew
  *   MS2 a shard that wants merges is told to run beats in the end, however often one fails
+ *   MS3 a pause of the pacer ends when a shard has as many runs as slow writes down, whenever it began
  */
 import type { Instant } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -35,6 +36,7 @@ const NOTHING: NextBeat = { kind: 'wait', at: Infinity };
 export class MergeSchedule {
   readonly #pacer: MergePacer;
   readonly #shards: MergingShard[];
+  readonly #runsSlow: number;
   /** Whose beat is under way; -1: none is. */
   #underWay = -1;
   #restUntil: Instant = 0;
@@ -45,6 +47,7 @@ export class MergeSchedule {
 
   constructor(shardCount: number, runsSlow: number) {
     this.#pacer = new MergePacer(runsSlow);
+    this.#runsSlow = runsSlow;
     this.#shards = Array.from({ length: shardCount }, newShard);
   }
 
@@ -73,6 +76,8 @@ export class MergeSchedule {
     shard.score = score;
     shard.runs = runs;
     shard.latencyMs = latencyMs;
+    // [MS3] A beat that took long, as when the process stood still, is followed by a pause as long.
+    if (runs >= this.#runsSlow) this.#restUntil = 0;
   }
 
   ended({ shard: index, bytes, elapsedMs, more, ok }: MergeEnded, now: Instant): void {

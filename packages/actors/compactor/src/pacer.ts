@@ -7,7 +7,8 @@
  *
  * Invariants:
  *   PC1 a pause is at most FACTOR_MAX beats: merges have a tenth of the time at least
- *   PC2 where level 0 has as many runs as slow writes down, there is no pause
+ *   PC2 where level 0 has as many runs as slow writes down, there is no pause (merge-schedule: and one that
+ *       has begun ends, MS3)
  */
 
 /** [PC1] */
