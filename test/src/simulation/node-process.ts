@@ -126,6 +126,11 @@ export class NodeProcess {
     return this.#shards[shard] !== undefined && this.#supervision.trouble(shard) === undefined;
   }
 
+  /** Why a shard that is open refuses values now. */
+  refusal(shard: number): string | undefined {
+    return this.isServing(shard) ? this.#shards[shard]!.refusal : undefined;
+  }
+
   /** Requests that the coordinator has not ended, and operations that its shards have not answered. */
   get inFlightCount(): number {
     return this.#inFlightCount();

@@ -10,7 +10,8 @@
  *
  * Invariants:
  *   O11 each key can be read from all replicas whose disks never lied, together; and when nobody asks
- *       any more, no coordinator waits for anything: every request has ended, every credit is back
+ *       any more, no coordinator waits for anything: every request has ended, every credit is back;
+ *       within TAKING_MS of the opening of all shards none of them refuses values any more
  *   O10 a replica answers what it appended last
  */
 import { LEVEL } from '@clockwise/protocol/frame';
@@ -37,6 +38,12 @@ export interface RestReadsOptions {
 
 /** Virtual milliseconds for a level that a damaged replica may make impossible. */
 const TRY_MS = 5000;
+/**
+ * Virtual milliseconds within which a store whose disk is well takes values again. Of it up to 6 s are
+ * those for which a full disk is called full (disk-space), 10 s the longest pause before a flush or merge
+ * that failed is tried again; the rest is their work.
+ */
+const TAKING_MS = 20_000;
 const NO_WORDS = new Int32Array(0);
 
 export class RestReads {
@@ -63,6 +70,32 @@ export class RestReads {
       }
     }
     return this.violations.length === 0;
+  }
+
+  /**
+   * [O11] All shards that answer take values again: what reads mend must be taken, and a read mends once.
+   * One that goes on refusing though nothing ails its disk any more is not waited for, but blamed.
+   */
+  awaitTaking(): boolean {
+    const { simulation } = this.#options.cluster;
+    simulation.run(simulation.now + TAKING_MS, () => this.#refusals().length === 0);
+    const refusals = this.#refusals();
+    for (const refusal of refusals) this.#blame('O11', `after healing, ${refusal}`);
+    return refusals.length === 0;
+  }
+
+  #refusals(): string[] {
+    const { cluster, shardCount } = this.#options;
+    const refusals: string[] = [];
+    for (const node of cluster.nodes) {
+      for (let shard = 0; shard < shardCount; shard += 1) {
+        const why = node.refusal(shard);
+        if (why !== undefined) {
+          refusals.push(`${node.nodeId} still refuses values of shard ${shard}: ${why}`);
+        }
+      }
+    }
+    return refusals;
   }
 
   /** [O11] Nobody asks any more. Gossip's own questions come and go. */

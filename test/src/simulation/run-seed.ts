@@ -260,7 +260,8 @@ class SeedRun {
     const cluster = this.#cluster;
     const judge = this.#client(JUDGE, undefined, this.#restHistory);
     const rest = new RestReads({ cluster, judge, copies, shardCount, liveMs: LIVE_MS });
-    const divergence = rest.awaitShards() ? this.#comeToRest(rest) : undefined;
+    const isReady = rest.awaitShards() && rest.awaitTaking();
+    const divergence = isReady ? this.#comeToRest(rest) : undefined;
     if (divergence !== undefined) rest.awaitSilence();
     this.#violations.push(...rest.violations);
     if (divergence === undefined) return;

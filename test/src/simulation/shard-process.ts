@@ -162,6 +162,11 @@ export class ShardProcess {
     return this.#log.isBusy;
   }
 
+  /** Why it refuses values now; undefined: it takes them. */
+  get refusal(): string | undefined {
+    return this.#core.refusal;
+  }
+
   start(): void {
     this.host.start();
   }

@@ -100,6 +100,11 @@ export class SimulatedNode implements NodeParts {
     return this.#process?.isServing(shard) === true;
   }
 
+  /** Why a shard that answers refuses values now; undefined: it takes them. */
+  refusal(shard: number): string | undefined {
+    return this.#process?.refusal(shard);
+  }
+
   get inFlightCount(): number {
     return this.#process?.inFlightCount ?? 0;
   }

@@ -21,6 +21,7 @@ import {
   REPLY_KIND,
 } from '@clockwise/protocol/frame';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
+import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
 import { KeyedOperations } from './keyed-operations.ts';
 import { MemoryRoom } from './memory-room.ts';
@@ -86,6 +87,16 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   /** Operations that wait for a read from disk. */
   get parkedCount(): number {
     return this.#keyed.parkedCount;
+  }
+
+  /** Why values are refused now, whatever they are; undefined: they are taken. */
+  get refusal(): string | undefined {
+    const { refusesValues, pressingRuns, limits, memtable } = this.#context;
+    if (refusesValues) return 'its disk is full';
+    if (pressingRuns >= limits.runsMax) return 'its merges are behind';
+    const { pool } = memtable;
+    const frozen = pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing);
+    return frozen >= limits.memtableFrozenMax ? 'its flushes are behind' : undefined;
   }
 
   hash(): number {
