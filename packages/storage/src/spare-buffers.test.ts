@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SpareBuffers } from './spare-buffers.ts';
 
-test('SB1 what is given back is lent again, the smallest that is large enough, and only once', () => {
+test('[SB1] what is given back is lent again, the smallest that is large enough, and only once', () => {
   const spares = new SpareBuffers();
   const [small, large] = [spares.take(100), spares.take(1000)];
   spares.give(large);
@@ -15,7 +15,7 @@ test('SB1 what is given back is lent again, the smallest that is large enough, a
   assert.throws(() => spares.give(large), /SB1/);
 });
 
-test('SB2 what would be too much is left to the garbage collector', () => {
+test('[SB2] what would be too much is left to the garbage collector', () => {
   const spares = new SpareBuffers();
   const kept = spares.take(1024 * 1024);
   const left = spares.take(2 * 1024 * 1024);

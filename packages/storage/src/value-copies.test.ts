@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ValueCopies } from './value-copies.ts';
 
-test('VC1 copies hold what was copied, of any length, whatever is copied after them', () => {
+test('[VC1] copies hold what was copied, of any length, whatever is copied after them', () => {
   const words = Int32Array.from({ length: 8192 }, (_, index) => Math.imul(index, 0x9e3779b1));
   const bytes = new Uint8Array(words.buffer);
   const copies = new ValueCopies();
@@ -19,7 +19,7 @@ test('VC1 copies hold what was copied, of any length, whatever is copied after t
   made.forEach(({ copy }, index) => assert.equal(copy, expected[index]));
 });
 
-test('VC1 a view that begins within a buffer is copied from its own beginning', () => {
+test('[VC1] a view that begins within a buffer is copied from its own beginning', () => {
   const all = Int32Array.from({ length: 64 }, (_, index) => index);
   const copy = new ValueCopies().of(all.subarray(16), 4, 8);
   assert.equal([...new Int32Array(copy.slice().buffer)], [20, 21]);

@@ -1,3 +1,5 @@
+// runner: limit 120s
+// runner: test limit 90s
 /** The embedded store against crashes at sampled calls to its disk; all of them by `storage-proof`. */
 import { Prng } from '@clockwise/kernel/prng';
 import { CRASH_MODELS, SimulatedCrash, SimulatedDisk } from '@clockwise/simulator/simulated-disk';

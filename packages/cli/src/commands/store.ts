@@ -8,9 +8,8 @@ import { verify } from '../store/store-verify.ts';
 
 export const storeCommand: Command = {
   name: 'store',
-  usage: 'inspect|verify|dump PATH',
-  summary:
-    'read the files of a store without its node: what there is, what is damaged, the records',
+  usage: 'ACTION PATH',
+  summary: 'inspect, verify or dump the files of a store, without its node',
   positionalsMin: 2,
   positionalsMax: 2,
   options: {
@@ -20,11 +19,11 @@ export const storeCommand: Command = {
     force: { type: 'boolean', help: 'read although a node has the folder open' },
   },
   notes: [
-    'PATH is a data folder, a shard in it (shard-0), a snapshot (shard-0/snapshot-00000001) or one file.',
-    'inspect shows levels, files and versions. verify reads every byte and prints a line for each',
-    'damage and what it means to whoever reads; exit code 1 when there is any. dump prints records in',
-    'the order of bucket and token, of a store each key once, of a log segment as they were written.',
-    'Nothing is ever written.',
+    'ACTION is inspect, verify or dump; PATH a data folder, a shard in it (shard-0), a snapshot',
+    '(shard-0/snapshot-00000001) or one file. inspect shows levels, files and versions. verify reads',
+    'every byte and prints a line for each damage and what it means to whoever reads; exit code 1 when',
+    'there is any. dump prints records in the order of bucket and token, of a store each key once, of a',
+    'log segment as they were written. Nothing is ever written.',
   ],
   run,
 };
