@@ -20,7 +20,7 @@ const TIMEOUT_MS = 3000;
 export const statusCommand: Command = {
   name: 'status',
   usage: '',
-  summary: 'ask every node how it is; exit code 0 only when the cluster is ready and healthy',
+  summary: 'ask every node how it is; exit code 0 if the cluster is ready and healthy',
   positionalsMin: 0,
   positionalsMax: 0,
   options: { ...OUTPUT_OPTION, ...CONNECTION_OPTIONS },
