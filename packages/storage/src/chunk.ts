@@ -15,6 +15,7 @@
  *   CH1 a chunk's words change only while it is active, beyond what was appended, or when recycled
  *   CH2 only a retired chunk is recycled, and only a resident one retired
  *   CH3 a chunk is given up with a new generation, so that no index entry outlives it
+ *   CH4 counts of chunks by state and kind are what counting them would give
  */
 import { assert } from '@clockwise/kernel/assert';
 
@@ -71,6 +72,9 @@ export class ChunkPool {
   readonly heads: Int32Array[] = [];
   readonly chunkWords: number;
   readonly #options: ChunkPoolOptions;
+  /** How many chunks are in each state: each step of a replica asks for several of them. */
+  readonly #counts: Int32Array = new Int32Array(Object.keys(CHUNK_STATE).length);
+  #cacheCount = 0;
   #takenCount = 0;
 
   constructor(options: ChunkPoolOptions) {
@@ -87,6 +91,7 @@ export class ChunkPool {
     this.firstSequences = new Float64Array(options.chunksMax);
     this.lastSequences = new Float64Array(options.chunksMax);
     this.takenAt = new Float64Array(options.chunksMax);
+    this.#counts[CHUNK_STATE.free] = options.chunksMax;
   }
 
   /** Makes a free chunk active; -1 where there is none. */
@@ -94,8 +99,8 @@ export class ChunkPool {
     if (kind === CHUNK_KIND.cache && this.cacheIsFull()) return -1;
     const chunk = this.#freeChunk();
     if (chunk === -1) return -1;
-    this.states[chunk] = CHUNK_STATE.active;
     this.kinds[chunk] = kind;
+    this.move(chunk, CHUNK_STATE.free, CHUNK_STATE.active);
     this.queues[chunk] = queue;
     this.used[chunk] = CHUNK_HEADER_WORDS;
     this.recordCounts[chunk] = 0;
@@ -122,21 +127,12 @@ export class ChunkPool {
   }
 
   countState(state: number): number {
-    let count = 0;
-    for (let chunk = 0; chunk < this.states.length; chunk += 1) {
-      if (this.states[chunk] === state) count += 1;
-    }
-    return count;
+    return this.#counts[state]!;
   }
 
+  /** Chunks for clean copies that are not free. */
   cacheCount(): number {
-    let count = 0;
-    for (let chunk = 0; chunk < this.states.length; chunk += 1) {
-      if (this.states[chunk] !== CHUNK_STATE.free && this.kinds[chunk] === CHUNK_KIND.cache) {
-        count += 1;
-      }
-    }
-    return count;
+    return this.#cacheCount;
   }
 
   /** No more chunks for clean copies are given out until one is recycled. */
@@ -165,10 +161,15 @@ export class ChunkPool {
     return found;
   }
 
-  /** REQUIRES: the chunk is in `from`. */
+  /** [CH4] REQUIRES: the chunk is in `from`. */
   move(chunk: number, from: number, to: number): void {
     assert(this.states[chunk] === from, 'CH2 a chunk takes its states in order');
     this.states[chunk] = to;
+    this.#counts[from]! -= 1;
+    this.#counts[to]! += 1;
+    if (this.kinds[chunk] !== CHUNK_KIND.cache) return;
+    if (from === CHUNK_STATE.free) this.#cacheCount += 1;
+    if (to === CHUNK_STATE.free) this.#cacheCount -= 1;
   }
 
   #freeChunk(): number {
