@@ -1,6 +1,6 @@
 /** The commit log against torn tails, damage, failing syncs, short writes and stale writers. */
 import { Prng } from '@clockwise/kernel/prng';
-import { logName } from '@clockwise/storage/file-names';
+import { logName, TAIL_COPY_NAME } from '@clockwise/storage/file-names';
 import {
   GROUP,
   GROUP_HEADER_WORDS,
@@ -362,23 +362,34 @@ test('F17 a write without room fails, and with room again nothing acknowledged i
   }
 });
 
-test('H5 [LR3] [LW4] a writer that was replaced cannot write into what its successor replays', () => {
-  const disk = newDisk('stale');
-  const stale = mustOpen(disk);
-  putSynced(stale, 1, 10);
-  const successor = mustOpen(disk);
-  putSynced(successor, 101, 110);
-  // It wakes up, fills its segment and makes new ones.
-  putSynced(stale, 901, 960);
-  putSynced(successor, 111, 115);
-  for (let round = 0; round < 3; round += 1) {
-    const store = mustOpen(disk);
-    for (let key = 1; key <= 10; key += 1) assert.is(store.get(key), key);
-    for (let key = 101; key <= 115; key += 1) assert.is(store.get(key), key);
-    for (let key = 901; key <= 960; key += 1) assert.is(store.get(key), undefined);
-    assert.is(store.memtable.nextSequence, 26);
-  }
-});
+/** An opening then writes the end of the log in place: into the file that a stale writer has open, too. */
+function refuseTailCopies(disk: SimulatedDisk): void {
+  const open = disk.open.bind(disk);
+  disk.open = (name, mode) =>
+    name === TAIL_COPY_NAME ? { ok: false, code: 'ENOSPC', detail: 'no room' } : open(name, mode);
+}
+
+for (const hasRoom of [true, false]) {
+  const where = hasRoom ? '' : ', where its segment has no room for a copy';
+  test(`H5 [LR3] [LW4] a writer that was replaced cannot write into what its successor replays${where}`, () => {
+    const disk = newDisk('stale');
+    if (!hasRoom) refuseTailCopies(disk);
+    const stale = mustOpen(disk);
+    putSynced(stale, 1, 10);
+    const successor = mustOpen(disk);
+    putSynced(successor, 101, 110);
+    // It wakes up, fills its segment and makes new ones.
+    putSynced(stale, 901, 960);
+    putSynced(successor, 111, 115);
+    for (let round = 0; round < 3; round += 1) {
+      const store = mustOpen(disk);
+      for (let key = 1; key <= 10; key += 1) assert.is(store.get(key), key);
+      for (let key = 101; key <= 115; key += 1) assert.is(store.get(key), key);
+      for (let key = 901; key <= 960; key += 1) assert.is(store.get(key), undefined);
+      assert.is(store.memtable.nextSequence, 26);
+    }
+  });
+}
 
 test('H5 [LR3] the same where the newest manifest is lost and the one before it counts', () => {
   const disk = newDisk('stale-2');
