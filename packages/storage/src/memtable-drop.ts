@@ -7,13 +7,30 @@
  *   MD2 a key whose newest version is dropped has none: no older one comes back
  */
 import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
-import { CHUNK_HEADER_WORDS, CHUNK_KIND, CHUNK_STATE } from './chunk.ts';
-import type { Memtable } from './memtable.ts';
+import { CHUNK_HEADER_WORDS, CHUNK_KIND, CHUNK_STATE, type ChunkPool } from './chunk.ts';
+import type { KeyIndex } from './key-index.ts';
 import { isRecordInRange, type TokenRange } from './token-range.ts';
+
+/** The memtable, as far as a drop needs it. */
+export interface DroppableMemory {
+  readonly pool: ChunkPool;
+  readonly index: KeyIndex;
+  /** Where the last `peek` found a record. */
+  readonly chunk: number;
+  hash(bucketId: number, keyWords: Int32Array, keyOffset: number, keyByteCount: number): number;
+  /** The offset of a key's newest record in `chunk`, or -1. */
+  peek(
+    bucketId: number,
+    keyWords: Int32Array,
+    keyOffset: number,
+    keyByteCount: number,
+    hash: number,
+  ): number;
+}
 
 /** Returns the number of keys whose newest version was dropped. */
 export function dropFromMemory(
-  memtable: Memtable,
+  memtable: DroppableMemory,
   partitionCountLog2: number,
   range: TokenRange,
   lastSequence: number,
@@ -37,7 +54,7 @@ export function dropFromMemory(
 }
 
 /** Clean copies stand one behind the other, in no chain; tables say whether they count. */
-function dropCopies(memtable: Memtable, chunk: number, range: TokenRange): number {
+function dropCopies(memtable: DroppableMemory, chunk: number, range: TokenRange): number {
   const words = memtable.pool.words[chunk]!;
   const end = memtable.pool.used[chunk]!;
   let count = 0;
@@ -52,7 +69,7 @@ function dropCopies(memtable: Memtable, chunk: number, range: TokenRange): numbe
 }
 
 function dropChain(
-  memtable: Memtable,
+  memtable: DroppableMemory,
   chunk: number,
   partition: number,
   range: TokenRange,
@@ -75,7 +92,12 @@ function dropChain(
 }
 
 /** [MD2] Only the record that the index names has a key to take out. */
-function dropRecord(memtable: Memtable, chunk: number, words: Int32Array, record: number): boolean {
+function dropRecord(
+  memtable: DroppableMemory,
+  chunk: number,
+  words: Int32Array,
+  record: number,
+): boolean {
   const bucketId = words[record + HEADER.bucketId]!;
   const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
   const key = record + HEADER_WORDS;

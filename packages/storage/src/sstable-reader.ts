@@ -26,7 +26,7 @@ import type { Disk, DiskError, FileHandle } from './disk.ts';
 import { tableName } from './file-names.ts';
 import { keysEqual } from './keyed-hash.ts';
 import type { TableMetadata } from './manifest.ts';
-import { compareTokenHalves, type TokenRange } from './token-range.ts';
+import type { TokenRange } from './token-range.ts';
 import {
   BLOCK,
   BLOCK_HEADER_WORDS,
@@ -39,6 +39,7 @@ import {
   partChecksum,
   type TableFooter,
 } from './sstable-format.ts';
+import { comparePlaces } from './table-extent.ts';
 import { bytesOf, readWhole } from './whole-transfer.ts';
 
 /** Results of `searchWords` that are no offset. */
@@ -390,18 +391,6 @@ function readWords(
   const read = readWhole(disk, file, new Uint8Array(words.buffer), position);
   if (!read.ok) return read;
   return read.value === byteCount ? words : words.subarray(0, read.value >>> 2);
-}
-
-function comparePlaces(
-  leftBucket: number,
-  leftHigh: number,
-  leftLow: number,
-  rightBucket: number,
-  rightHigh: number,
-  rightLow: number,
-): number {
-  if (leftBucket !== rightBucket) return leftBucket >>> 0 < rightBucket >>> 0 ? -1 : 1;
-  return compareTokenHalves(leftHigh, leftLow, rightHigh, rightLow);
 }
 
 function slopeOf(index: Int32Array): number {

@@ -6,7 +6,8 @@
  *   TV1 a table in which any byte of footer, index, filter or a block has changed has a fault
  *   TV2 a damaged block is named with the tokens whose reads it fails; the others are checked on
  */
-import { HEADER, HEADER_WORDS, KIND } from '@clockwise/record/layout';
+import { compareRecordPositions } from '@clockwise/record/compare';
+import { HEADER, KIND } from '@clockwise/record/layout';
 import { BLOCK_CODEC, BlockScratch } from './block-codec.ts';
 import type { Disk, DiskResult, FileHandle } from './disk.ts';
 import {
@@ -16,7 +17,6 @@ import {
   tokenText,
   unreadable,
 } from './file-explanation.ts';
-import { compareKeys } from './keyed-hash.ts';
 import type { TableMetadata } from './manifest.ts';
 import {
   decodeFooter,
@@ -27,7 +27,6 @@ import {
   TABLE_VERSION,
 } from './sstable-format.ts';
 import { openTable, type TableReader } from './sstable-reader.ts';
-import { comparePlaces } from './table-extent.ts';
 import { readWhole } from './whole-transfer.ts';
 
 export type FooterLoad =
@@ -198,7 +197,7 @@ class BlockWalk {
       if (!this.#reader.mayContain(bucketId, high, low)) this.#missedByFilter += 1;
       const end = record + words[record + HEADER.wordCount]!;
       const last = this.#last;
-      if (last !== undefined && compareRecordPlaces(last, 0, words, record) >= 0) {
+      if (last !== undefined && compareRecordPositions(last, 0, words, record) >= 0) {
         this.#disorder += 1;
       }
       this.#last = words.slice(record, end);
@@ -238,26 +237,4 @@ function placeOfBlock({ table, parts, blockCount }: TableReader, block: number):
   const at = block * INDEX_ENTRY_WORDS;
   const token = tokenText(index[at + INDEX_ENTRY.tokenHigh]!, index[at + INDEX_ENTRY.tokenLow]!);
   return `${index[at + INDEX_ENTRY.bucketId]!}/${token}`;
-}
-
-/** The order of tables: bucket, token, key. */
-export function compareRecordPlaces(
-  leftWords: Int32Array,
-  left: number,
-  rightWords: Int32Array,
-  right: number,
-): number {
-  const byToken = comparePlaces(
-    leftWords[left + HEADER.bucketId]!,
-    leftWords[left + HEADER.tokenHigh]!,
-    leftWords[left + HEADER.tokenLow]!,
-    rightWords[right + HEADER.bucketId]!,
-    rightWords[right + HEADER.tokenHigh]!,
-    rightWords[right + HEADER.tokenLow]!,
-  );
-  if (byToken !== 0) return byToken;
-  const leftBytes = leftWords[left + HEADER.keyAndContext]! & 0xffff;
-  const rightBytes = rightWords[right + HEADER.keyAndContext]! & 0xffff;
-  const [leftKey, rightKey] = [left + HEADER_WORDS, right + HEADER_WORDS];
-  return compareKeys(leftWords, leftKey, leftBytes, rightWords, rightKey, rightBytes);
 }

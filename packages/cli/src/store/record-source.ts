@@ -6,6 +6,7 @@
  *   RSO1 of a store each key is given once, in its newest version
  *   RSO2 damage ends the records with a fault, never as if there were no more
  */
+import { compareRecordPositions } from '@clockwise/record/compare';
 import { HEADER, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Disk } from '@clockwise/storage/disk';
 import {
@@ -22,7 +23,7 @@ import { PrefixDisk } from '@clockwise/storage/prefix-disk';
 import { openTableIndex } from '@clockwise/storage/sstable-reader';
 import { readLog } from '@clockwise/storage/store-verify';
 import { type KeyBound, TableCursor } from '@clockwise/storage/table-cursor';
-import { compareRecordPlaces, loadFooter } from '@clockwise/storage/table-verify';
+import { loadFooter } from '@clockwise/storage/table-verify';
 import { isRecordInRange } from '@clockwise/storage/token-range';
 import { UsageError } from '../command.ts';
 import { TOOLS } from './store-place.ts';
@@ -187,7 +188,7 @@ export function* recordsOfStore(
     const { words, record } = least.current!;
     for (const head of heads) {
       if (head === least || head.current === undefined) continue;
-      if (compareRecordPlaces(head.current.words, head.current.record, words, record) === 0) {
+      if (compareRecordPositions(head.current.words, head.current.record, words, record) === 0) {
         head.advance();
       }
     }
@@ -242,7 +243,8 @@ function leastOf(heads: readonly Head[]): Head | undefined {
     const before = least?.current;
     if (before === undefined) least = head;
     else if (
-      compareRecordPlaces(head.current.words, head.current.record, before.words, before.record) < 0
+      compareRecordPositions(head.current.words, head.current.record, before.words, before.record) <
+      0
     ) {
       least = head;
     }
@@ -272,10 +274,10 @@ function loggedRecords(
   if (log.kind === 'failed') onFault(`the log: ${log.error.detail}`);
   const sorted = all.toSorted(
     (left, right) =>
-      compareRecordPlaces(left.words, 0, right.words, 0) || right.sequence - left.sequence,
+      compareRecordPositions(left.words, 0, right.words, 0) || right.sequence - left.sequence,
   );
   return sorted.filter(
     (one, index) =>
-      index === 0 || compareRecordPlaces(sorted[index - 1]!.words, 0, one.words, 0) !== 0,
+      index === 0 || compareRecordPositions(sorted[index - 1]!.words, 0, one.words, 0) !== 0,
   );
 }
