@@ -3,54 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { WebSocket } from 'ws';
 import { DEFAULT_RUNTIME_LIMITS } from './runtime-limits.ts';
+import { ToyClient } from './toy/toy-client.ts';
 import { startToyNode } from './toy/toy-node.ts';
 import type { ToyNode } from './toy/toy-node.ts';
-import { eachOperation, TOY, TOY_OPCODE, TOY_STATUS, toyFrame } from './toy/toy-protocol.ts';
-
-/** A client that counts answers by status and lets a test wait for them. */
-class ToyClient {
-  readonly #webSocket: WebSocket;
-  readonly answers = new Map<number, number>();
-  #changed: () => void = () => undefined;
-
-  constructor(port: number) {
-    this.#webSocket = new WebSocket(`ws://127.0.0.1:${port}`, { perMessageDeflate: false });
-    this.#webSocket.on('message', (data: Buffer) => {
-      const copy = new Uint8Array(data);
-      eachOperation(new Int32Array(copy.buffer), 0, (words, operation) => {
-        this.answers.set(words[operation + TOY.requestId]!, words[operation + TOY.status]!);
-      });
-      this.#changed();
-    });
-  }
-
-  opened(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#webSocket.once('open', resolve);
-      this.#webSocket.once('error', reject);
-    });
-  }
-
-  send(frame: Int32Array): void {
-    this.#webSocket.send(new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength));
-  }
-
-  async answered(count: number): Promise<void> {
-    while (this.answers.size < count) {
-      await new Promise<void>((resolve) => (this.#changed = resolve));
-    }
-  }
-
-  closed(): Promise<number> {
-    return new Promise((resolve) => this.#webSocket.once('close', resolve));
-  }
-
-  end(): void {
-    this.#webSocket.close();
-  }
-}
+import { TOY_OPCODE, TOY_STATUS, toyFrame } from './toy/toy-protocol.ts';
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -69,11 +26,14 @@ async function connect(): Promise<ToyClient> {
 test.before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'runtime-node-'));
   logPath = join(folder, 'log');
-  node = await startToyNode(logPath, {
-    ...DEFAULT_RUNTIME_LIMITS,
-    heartbeatMs: 200,
-    hungAfterMs: 600,
-    heapMegabytesMax: 64,
+  node = await startToyNode({
+    logPath,
+    runtimeLimits: {
+      ...DEFAULT_RUNTIME_LIMITS,
+      heartbeatMs: 200,
+      hungAfterMs: 600,
+      heapMegabytesMax: 64,
+    },
   });
 });
 
@@ -198,7 +158,7 @@ test('[CP1] a call to a thread that dies is rejected', async () => {
 test('a node whose port is taken fails its start, with the reason', async () => {
   const port = node.supervisor.port('coordinator-0')!;
   let reason = '';
-  await startToyNode(join(folder, 'second-log'), DEFAULT_RUNTIME_LIMITS, port).catch(
+  await startToyNode({ logPath: join(folder, 'second-log'), coordinatorPort: port }).catch(
     (error: Error) => (reason = error.message),
   );
   assert.match(reason, /coordinator-0 does not start: .*EADDRINUSE/);

@@ -91,6 +91,8 @@ export type FromThread =
       /** Of a replica: where its log begins. */
       readonly logStart: unknown;
     }
+  /** The last word of a thread that ends for it. */
+  | { readonly kind: 'cannot-listen'; readonly actor: ActorName; readonly reason: string }
   | {
       readonly kind: 'tell';
       readonly from: ActorName;

@@ -2,6 +2,9 @@
  * Which threads a node has, and what each is told: the supervisor's plan from the configuration.
  *
  *     coordinator-0 · replica-N and log-N for each shard · gossiper · control (or its three apart)
+ *
+ * On few processors the coordinator lives in the thread of replica-0: an operation then crosses no
+ * thread but the log writer's (docs/decisions/0008).
  */
 import path from 'node:path';
 import type { Ring } from '@clockwise/placement/ring';
@@ -26,12 +29,10 @@ export function planNode(configuration: Configuration, data: NodeData): NodePlan
   const listen = (port: number): ListenOptions => ({ host: self.host, port, originsAllowed });
   const shards = Array.from({ length: data.shardCount }, (_, shard): ShardPlan => {
     const own: NodeData = { ...data, folder: shardFolder(dataFolder, shard) };
-    return {
-      module: worker('replica'),
-      logModule: worker('log-writer'),
-      data: own,
-      logData: own,
-    };
+    const plan = { logModule: worker('log-writer'), data: own, logData: own };
+    return actors === 'together' && shard === 0
+      ? { ...plan, module: worker('data-path'), coordinator: 0 }
+      : { ...plan, module: worker('replica') };
   });
   const thread = (name: string, port?: number): ActorThreadPlan => ({
     name,

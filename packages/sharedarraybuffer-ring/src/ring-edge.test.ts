@@ -1,4 +1,5 @@
 /** Edges of one ring, both sides in one thread: sizes, wrap, bounds, closing, misuse. */
+import { MessageChannel } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createDoorbell, Doorbell } from './doorbell.ts';
@@ -257,6 +258,38 @@ test('[BELL2] a doorbell of an awake thread costs no notify', () => {
   const sleeper = new Sleeper(handle);
   assert.is(sleeper.waitBlocking(1), 'timed-out');
   assert.not(bell.wake(), 'awake again after the timeout');
+});
+
+test('[BELL2] [BELL5] whoever is woken otherwise is not notified, and finds the news before it sleeps', async () => {
+  const doorbell = createDoorbell();
+  const sleeper = new Sleeper(doorbell);
+  const ring = createRing({ capacityWords: 32, doorbell });
+  const consumer = new RingConsumer(ring, sleeper);
+  const producer = new RingProducer(ring);
+  const sleep = sleeper.waitAsync();
+  assert.ok(sleep !== undefined);
+  sleeper.stayAwake();
+  assert.not(new Doorbell(doorbell).wake(), 'awake: costs no notify');
+  put(producer, 2, 7);
+  producer.publish();
+  assert.is(sleeper.waitAsync(), undefined, 'no sleep: there is news');
+  assert.is(consumer.words[consumer.next()], 7);
+  consumer.release();
+  assert.is(sleeper.waitAsync(), sleep, 'the waiter that is there already');
+  assert.ok(new Doorbell(doorbell).wake(), 'asleep again: is notified');
+  const alive = new MessageChannel();
+  alive.port1.on('message', () => {});
+  await sleep;
+  alive.port1.close();
+});
+
+test('[BELL3] [BELL5] staying awake does not forget a ring without news', () => {
+  const handle = createDoorbell();
+  const sleeper = new Sleeper(handle);
+  assert.ok(sleeper.waitAsync() !== undefined);
+  new Doorbell(handle).ring();
+  sleeper.stayAwake();
+  assert.is(sleeper.waitAsync(), undefined);
 });
 
 test('[BELL3] a ring without news ends the next sleep, once', () => {

@@ -7,6 +7,8 @@
  *
  * BELL4 A sleep that ends, or does not begin, means no more than "look at everything": all sources,
  *       and whatever else a plain `ring()` may stand for. Spurious wakes are possible.
+ * BELL5 `stayAwake` turns ASLEEP to AWAKE alone: a ring that came before it stays RUNG, and what comes
+ *       after it is found by the look of the next sleep (BELL1).
  *
  * waitAsync does not keep a Node process or worker alive: with nothing else referenced, the thread
  * exits in its sleep. Its owner holds a referenced handle for as long as it wants to live: in a
@@ -85,6 +87,15 @@ export class Sleeper {
       Atomics.store(this.#words, BELL_STATE, Bell.awake);
     });
     return this.#pending;
+  }
+
+  /**
+   * Something else has woken the thread, and it is going to look at everything before it sleeps again:
+   * until then nobody need ring. A waiter of `waitAsync` stays where it is.
+   */
+  stayAwake(): void {
+    if (this.#pending === undefined) return;
+    Atomics.compareExchange(this.#words, BELL_STATE, Bell.asleep, Bell.awake);
   }
 
   /** Announces the sleep, then looks once more. False: stay up. */

@@ -14,7 +14,7 @@ import { validateConfiguration } from '@clockwise/server/configuration';
 import { freePorts } from '@clockwise/server/free-ports';
 import { type RunningNode, startNode } from '@clockwise/server/start-node';
 import type { ActorReport, StatusReport } from '@clockwise/server/status-report';
-import { suite } from 'uvu';
+import { suite, type uvu } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SMALL_LIMITS } from './test-node.ts';
 import { WriteLoad } from './write-load.ts';
@@ -25,9 +25,9 @@ interface Context {
   database: Database;
 }
 
-const workerDeaths = suite<Context>('worker deaths');
+type Actors = 'apart' | 'together';
 
-async function startOne(folder: string, actors: 'apart' | 'together'): Promise<RunningNode> {
+async function startOne(folder: string, actors: Actors): Promise<RunningNode> {
   const [coordinatorPort, gossiperPort, controlPort, adminPort] = await freePorts(4, '127.0.0.1');
   const given = {
     nodeId: 'n1',
@@ -46,19 +46,6 @@ async function startOne(folder: string, actors: 'apart' | 'together'): Promise<R
   if (!result.ok) throw new Error(result.faults.join('; '));
   return startNode(result.configuration);
 }
-
-workerDeaths.before.each(async (context) => {
-  context.folder = mkdtempSync(path.join(tmpdir(), 'clockwise-deaths-'));
-  context.node = await startOne(context.folder, 'apart');
-  const { self } = context.node.configuration;
-  const servers = `127.0.0.1:${self.ports.coordinator}`;
-  context.database = await connect({ servers, timeoutMs: 1000 });
-});
-workerDeaths.after.each(async ({ folder, node, database }) => {
-  database.close();
-  await node.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
 
 function actorOf(report: StatusReport, name: string): ActorReport {
   const found = report.actors.find((actor) => actor.name === name);
@@ -82,17 +69,27 @@ async function killAndWait(
   }
 }
 
-const ALL_THREADS = [
-  'replica-0',
-  'log-1',
-  'coordinator-0',
-  'gossiper',
-  'ring-manager',
-  'compactor',
-  'anti-entropy',
-] as const;
+function suiteOf(actors: Actors): uvu.Test<Context> {
+  const workerDeaths = suite<Context>(`worker deaths, actors ${actors}`);
+  workerDeaths.before.each(async (context) => {
+    context.folder = mkdtempSync(path.join(tmpdir(), 'clockwise-deaths-'));
+    context.node = await startOne(context.folder, actors);
+    const { self } = context.node.configuration;
+    const servers = `127.0.0.1:${self.ports.coordinator}`;
+    context.database = await connect({ servers, timeoutMs: 1000 });
+  });
+  workerDeaths.after.each(async ({ folder, node, database }) => {
+    database.close();
+    await node.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return workerDeaths;
+}
 
-workerDeaths('all actors have a thread of their own where that is asked for', async ({ node }) => {
+const apart = suiteOf('apart');
+const together = suiteOf('together');
+
+apart('all actors have a thread of their own where that is asked for', async ({ node }) => {
   const { actors } = await node.status();
   const names = actors.map((actor) => actor.name).toSorted();
   assert.equal(names, [
@@ -106,94 +103,102 @@ workerDeaths('all actors have a thread of their own where that is asked for', as
   ]);
 });
 
-workerDeaths(
-  '[H4] each thread is ended from outside under load, and is back; nothing acknowledged is lost',
-  async ({ node, database }) => {
-    const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 200 });
-    load.start(database.bucket());
-    await load.progress(500);
-    for (const thread of ALL_THREADS) {
-      await killAndWait(node, thread, 'terminate');
-      await load.progress(300);
-    }
-    await load.stop();
-    const { lost } = await load.lost(database.bucket());
-    assert.equal(lost, []);
-    // What fails, fails as not known or not done: nothing else is ever said.
-    const said = [...load.failures.keys()];
-    assert.equal(
-      said.filter((what) => !/ (unknown|not-applied)$/.test(what)),
-      [],
-    );
-  },
-);
+together('below four processors the coordinator lives with the first shard', async ({ node }) => {
+  const before = actorOf(await node.status(), 'coordinator-0').restarts;
+  await killAndWait(node, 'replica-0', 'terminate');
+  assert.is(actorOf(await node.status(), 'coordinator-0').restarts, before + 1);
+});
 
-workerDeaths(
-  '[H5] a replica and its log writer die in their own ways, and are replaced as a pair',
-  async ({ node, database }) => {
-    const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 2000 });
-    load.start(database.bucket());
-    await load.progress(500);
-    for (const [thread, mode] of [
-      ['replica-0', 'throw'],
-      ['log-0', 'throw'],
-      ['log-1', 'exit'],
-      ['replica-1', 'hang'],
-    ] as const) {
-      await killAndWait(node, thread, mode);
-      await load.progress(300);
-    }
-    await load.stop();
-    const { lost } = await load.lost(database.bucket());
-    assert.equal(lost, []);
-  },
-);
+for (const workerDeaths of [apart, together]) {
+  workerDeaths(
+    '[H4] each thread is ended from outside under load, and is back; nothing acknowledged is lost',
+    async ({ node, database }) => {
+      const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 200 });
+      load.start(database.bucket());
+      await load.progress(500);
+      const units = (await node.status()).actors.map((actor) => actor.name);
+      for (const thread of [...units, 'log-1']) {
+        await killAndWait(node, thread, 'terminate');
+        await load.progress(300);
+      }
+      await load.stop();
+      const { lost } = await load.lost(database.bucket());
+      assert.equal(lost, []);
+      // What fails, fails as not known or not done: nothing else is ever said.
+      const said = [...load.failures.keys()];
+      assert.equal(
+        said.filter((what) => !/ (unknown|not-applied)$/.test(what)),
+        [],
+      );
+    },
+  );
 
-workerDeaths(
-  '[H4] what is in flight at a shard that hangs ends as unknown, never as done or refused',
-  async ({ node, database }) => {
-    const bucket = database.bucket();
-    const entries = Array.from({ length: 60 }, (_, index) => [`stuck-${index}`, index] as const);
-    node.fail('replica-0', 'hang');
-    const outcomes = new Set<string>();
-    // The shard hangs when its thread has read that it is to: until then it does what it is asked.
-    while (!outcomes.has('unknown')) {
-      const results = await bucket.putMany(entries, { timeoutMs: 700 });
-      for (const result of results) outcomes.add(result.ok ? 'applied' : result.error.outcome);
-    }
-    assert.equal([...outcomes].toSorted(), ['applied', 'unknown']);
-    while ((await node.status()).actors[0]!.restarts === 0 || !node.isReady()) {
-      await new Promise((turn) => setTimeout(turn, 20));
-    }
-    const again = await bucket.putMany(entries);
-    assert.ok(again.every((result) => result.ok));
-  },
-);
+  workerDeaths(
+    '[H5] a replica and its log writer die in their own ways, and are replaced as a pair',
+    async ({ node, database }) => {
+      const load = new WriteLoad({ writerCount: 24, keysPerWriter: 20, valueBytes: 2000 });
+      load.start(database.bucket());
+      await load.progress(500);
+      for (const [thread, mode] of [
+        ['replica-0', 'throw'],
+        ['log-0', 'throw'],
+        ['log-1', 'exit'],
+        ['replica-1', 'hang'],
+      ] as const) {
+        await killAndWait(node, thread, mode);
+        await load.progress(300);
+      }
+      await load.stop();
+      const { lost } = await load.lost(database.bucket());
+      assert.equal(lost, []);
+    },
+  );
 
-workerDeaths(
-  '[H4] a retry after the coordinator died is the same event: no write is there twice',
-  async ({ node, database }) => {
-    const bucket = database.bucket();
-    const keys = Array.from({ length: 3000 }, (_, index) => `once-${index}`);
-    const writing = bucket.putMany(
-      keys.map((key) => ({ key, value: key, context: 'none' as const })),
-      { timeoutMs: 10_000 },
-    );
-    await new Promise((turn) => setTimeout(turn, 30));
-    node.fail('coordinator-0', 'terminate');
-    const results = await writing;
-    assert.equal(
-      results.filter((result) => !result.ok),
-      [],
-    );
-    const read = await bucket.getMany(keys);
-    // Each put adds a sibling: one that was applied twice would be there twice.
-    const wrong = keys.filter((key, index) => {
-      const result = read[index]!;
-      return !result.ok || result.result.values.length !== 1 || result.result.values[0] !== key;
-    });
-    assert.equal(wrong, []);
-  },
-);
+  workerDeaths(
+    '[H4] what is in flight at a shard that hangs ends as unknown, never as done or refused',
+    async ({ node, database }) => {
+      const bucket = database.bucket();
+      const entries = Array.from({ length: 60 }, (_, index) => [`stuck-${index}`, index] as const);
+      node.fail('replica-1', 'hang');
+      const outcomes = new Set<string>();
+      // The shard hangs when its thread has read that it is to: until then it does what it is asked.
+      while (!outcomes.has('unknown')) {
+        const results = await bucket.putMany(entries, { timeoutMs: 700 });
+        for (const result of results) outcomes.add(result.ok ? 'applied' : result.error.outcome);
+      }
+      assert.equal([...outcomes].toSorted(), ['applied', 'unknown']);
+      while (actorOf(await node.status(), 'replica-1').restarts === 0 || !node.isReady()) {
+        await new Promise((turn) => setTimeout(turn, 20));
+      }
+      const again = await bucket.putMany(entries);
+      assert.ok(again.every((result) => result.ok));
+    },
+  );
 
-workerDeaths.run();
+  workerDeaths(
+    '[H4] a retry after the coordinator died is the same event: no write is there twice',
+    async ({ node, database }) => {
+      const bucket = database.bucket();
+      const keys = Array.from({ length: 3000 }, (_, index) => `once-${index}`);
+      const writing = bucket.putMany(
+        keys.map((key) => ({ key, value: key, context: 'none' as const })),
+        { timeoutMs: 10_000 },
+      );
+      await new Promise((turn) => setTimeout(turn, 30));
+      node.fail('coordinator-0', 'terminate');
+      const results = await writing;
+      assert.equal(
+        results.filter((result) => !result.ok),
+        [],
+      );
+      const read = await bucket.getMany(keys);
+      // Each put adds a sibling: one that was applied twice would be there twice.
+      const wrong = keys.filter((key, index) => {
+        const result = read[index]!;
+        return !result.ok || result.result.values.length !== 1 || result.result.values[0] !== key;
+      });
+      assert.equal(wrong, []);
+    },
+  );
+  workerDeaths.run();
+}

@@ -2,7 +2,7 @@
 import { LANE } from '@clockwise/kernel/core';
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { FRAME_HEADER_WORDS, TAG } from '@clockwise/protocol/frame';
-import { createDoorbell } from '@clockwise/sharedarraybuffer-ring/doorbell';
+import { createDoorbell, Doorbell } from '@clockwise/sharedarraybuffer-ring/doorbell';
 import type { DoorbellHandle } from '@clockwise/sharedarraybuffer-ring/doorbell';
 import { createRing } from '@clockwise/sharedarraybuffer-ring/ring-layout';
 import { RingConsumer } from '@clockwise/sharedarraybuffer-ring/ring-consumer';
@@ -170,6 +170,24 @@ test('a ring wakes a thread that sleeps', async () => {
     await bench.until(() => bench.seen.length === before + 1);
     assert.equal(bench.seen.at(-1)!.values, [value]);
   }
+  bench.loop.stop();
+});
+
+test('[TL4] a thread that a message woke is not rung, and sees what came meanwhile', async () => {
+  const bench = new Bench();
+  const actor = bench.actor('a');
+  const peer = bench.peer(actor, 3);
+  const bell = new Doorbell(bench.doorbell);
+  bench.loop.start();
+  await bench.until(() => bench.seen.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  actor.push(tick);
+  assert.not(bell.wake(), 'it is awake');
+  send(peer, 5);
+  await bench.until(() => bench.seen.length === 2);
+  assert.equal(bench.seen[1], { events: [tick], values: [5] });
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  assert.ok(bell.wake(), 'it sleeps again');
   bench.loop.stop();
 });
 

@@ -12,6 +12,7 @@
  *   TL1 whatever arrives in one turn of the event loop is stepped together
  *   TL2 sockets get their turn between any two steps
  *   TL3 the thread does not sleep while a ring has work
+ *   TL4 whom a socket, a timer or a message woke needs no ring: nobody rings until its turn is over
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { ActorName } from '@clockwise/kernel/effects';
@@ -68,6 +69,8 @@ export class ThreadLoop implements ShellHost {
   wake(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
+    // [TL4] The turn looks at all rings before the thread sleeps again.
+    this.#options.sleeper.stayAwake();
     setImmediate(this.#turnScheduled);
   }
 

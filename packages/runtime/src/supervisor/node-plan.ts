@@ -15,7 +15,13 @@ export interface ActorThreadPlan {
 
 /** A replica thread `replica-N`, which hosts the actor of that name, and its log writer `log-N`. */
 export interface ShardPlan {
+  /** A file that calls runActors: for the replica, or for the replica and its coordinator. */
   readonly module: URL;
+  /**
+   * The number of the coordinator that lives in this thread too. Its own plan counts once the shard
+   * is given up: the node goes on coordinating.
+   */
+  readonly coordinator?: number;
   /** A file that calls runLogWriter. */
   readonly logModule: URL;
   readonly data: unknown;

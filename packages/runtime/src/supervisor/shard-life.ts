@@ -12,9 +12,15 @@ import type { LogOutletEnds } from '../channel/log-outlet.ts';
 import { createLogStatus } from '../channel/log-status.ts';
 import { allocateChunks } from '../channel/shared-shard-memory.ts';
 import type { RuntimeLimits } from '../runtime-limits.ts';
-import type { FailureMode, FromThread, LogMail, LogThreadSetup } from '../thread-messages.ts';
+import type {
+  ActorPlace,
+  FailureMode,
+  FromThread,
+  LogMail,
+  LogThreadSetup,
+} from '../thread-messages.ts';
 import { ActorLife } from './actor-life.ts';
-import type { ShardEnd } from './channel-maker.ts';
+import type { CoordinatorEnd, ShardEnd } from './channel-maker.ts';
 import { createHeartbeat, HeartbeatWatch } from './heartbeat.ts';
 import type { ShardPlan } from './node-plan.ts';
 import { ThreadHandle } from './thread-handle.ts';
@@ -22,6 +28,8 @@ import { ThreadHandle } from './thread-handle.ts';
 export interface ShardLifeOptions {
   readonly plan: ShardPlan;
   readonly shard: number;
+  /** Actors that live in the replica's thread too. */
+  readonly guests: readonly ActorPlace[];
   readonly life: number;
   readonly limits: Limits;
   readonly runtimeLimits: RuntimeLimits;
@@ -62,7 +70,12 @@ export class ShardLife {
     this.#replica = new ActorLife(
       {
         ...options,
-        plan: { name, module: plan.module, actors: [{ name, listen: null }], data: plan.data },
+        plan: {
+          name,
+          module: plan.module,
+          actors: [...options.guests, { name, listen: null }],
+          data: plan.data,
+        },
       },
       { doorbell, log, chunks: this.chunks },
     );
@@ -79,6 +92,10 @@ export class ShardLife {
       post: (message) => replica.post(message),
       nameLane: (target, ring) => this.#post({ kind: 'lane', target, ring }),
     };
+  }
+
+  coordinatorEnd(coordinator: number): CoordinatorEnd {
+    return this.#replica.coordinatorEnd(coordinator);
   }
 
   opened(logStart: unknown): void {

@@ -8,7 +8,7 @@
  * Invariants:
  *   SV1 a replica and its log writer are replaced as a pair, after both have ended and the pool has
  *       finished what the replica had asked for
- *   SV2 a shard is given up, the node is not
+ *   SV2 a shard is given up, the node is not: a coordinator that lived in its thread gets one of its own
  */
 import { assert, unreachable } from '@clockwise/kernel/assert';
 import type { ActorName } from '@clockwise/kernel/effects';
@@ -61,8 +61,15 @@ interface Life {
 
 interface Member {
   readonly unit: Unit;
-  readonly actors: readonly ActorName[];
+  actors: readonly ActorName[];
   current: Life | undefined;
+}
+
+/** A coordinator in a shard's thread, told of as the unit that it would be by itself. */
+interface Guest {
+  readonly coordinator: number;
+  readonly plan: ActorThreadPlan;
+  wasReady: boolean;
 }
 
 export class Supervisor {
@@ -78,7 +85,10 @@ export class Supervisor {
     this.#options = options;
     this.#channels = new ChannelMaker(options.runtimeLimits);
     options.shards.forEach((plan, shard) => this.#addShard(plan, shard));
-    options.coordinators.forEach((plan, index) => this.#addActors(plan, index));
+    const guests = new Set(options.shards.map((plan) => plan.coordinator));
+    options.coordinators.forEach((plan, index) => {
+      if (!guests.has(index)) this.#addActors(plan, index);
+    });
     for (const plan of options.others) this.#addActors(plan, -1);
   }
 
@@ -110,7 +120,7 @@ export class Supervisor {
   }
 
   state(unit: string): UnitState | undefined {
-    return this.#members.find((member) => member.unit.name === unit)?.unit.state;
+    return this.#member(unit)?.unit.state;
   }
 
   /** From `main` to an actor. Lost if the actor has no thread now. */
@@ -120,7 +130,7 @@ export class Supervisor {
 
   /** Figures of the shells of one unit, by actor. Rejects with WORKER_DIED. */
   figures(unit: string): Promise<Record<ActorName, ShellFigures>> {
-    const member = this.#members.find((candidate) => candidate.unit.name === unit);
+    const member = this.#member(unit);
     const control = member?.current?.threads.find(
       (thread) => thread.control !== undefined,
     )?.control;
@@ -128,29 +138,43 @@ export class Supervisor {
     return control.call('figures');
   }
 
-  /** For tests: makes the named thread fail. */
-  fail(threadName: string, mode: FailureMode | 'terminate'): void {
-    for (const { current } of this.#members) {
-      const thread = current?.threads.find((candidate) => candidate.name === threadName);
-      if (current === undefined || thread === undefined) continue;
-      if (mode === 'terminate') void thread.terminate('a test ended it');
-      else current.fail(threadName, mode);
-      return;
-    }
-    assert(false, `a thread is named ${threadName}`);
+  /** For tests: makes the thread of that name, or that hosts the actor, fail. */
+  fail(name: string, mode: FailureMode | 'terminate'): void {
+    const threads = this.#members.flatMap(({ current }) => current?.threads ?? []);
+    const host = this.#member(name)?.current?.threads[0];
+    const thread = threads.find((candidate) => candidate.name === name) ?? host;
+    assert(thread !== undefined, `a thread is named ${name}`);
+    if (mode === 'terminate') void thread.terminate('a test ended it');
+    const life = this.#members.find(({ current }) => current?.threads.includes(thread))?.current;
+    if (mode !== 'terminate') life?.fail(thread.name, mode);
+  }
+
+  /** By the name of a unit, or of an actor: one thread may have several. */
+  #member(name: string): Member | undefined {
+    return (
+      this.#members.find((member) => member.unit.name === name) ??
+      this.#members.find((member) => member.actors.includes(name))
+    );
   }
 
   #addShard(plan: ShardPlan, shard: number): void {
     const name = `replica-${shard}`;
-    const { limits, runtimeLimits, seed } = this.#options;
+    const { limits, runtimeLimits, seed, coordinators } = this.#options;
+    const { coordinator } = plan;
+    const guest: Guest | undefined =
+      coordinator === undefined
+        ? undefined
+        : { coordinator, plan: coordinators[coordinator]!, wasReady: false };
+    const places = guest?.plan.actors ?? [];
     const member: Member = {
-      actors: [name],
+      actors: [name, ...places.map((place) => place.name)],
       current: undefined,
       unit: this.#unit(name, true, {
         spawn: (life) => {
           const current = new ShardLife({
             plan,
             shard,
+            guests: places.map((place) => this.#place(place)),
             life,
             limits,
             runtimeLimits,
@@ -161,14 +185,38 @@ export class Supervisor {
           member.current = current;
           return current.threads;
         },
-        up: () => this.#channels.shardUp((member.current as ShardLife).end()),
-        down: () => this.#channels.shardDown(shard),
+        up: () => {
+          const current = member.current as ShardLife;
+          if (guest !== undefined) {
+            this.#channels.coordinatorUp(current.coordinatorEnd(guest.coordinator));
+          }
+          this.#channels.shardUp(current.end());
+        },
+        down: () => {
+          this.#channels.shardDown(shard);
+          if (guest !== undefined) this.#channels.coordinatorDown(guest.coordinator);
+        },
+        changed: (state, life) => {
+          if (guest !== undefined) this.#guestChanged(member, guest, state, life);
+        },
       }),
     };
     this.#members.push(member);
   }
 
-  #addActors(plan: ActorThreadPlan, coordinator: number): void {
+  #guestChanged(member: Member, guest: Guest, state: UnitState, life: number): void {
+    const { name } = guest.plan;
+    if (state.kind === 'ready') guest.wasReady = true;
+    if (state.kind === 'given-up') {
+      // [SV2]
+      member.actors = [member.unit.name];
+      this.#addActors(guest.plan, guest.coordinator).unit.start();
+    } else if (state.kind !== 'crashed' || guest.wasReady) {
+      this.#options.changed(name, state, life);
+    }
+  }
+
+  #addActors(plan: ActorThreadPlan, coordinator: number): Member {
     const { limits, runtimeLimits, seed } = this.#options;
     const member: Member = {
       actors: plan.actors.map((place) => place.name),
@@ -193,9 +241,11 @@ export class Supervisor {
         down: () => {
           if (coordinator >= 0) this.#channels.coordinatorDown(coordinator);
         },
+        changed: () => undefined,
       }),
     };
     this.#members.push(member);
+    return member;
   }
 
   #unit(
@@ -205,6 +255,7 @@ export class Supervisor {
       readonly spawn: (life: number) => readonly ThreadHandle[];
       readonly up: () => void;
       readonly down: () => void;
+      readonly changed: (state: UnitState, life: number) => void;
     },
   ): Unit {
     const { runtimeLimits, prng, now, jobs, changed } = this.#options;
@@ -217,6 +268,7 @@ export class Supervisor {
       settled: () => jobs.settle(name),
       changed: (state, life) => {
         changed(name, state, life);
+        hooks.changed(state, life);
         this.#lookWhoIsReady(name, state, life);
       },
     });
@@ -248,6 +300,9 @@ export class Supervisor {
         member.current?.opened(message.logStart);
         member.unit.ready(life);
         return;
+      case 'cannot-listen':
+        this.#cannotListen(member, life, message);
+        return;
       case 'tell':
         this.#route(message.from, message.to, message.message);
         return;
@@ -259,12 +314,23 @@ export class Supervisor {
     }
   }
 
+  /** A unit of one actor is told of as it crashes; of several, it is said whose fault it is. */
+  #cannotListen(
+    member: Member,
+    life: number,
+    { actor, reason }: FromThread & { readonly kind: 'cannot-listen' },
+  ): void {
+    const isCoordinator = this.#options.coordinators.some((plan) => plan.name === actor);
+    if (!isCoordinator || member.unit.name === actor) return;
+    this.#options.changed(actor, { kind: 'crashed', reason }, life);
+  }
+
   #route(from: ActorName, to: ActorName, message: unknown): void {
     if (to === 'main') {
       this.#options.told(from, message);
       return;
     }
-    const member = this.#members.find((candidate) => candidate.actors.includes(to));
+    const member = this.#member(to);
     assert(member !== undefined, `an actor is named ${to}`);
     member.current?.threads[0]?.post({ kind: 'told', from, to, message });
   }

@@ -138,7 +138,7 @@ async function measure(port: number, load: Load, seconds: number, usage: () => P
 
 async function child(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'echo-bench-'));
-  const node = await startToyNode(join(folder, 'log'));
+  const node = await startToyNode({ logPath: join(folder, 'log') });
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
     process.send!({ usage: user + system });

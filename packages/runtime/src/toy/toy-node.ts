@@ -22,12 +22,20 @@ export const TOY_LIMITS: Limits = {
   memtableChunksMax: 1,
 };
 
-export async function startToyNode(
-  logPath: string,
-  runtimeLimits: RuntimeLimits = DEFAULT_RUNTIME_LIMITS,
-  coordinatorPort = 0,
-): Promise<ToyNode> {
-  const states: ToyNode['states'] = [];
+export interface ToyNodeOptions {
+  readonly logPath: string;
+  readonly runtimeLimits?: RuntimeLimits;
+  readonly coordinatorPort?: number;
+  /** The coordinator lives in the replica's thread. */
+  readonly together?: boolean;
+  /** Where to note what units go through, for a start that fails. */
+  readonly states?: ToyNode['states'];
+}
+
+export async function startToyNode(options: ToyNodeOptions): Promise<ToyNode> {
+  const { logPath, runtimeLimits = DEFAULT_RUNTIME_LIMITS } = options;
+  const { coordinatorPort = 0, together = false } = options;
+  const states: ToyNode['states'] = options.states ?? [];
   const told: unknown[] = [];
   const pool = new JobPool({
     module: new URL('./toy-job.js', import.meta.url),
@@ -52,7 +60,9 @@ export async function startToyNode(
     ],
     shards: [
       {
-        module: new URL('./toy-replica-worker.js', import.meta.url),
+        ...(together
+          ? { module: new URL('./toy-data-path-worker.js', import.meta.url), coordinator: 0 }
+          : { module: new URL('./toy-replica-worker.js', import.meta.url) }),
         logModule: new URL('./toy-log-worker.js', import.meta.url),
         data: null,
         logData: { path: logPath },

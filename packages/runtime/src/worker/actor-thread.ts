@@ -70,7 +70,7 @@ export async function runActors<Data>(
     },
   });
   addActors(loop, setup, { hostings, sleeper, clock });
-  const ports = await listen(loop, setup);
+  const ports = await listen(loop, setup, send);
   port.on('message', (message: ToThread) => deliver(loop, memory, message));
   answerCalls<ThreadCalls>(setup.control, {
     figures: () => Object.fromEntries(loop.actors.map((actor) => [actor.name, actor.figures()])),
@@ -95,17 +95,26 @@ function addActors(loop: ThreadLoop, setup: ThreadSetup, hosted: Hosted): void {
   assert(hosted.hostings.length === setup.actors.length, 'a worker hosts the actors it is for');
   for (const hosting of hosted.hostings) {
     const { sleeper, clock } = hosted;
-    const log = setup.log ?? undefined;
+    // A replica has its log to itself.
+    const log = hosting.logStart === undefined ? undefined : (setup.log ?? undefined);
     loop.add(new ActorShell({ hosting, limits, runtimeLimits, sleeper, clock, host: loop, log }));
   }
 }
 
-async function listen(loop: ThreadLoop, setup: ThreadSetup): Promise<Record<string, number>> {
+async function listen(
+  loop: ThreadLoop,
+  setup: ThreadSetup,
+  send: (message: FromThread) => void,
+): Promise<Record<string, number>> {
   const ports: Record<string, number> = {};
   for (const place of setup.actors) {
     const actor = loop.find(place.name);
     assert(actor !== undefined, 'a worker hosts the actors it is for');
-    if (place.listen !== null) ports[place.name] = await actor.listen(place.listen);
+    if (place.listen === null) continue;
+    ports[place.name] = await actor.listen(place.listen).catch((error: unknown) => {
+      send({ kind: 'cannot-listen', actor: place.name, reason: String(error) });
+      throw error;
+    });
   }
   return ports;
 }
