@@ -88,7 +88,7 @@ function writeTable(
   input: FlushInput,
   codecs: BlockCodecs,
 ): DiskResult<TableMetadata | undefined> {
-  const offsets = newestRecords(input).filter((record) => !isDropped(input, record));
+  const offsets = recordsToWrite(input);
   if (offsets.length === 0) return { ok: true, value: undefined };
   const created = TableWriter.create({
     disk,
@@ -112,6 +112,13 @@ function writeTable(
   return writer.finish();
 }
 
+/** Word offsets of the records to write, in the order of tables. */
+function recordsToWrite(input: FlushInput): Int32Array {
+  const newest = newestRecords(input);
+  if (input.rangeDrops.length === 0) return newest;
+  return newest.filter((record) => !isDropped(input, record));
+}
+
 /** Whether a range drop took the record at word `record` away. */
 function isDropped({ words, rangeDrops }: FlushInput, record: number): boolean {
   if (rangeDrops.length === 0) return false;
@@ -121,7 +128,7 @@ function isDropped({ words, rangeDrops }: FlushInput, record: number): boolean {
   );
 }
 
-/** Word offsets of the records to write, in the order of tables. */
+/** Word offsets of the newest record of each key, in the order of tables. */
 export function newestRecords(input: FlushInput): Int32Array {
   const { words, recordCount } = input;
   const offsets = new Int32Array(recordCount);
@@ -152,24 +159,28 @@ export function newestRecords(input: FlushInput): Int32Array {
     },
   });
   let kept = 0;
+  const newest = new Int32Array(count);
   for (let index = 0; index < count; index += 1) {
-    const record = offsets[order[index]!]!;
-    const next = index + 1 < count ? offsets[order[index + 1]!]! : -1;
+    const number = order[index]!;
+    const next = index + 1 < count ? order[index + 1]! : -1;
     // The sort is stable and records lie in order of sequence: the last of a key is its newest.
-    if (next === -1 || !sameKey(words, record, next)) {
-      bucketIds[kept] = record;
-      kept += 1;
-    }
+    const isOlder =
+      next >= 0 &&
+      tokenLows[number] === tokenLows[next] &&
+      tokenHighs[number] === tokenHighs[next] &&
+      sameKey(words, offsets[number]!, offsets[next]!);
+    if (isOlder) continue;
+    newest[kept] = offsets[number]!;
+    kept += 1;
   }
   sometimes(kept < count, 'flush: a chunk holds older versions of its keys');
-  return bucketIds.slice(0, kept);
+  return newest.subarray(0, kept);
 }
 
+/** REQUIRES: their tokens are equal. */
 function sameKey(words: Int32Array, left: number, right: number): boolean {
   const keyBytes = words[left + HEADER.keyAndContext]! & 0xffff;
   return (
-    words[left + HEADER.tokenLow] === words[right + HEADER.tokenLow] &&
-    words[left + HEADER.tokenHigh] === words[right + HEADER.tokenHigh] &&
     words[left + HEADER.bucketId] === words[right + HEADER.bucketId] &&
     (words[right + HEADER.keyAndContext]! & 0xffff) === keyBytes &&
     keysEqual(words, left + HEADER_WORDS, words, right + HEADER_WORDS, keyBytes)

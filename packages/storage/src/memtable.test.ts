@@ -253,4 +253,35 @@ test('[RS1] [RS2] sorting equals a plain stable sort, with many equal tokens', (
   }
 });
 
+test('[RS1] [RS2] many records are sorted the same way, whether their tokens are even or crowded', () => {
+  const prng = new Prng(`${SEED}/sort many`);
+  const even = (): number => prng.below(2 ** 32) | 0;
+  // One value, few values, the upper half of a cell, the ends of the range, and all of it.
+  const shapes = [
+    () => 7,
+    () => prng.below(5) - 2,
+    () => (prng.chance(0.9) ? 0x4000_0000 + prng.below(64) : even()),
+    () => (prng.chance(0.5) ? -1 : 0),
+    even,
+  ];
+  for (const high of shapes) {
+    for (const low of shapes) {
+      const count = 33 + prng.below(3000);
+      const fill = (draw: () => number): Int32Array => Int32Array.from({ length: count }, draw);
+      const bucketIds = fill(() => (prng.chance(0.8) ? 1 : -1));
+      const [tokenHighs, tokenLows, keys] = [fill(high), fill(low), fill(() => prng.below(3))];
+      const compareKeys = (left: number, right: number): number => keys[left]! - keys[right]!;
+      const wanted = Array.from({ length: count }, (_, index) => index).toSorted(
+        (left, right) =>
+          (bucketIds[left]! >>> 0) - (bucketIds[right]! >>> 0) ||
+          (tokenHighs[left]! >>> 0) - (tokenHighs[right]! >>> 0) ||
+          (tokenLows[left]! >>> 0) - (tokenLows[right]! >>> 0) ||
+          compareKeys(left, right),
+      );
+      const found = sortRecords({ count, bucketIds, tokenHighs, tokenLows, compareKeys });
+      assert.equal([...found], wanted);
+    }
+  }
+});
+
 test.run();
