@@ -69,3 +69,9 @@ export const DEFAULT_RUNTIME_LIMITS: RuntimeLimits = {
   heapMegabytesMax: 1024,
   jobsQueuedMax: 1024,
 };
+
+/**
+ * Where a coordinator and a replica share a thread, smaller steps give nobody anything to do meanwhile
+ * but the log writer: what is left is the cost of a step (decision 0008).
+ */
+export const SHARED_THREAD_LIMITS: Partial<RuntimeLimits> = { stepWordsTarget: 16_384 };

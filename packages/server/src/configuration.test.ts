@@ -52,6 +52,13 @@ test('[CF1] on small machines the small actors share a thread, and one shard ser
   assert.ok(result.ok && result.configuration.shardCount === 1);
 });
 
+test('[CF1] a thread that is shared takes larger steps, unless something else is asked for', () => {
+  const words = (actors: string, runtimeLimits: object): number =>
+    valid({ actors, runtimeLimits }).runtimeLimits.stepWordsTarget;
+  assert.ok(words('together', {}) > words('apart', {}));
+  assert.is(words('together', { stepWordsTarget: 4096 }), 4096);
+});
+
 test('[CF1] buckets take from the default one what they do not say', () => {
   const buckets = [{ id: 7, name: 'sessions', conflictPolicy: 'lww' }];
   const { ring } = valid({ durability: 'interval', buckets });

@@ -27,7 +27,11 @@ import {
   RECENT_WORDS,
   SIBLING_HEADER_WORDS,
 } from '@clockwise/record/layout';
-import { DEFAULT_RUNTIME_LIMITS, type RuntimeLimits } from '@clockwise/runtime/runtime-limits';
+import {
+  DEFAULT_RUNTIME_LIMITS,
+  SHARED_THREAD_LIMITS,
+  type RuntimeLimits,
+} from '@clockwise/runtime/runtime-limits';
 import { CHUNK_HEADER_WORDS } from '@clockwise/storage/chunk';
 import { longestSegmentBytes, SEGMENT_BYTES_MAX } from '@clockwise/storage/log-format';
 import { type GivenConfiguration, type Member, parseGiven } from './configuration-schema.ts';
@@ -85,7 +89,7 @@ export interface Machine {
 const PORTS = { coordinator: 7400, gossiper: 7401, control: 7402, admin: 7403 } as const;
 const REPLICAS = 3;
 const PACE: Pace = { heartbeatMs: 1000, compareMs: 5000 };
-/** From this many processors on each control actor has a thread of its own. */
+/** From this many processors on each actor has a thread of its own. */
 const PROCESSORS_FOR_APART = 4;
 const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 const CHUNKS_MIN = 4;
@@ -116,6 +120,7 @@ export function validateConfiguration(given: unknown, machine: Machine): Configu
   ];
   if (faults.length > 0 || self === undefined) return { ok: false, faults };
   const apart = machine.processorCount >= PROCESSORS_FOR_APART;
+  const actors = wanted.actors ?? (apart ? 'apart' : 'together');
   return {
     ok: true,
     configuration: {
@@ -126,13 +131,17 @@ export function validateConfiguration(given: unknown, machine: Machine): Configu
       ring: ringOf(wanted, members),
       shardCount,
       shardCountIsGiven: wanted.shards !== undefined,
-      actors: wanted.actors ?? (apart ? 'apart' : 'together'),
+      actors,
       pace: {
         heartbeatMs: wanted.heartbeatMs ?? PACE.heartbeatMs,
         compareMs: wanted.compareMs ?? PACE.compareMs,
       },
       limits,
-      runtimeLimits: { ...DEFAULT_RUNTIME_LIMITS, ...wanted.runtimeLimits },
+      runtimeLimits: {
+        ...DEFAULT_RUNTIME_LIMITS,
+        ...(actors === 'together' ? SHARED_THREAD_LIMITS : {}),
+        ...wanted.runtimeLimits,
+      },
       record: recordOf(wanted),
       log: { level: wanted.logLevel ?? 'info', file: wanted.logFile ?? null },
       originsAllowed: wanted.originsAllowed ?? [],
