@@ -39,7 +39,7 @@ const CACHE_CHUNKS = 3;
 const SEGMENT_CHUNKS = 3;
 const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
 
-export const clockwisePeer: PeerModule = { name: 'clockwise', open };
+export const clockwisePeer: PeerModule = { name: 'clockwise', settings: ['its own'], open };
 
 /** Knows how many jobs are under way: whoever waits must wait for one. */
 class CountedJobs implements JobRunner {

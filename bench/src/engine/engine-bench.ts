@@ -16,12 +16,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BLOCK_CODEC } from '@clockwise/storage/block-codec';
 import type { Benchmark, BenchOutcome, BenchResult } from '../report.ts';
-import type { ChildLine, ChildTask } from './engine-child.ts';
+import type { ChildLine, ChildTask, TrialFigures } from './engine-child.ts';
 import { PEER_NAMES, type PeerName } from './engine-peer.ts';
 import { resultsOf, type PeerFigures } from './engine-results.ts';
 import type { Figures, Sizes } from './workloads.ts';
@@ -30,6 +31,8 @@ const MIB = 1024 * 1024;
 const CHILD = fileURLToPath(new URL('engine-child.js', import.meta.url));
 /** Values of at least this many bytes: a fifth of the keys. */
 const LARGE_VALUE_BYTES = 1000;
+/** Values of a trial of settings, in budgets. */
+const TRIAL_SHARE = 0.75;
 /** With fewer it is a look, and nobody waits for stores to rest for long. */
 const QUICK_KEYS = 50_001;
 
@@ -58,7 +61,10 @@ async function runEngine(args: readonly string[]): Promise<BenchOutcome> {
       // Now the one first, now the other: whoever comes first finds the disk rested.
       const order = round % 2 === 0 ? settings.peers : settings.peers.toReversed();
       for (const peer of order) {
-        const figures = await runPeer(taskOf(settings, folder, peer, valueBytes));
+        const task = taskOf(settings, folder, peer, valueBytes);
+        const setting = await bestSetting(task);
+        if (setting === undefined) continue;
+        const figures = await runPeer({ ...task, setting: setting.place }, setting.why);
         if (figures !== undefined) measured.set(peer, figures);
       }
       results.push(...resultsOf(valueBytes, measured));
@@ -117,6 +123,7 @@ function taskOf(
   const count = valueBytes >= LARGE_VALUE_BYTES ? Math.ceil(keyCount / 5) : keyCount;
   return {
     peer,
+    setting: 'each',
     folder: path.join(folder, `${peer}-${valueBytes}`),
     keyCount: count,
     valueBytes,
@@ -139,28 +146,71 @@ function sizesOf(keyCount: number, valueBytes: number, memoryBytes: number): Siz
   };
 }
 
+interface Setting {
+  readonly place: number;
+  /** For the reader of the figures. */
+  readonly why: string;
+}
+
+/**
+ * The setting of the peer that does best, by the geometric mean of its fill and its random reads with
+ * some of the keys; ours has one only, so that nothing is tried. Undefined: it failed.
+ */
+async function bestSetting(task: ChildTask): Promise<Setting | undefined> {
+  if (task.peer === 'clockwise') return { place: 0, why: '' };
+  const keyCount = Math.min(
+    task.keyCount,
+    Math.ceil((TRIAL_SHARE * task.memoryBytes) / task.valueBytes),
+  );
+  const sizes = sizesOf(keyCount, task.valueBytes, task.memoryBytes);
+  const tried: { readonly title: string; readonly figures: TrialFigures }[] = [];
+  const isDone = await runChild({ ...task, keyCount, sizes }, 'settings tried', (line) => {
+    if (line.kind === 'trial') tried.push({ title: line.setting, figures: line.figures });
+  });
+  if (!isDone) return undefined;
+  const merits = tried.map(({ figures }) => Math.sqrt(figures.fill * figures.read));
+  const place = merits.indexOf(Math.max(...merits));
+  const thousands = (rate: number): string => `${Math.round(rate / 1000)} k/s`;
+  const texts = tried.map(
+    ({ title, figures }) => `${title}: ${thousands(figures.fill)}, ${thousands(figures.read)}`,
+  );
+  const why = `setting ${place + 1} of those tried with ${keyCount} keys (fill, random reads): ${texts.join('; ')}`;
+  return { place, why };
+}
+
 /** Undefined: there is no such peer on this platform, or it failed; its own words are on the screen. */
-async function runPeer(task: ChildTask): Promise<PeerFigures | undefined> {
-  process.stderr.write(`${task.peer}, ${task.valueBytes} B values, ${task.keyCount} keys ...\n`);
+async function runPeer(task: ChildTask, why: string): Promise<PeerFigures | undefined> {
+  let notes: readonly string[] = [];
+  const workloads = new Map<string, Figures>();
+  const isDone = await runChild(task, `${task.keyCount} keys`, (line) => {
+    if (line.kind === 'notes') notes = why === '' ? line.notes : [...line.notes, why];
+    else if (line.kind === 'figures') workloads.set(line.workload, line.figures);
+  });
+  return isDone ? { notes, workloads, task } : undefined;
+}
+
+/** False: there is no such peer on this platform, or it failed; its own words are on the screen. */
+async function runChild(
+  task: ChildTask,
+  what: string,
+  hear: (line: ChildLine) => void,
+): Promise<boolean> {
+  const startMs = performance.now();
+  process.stderr.write(`${task.peer}, ${task.valueBytes} B values, ${what} ... `);
   const child = spawn(process.execPath, [CHILD, JSON.stringify(task)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-  let notes: readonly string[] = [];
-  const workloads = new Map<string, Figures>();
   for await (const text of createInterface({ input: child.stdout })) {
-    const line = JSON.parse(text) as ChildLine;
-    if (line.kind === 'notes') notes = line.notes;
-    else workloads.set(line.workload, line.figures);
+    hear(JSON.parse(text) as ChildLine);
   }
   const code = await ended;
-  if (code !== 0) {
-    const text = `${task.peer} ended with exit code ${code}`;
-    if (task.peer === 'clockwise') throw new Error(text);
-    process.stderr.write(`${text}: left out\n`);
-    return undefined;
-  }
-  return { notes, workloads, task };
+  process.stderr.write(`${((performance.now() - startMs) / 1000).toFixed(0)} s\n`);
+  if (code === 0) return true;
+  const text = `${task.peer} ended with exit code ${code}`;
+  if (task.peer === 'clockwise') throw new Error(text);
+  process.stderr.write(`${text}: left out\n`);
+  return false;
 }
 
 function peerVersions(peers: readonly PeerName[]): Record<string, string> {

@@ -16,6 +16,8 @@ export interface ChildTask {
   readonly folder: string;
   readonly keyCount: number;
   readonly valueBytes: number;
+  /** Of the peer's settings; 'each': try them all, and only say how fast each is. */
+  readonly setting: number | 'each';
   readonly memoryBytes: number;
   readonly codec: number;
   readonly sizes: Sizes;
@@ -25,6 +27,7 @@ export interface ChildTask {
 
 export type ChildLine =
   | { readonly kind: 'notes'; readonly notes: readonly string[] }
+  | { readonly kind: 'trial'; readonly setting: string; readonly figures: TrialFigures }
   | { readonly kind: 'figures'; readonly workload: string; readonly figures: Figures };
 
 /** Each is loaded only where it is measured: a platform may have no binary of one. */
@@ -36,8 +39,42 @@ const PEERS: Readonly<Record<PeerName, () => Promise<PeerModule>>> = {
 
 await run(JSON.parse(process.argv[2] ?? '') as ChildTask);
 
+/** Operations a second: fill to its end and rest, and reads of any key after it. */
+export interface TrialFigures {
+  readonly fill: number;
+  readonly read: number;
+}
+
 async function run({ peer: name, ...task }: ChildTask): Promise<void> {
   const module = await PEERS[name]();
+  const { setting } = task;
+  if (setting === 'each') await tryEach(module, task);
+  else await measure(module, { ...task, setting });
+  rmSync(task.folder, { recursive: true });
+}
+
+type Task = Omit<ChildTask, 'peer'>;
+
+async function tryEach(module: PeerModule, task: Task): Promise<void> {
+  const { folder, keyCount, valueBytes, sizes } = task;
+  const keys = new KeySpace(keyCount, valueBytes);
+  for (const [setting, title] of module.settings.entries()) {
+    const own = path.join(folder, `setting-${setting}`);
+    mkdirSync(own, { recursive: true });
+    const peer = await module.open(own, { ...task, setting, isSynced: false });
+    const workloads = new Workloads(peer, own, keys, valueBytes);
+    const fill = (await workloads.fill(sizes))['perSecond']!;
+    const read = workloads.readRandom(sizes)['perSecond']!;
+    say({ kind: 'trial', setting: title, figures: { fill, read } });
+    await peer.close();
+    rmSync(own, { recursive: true });
+  }
+}
+
+async function measure(
+  module: PeerModule,
+  task: Task & { readonly setting: number },
+): Promise<void> {
   const { folder, keyCount, valueBytes, sizes } = task;
   const main = path.join(folder, 'main');
   mkdirSync(main, { recursive: true });
@@ -60,12 +97,11 @@ async function run({ peer: name, ...task }: ChildTask): Promise<void> {
   tell('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
   await peer.close();
   if (task.syncedBatches > 0) tell('synced batches', await synced(module, task, keys));
-  rmSync(folder, { recursive: true });
 }
 
 async function synced(
   module: PeerModule,
-  task: Omit<ChildTask, 'peer'>,
+  task: Task & { readonly setting: number },
   keys: KeySpace,
 ): Promise<Figures> {
   const folder = path.join(task.folder, 'synced');

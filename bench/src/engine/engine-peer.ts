@@ -15,6 +15,8 @@ export interface EngineKey {
 }
 
 export interface PeerOptions {
+  /** One of the module's settings, by its place. */
+  readonly setting: number;
   /** All caches and write buffers together. */
   readonly memoryBytes: number;
   /**
@@ -54,6 +56,11 @@ export interface EnginePeer {
 
 export interface PeerModule {
   readonly name: PeerName;
+  /**
+   * Ways to set the store within the budget, each as its documentation has it; where there are several
+   * the benchmark tries them and takes the one that does best.
+   */
+  readonly settings: readonly string[];
   open(folder: string, options: PeerOptions): Promise<EnginePeer>;
 }
 

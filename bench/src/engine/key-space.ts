@@ -9,18 +9,20 @@ import type { EngineKey } from './engine-peer.ts';
 
 /** Prime: its multiples meet every number below any count that is no multiple of it. */
 const STRIDE = 2_654_435_761;
-const VALUE_KINDS = 128;
+/** Bytes of all values together: too many to meet twice in a block. */
+const VALUE_POOL_BYTES = 2 * 1024 * 1024;
 
 export class KeySpace {
   readonly count: number;
-  /** Half noise, half one byte: snappy makes them little more than half as large. */
+  /** Half noise, then the same bytes again: whoever looks for repetitions makes them half as large. */
   readonly values: readonly Uint8Array[];
   readonly #stride: number;
 
   constructor(count: number, valueBytes: number) {
     this.count = count;
     this.#stride = STRIDE % count;
-    this.values = Array.from({ length: VALUE_KINDS }, (_, kind) => valueOf(kind, valueBytes));
+    const kinds = Math.floor(VALUE_POOL_BYTES / valueBytes);
+    this.values = Array.from({ length: kinds }, (_, kind) => valueOf(kind, valueBytes));
   }
 
   /** The number of the key that is put as the `place`th. [KS1] */
@@ -43,17 +45,15 @@ export class KeySpace {
   }
 
   valueOf(number: number): Uint8Array {
-    return this.values[number % VALUE_KINDS]!;
+    return this.values[number % this.values.length]!;
   }
 }
 
 function valueOf(kind: number, byteCount: number): Uint8Array {
-  const value = Buffer.alloc(byteCount, kind + 1);
-  let state = kind + 1;
-  for (let at = 0; at < byteCount / 2; at += 1) {
-    state = mix(state + 0x9e3779b9);
-    value[at] = state & 0xff;
-  }
+  const value = Buffer.alloc(byteCount);
+  const half = Math.ceil(byteCount / 2);
+  for (let at = 0; at < half; at += 1) value[at] = mix(kind * half + at + 0x9e3779b9) & 0xff;
+  value.copyWithin(half, 0);
   return value;
 }
 

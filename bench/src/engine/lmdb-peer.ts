@@ -6,12 +6,19 @@ import { open as openLmdb, type RootDatabase } from 'lmdb';
 import type { EngineKey, EnginePeer, PeerModule, PeerOptions } from './engine-peer.ts';
 
 const MAP_BYTES = 64 * 1024 ** 3;
+/** By setting. A writable map is said to be for stores that nobody syncs. */
+const WRITE_MAPS = [true, false] as const;
 
 type Lmdb = RootDatabase<Buffer, Buffer>;
 
-export const lmdbPeer: PeerModule = { name: 'lmdb', open };
+export const lmdbPeer: PeerModule = {
+  name: 'lmdb',
+  settings: ['writable map where nothing is synced', 'no writable map'],
+  open,
+};
 
-function open(folder: string, { isSynced }: PeerOptions): Promise<EnginePeer> {
+function open(folder: string, { isSynced, setting }: PeerOptions): Promise<EnginePeer> {
+  const useWritemap = !isSynced && WRITE_MAPS[setting]!;
   const lmdb: Lmdb = openLmdb({
     path: folder,
     noSubdir: false,
@@ -20,21 +27,23 @@ function open(folder: string, { isSynced }: PeerOptions): Promise<EnginePeer> {
     compression: false,
     mapSize: MAP_BYTES,
     noSync: !isSynced,
+    useWritemap,
     // A commit is on the disk when it returns.
     overlappingSync: false,
   });
-  return Promise.resolve(new LmdbPeer(lmdb, isSynced));
+  return Promise.resolve(new LmdbPeer(lmdb, isSynced, useWritemap));
 }
 
 class LmdbPeer implements EnginePeer {
   readonly notes: readonly string[];
   readonly #lmdb: Lmdb;
 
-  constructor(lmdb: Lmdb, isSynced: boolean) {
+  constructor(lmdb: Lmdb, isSynced: boolean, useWritemap: boolean) {
     this.#lmdb = lmdb;
     this.notes = [
       'no budget: a memory map of all',
       'one transaction a batch or put',
+      useWritemap ? 'writable map' : 'no writable map',
       isSynced ? 'each one synced' : 'nothing synced',
     ];
   }
