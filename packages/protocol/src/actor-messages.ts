@@ -6,6 +6,18 @@
 
 export type PeerState = 'up' | 'down';
 
+/** What a shard holds of a snapshot. */
+export interface ShardSnapshot {
+  readonly snapshotNumber: number;
+  /** Of the last record in it. */
+  readonly sequence: number;
+  readonly fileCount: number;
+  readonly byteCount: number;
+}
+
+/** Why a shard makes no snapshot. */
+export type SnapshotRefusal = 'SHARD_DOWN' | 'BUSY' | 'TOO_MANY' | 'DISK_FULL' | 'FAILED';
+
 export type ActorMessage =
   /** gossiper -> coordinator, anti-entropy, main: a peer changed. Lost: repeated at the next change; links notice by themselves. */
   | { readonly kind: 'peer-state'; readonly nodeId: string; readonly state: PeerState }
@@ -53,13 +65,42 @@ export type ActorMessage =
       readonly more: boolean;
       readonly ok: boolean;
     }
-  /** any actor -> replica: keep a copy of the store as it is now. Lost: whoever asked times out. */
-  | { readonly kind: 'snapshot-wanted'; readonly request: number }
-  /** replica -> whoever asked: its number, or why there is none. */
+  /**
+   * main -> replica: keep a copy of the store as it is now, under a number that was never given. Lost, as
+   * all of snapshots: main sees that the shard is gone, and asks its successor to take away what there is.
+   */
+  | {
+      readonly kind: 'snapshot-wanted';
+      readonly request: number;
+      readonly snapshotNumber: number;
+    }
+  /** replica -> main: what it holds, or why there is none. */
   | {
       readonly kind: 'snapshot-done';
       readonly request: number;
+      readonly end:
+        | { readonly ok: true; readonly snapshot: ShardSnapshot }
+        | { readonly ok: false; readonly code: SnapshotRefusal; readonly reason: string };
+    }
+  /** main -> replica and back: which snapshots are there, and the bytes that only they keep. */
+  | { readonly kind: 'snapshots-wanted'; readonly request: number }
+  | {
+      readonly kind: 'snapshots';
+      readonly request: number;
+      /** The highest number that was given. */
+      readonly lastNumber: number;
+      readonly held: readonly ShardSnapshot[];
+      readonly pinnedBytes: number;
+    }
+  /** main -> replica: take one away. The answer follows when that is durable, or has failed once. */
+  | {
+      readonly kind: 'snapshot-drop';
+      readonly request: number;
       readonly snapshotNumber: number;
+    }
+  | {
+      readonly kind: 'snapshot-dropped';
+      readonly request: number;
       readonly ok: boolean;
       readonly reason: string;
     }
@@ -78,6 +119,14 @@ export type ActorMessage =
   /** coordinator -> main and back: the node's status as JSON, asked for by a client. Lost: the client times out. */
   | { readonly kind: 'status-wanted'; readonly request: number }
   | { readonly kind: 'status'; readonly request: number; readonly json: string }
+  /** coordinator -> main and back: a command of an operator, by a client. Lost: the client times out. */
+  | {
+      readonly kind: 'admin-wanted';
+      readonly request: number;
+      readonly command: string;
+      readonly argument: string;
+    }
+  | { readonly kind: 'admin'; readonly request: number; readonly json: string }
   /** coordinator -> ring-manager and back: the ring as it is encoded on disk. Lost: the client times out. */
   | { readonly kind: 'ring-wanted'; readonly request: number }
   | { readonly kind: 'ring'; readonly request: number; readonly bytes: Uint8Array }

@@ -15,11 +15,11 @@ import type { Checksum } from '@clockwise/storage/checksum';
 import { NO_COMBINES } from '@clockwise/storage/compaction/merge-job';
 import type { Disk } from '@clockwise/storage/disk';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
+import { heldSnapshots } from '@clockwise/storage/held-snapshot';
 import { SEGMENT_BYTES_MAX } from '@clockwise/storage/log-format';
 import type { LogStart } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
 import { openStore, type OpenOutcome, type OpenedStore } from '@clockwise/storage/open-store';
-import { snapshotNumbers } from '@clockwise/storage/snapshot-job';
 
 export interface OpenShardOptions {
   readonly shard: number;
@@ -97,7 +97,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
       tables: store.tables,
       manifest: store.manifest,
       highestEdition: store.manifest.edition,
-      snapshots: { numbers: snapshotNumbers(names.value), segmentBytesMax },
+      snapshots: { held: heldSnapshots(disk, names.value, checksum), segmentBytesMax },
     },
   };
 }

@@ -27,6 +27,8 @@ import { NodeStatus } from './node-status.ts';
 import type { StorageTask } from './pool/storage-job.ts';
 import { randomWords } from './random-words.ts';
 import { ringViewOf } from './ring-view-of.ts';
+import { runAdminCommand } from './snapshots/admin-commands.ts';
+import { NodeSnapshots } from './snapshots/node-snapshots.ts';
 import { StartError } from './start-error.ts';
 import { StartWatch } from './start-watch.ts';
 import type { StatusReport } from './status-report.ts';
@@ -91,10 +93,12 @@ interface NodePartsOptions {
 /** The parts of a running node and what goes on between them. */
 class NodeParts {
   readonly status: NodeStatus;
+  readonly #configuration: Configuration;
   readonly #log: NodeLog;
   readonly #pool: JobPool;
   readonly #supervisor: Supervisor;
   readonly #figures: FigureCollector;
+  readonly #snapshots: NodeSnapshots;
   readonly #admin: Admin;
   readonly #watch: StartWatch;
   #stopping = false;
@@ -103,6 +107,7 @@ class NodeParts {
     const { self, runtimeLimits } = configuration;
     const data = nodeData(configuration, stored, identity);
     const plan = planNode(configuration, data);
+    this.#configuration = configuration;
     this.#log = log;
     this.status = new NodeStatus({
       nodeId: configuration.nodeId,
@@ -125,6 +130,13 @@ class NodeParts {
       actors: plan.actors,
       timeoutMs: FIGURES_TIMEOUT_MS,
       tell: (to, message) => this.#supervisor.tell(to, message),
+    });
+    this.#snapshots = new NodeSnapshots({
+      nodeId: configuration.nodeId,
+      dataFolder: configuration.dataFolder,
+      shardCount: identity.shardCount,
+      tell: (to, message) => this.#supervisor.tell(to, message),
+      now: () => new Date(),
     });
     this.#admin = new Admin({
       host: self.host,
@@ -156,6 +168,7 @@ class NodeParts {
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#supervisor.stop();
+    await this.#snapshots.stop();
     await this.#admin.close();
     await this.#pool.close();
     this.#log.write('info', 'stopped');
@@ -199,8 +212,11 @@ class NodeParts {
   #told(from: string, message: ActorMessage): void {
     this.status.told(message);
     this.#figures.told(from, message);
+    this.#snapshots.told(message);
     if (message.kind === 'status-wanted') {
       void this.#answerStatus(from, message.request);
+    } else if (message.kind === 'admin-wanted') {
+      void this.#answerAdmin(from, message);
     } else if (message.kind === 'peer-state') {
       this.#log.write('info', 'peer changed', { peer: message.nodeId, state: message.state });
     } else if (message.kind === 'shard-state') {
@@ -214,8 +230,22 @@ class NodeParts {
     if (!this.#stopping) this.#supervisor.tell(to, { kind: 'status', request, json });
   }
 
+  async #answerAdmin(
+    to: string,
+    { request, command, argument }: Extract<ActorMessage, { readonly kind: 'admin-wanted' }>,
+  ): Promise<void> {
+    const { nodeId } = this.#configuration;
+    const parts = { nodeId, snapshots: this.#snapshots };
+    const answer = await runAdminCommand(parts, command, argument);
+    const outcome = answer.ok ? 'done' : `${answer.code}: ${answer.reasons.join('; ')}`;
+    this.#log.write('info', 'command', { command, argument, outcome });
+    const json = JSON.stringify(answer);
+    if (!this.#stopping) this.#supervisor.tell(to, { kind: 'admin', request, json });
+  }
+
   #changed(name: string, state: UnitState, life: number): void {
     this.status.unitChanged(name, state, life);
+    this.#snapshots.unitChanged(name, state);
     this.#watch.unitChanged(name, state);
     // Its replica ends no flush any more: what was under way is not to be waited for.
     const lost = givenUpShard(name, state);

@@ -20,6 +20,7 @@ import {
 import type { Disk, DiskError, DiskResult } from './disk.ts';
 import { explainFile } from './file-verify.ts';
 import { flushChunk, type FlushInput } from './flush-job.ts';
+import { type HeldSnapshot, readHeldSnapshot } from './held-snapshot.ts';
 import type { Manifest } from './manifest.ts';
 import { publishManifest } from './manifest-files.ts';
 import { makeReserve } from './reserve.ts';
@@ -63,7 +64,7 @@ export type JobOutput =
   | { readonly kind: 'reserve'; readonly fileCount: number }
   /** What is wrong with the file, read from end to end; undefined: nothing. */
   | { readonly kind: 'verify'; readonly fault: string | undefined }
-  | { readonly kind: 'snapshot' }
+  | { readonly kind: 'snapshot'; readonly held: HeldSnapshot }
   | { readonly kind: 'check-snapshot'; readonly check: PartCheck }
   | { readonly kind: 'remove-snapshot' };
 
@@ -96,7 +97,9 @@ export function runJob(
     }
     case 'snapshot': {
       const taken = takeSnapshot(disk, checksum, job.input);
-      return taken.ok ? { ok: true, value: { kind: 'snapshot' } } : taken;
+      if (!taken.ok) return taken;
+      const held = readHeldSnapshot(disk, checksum, job.input.snapshotNumber);
+      return held.ok ? { ok: true, value: { kind: 'snapshot', held: held.value } } : held;
     }
     case 'check-snapshot': {
       const checked = checkSnapshot({ disk, checksum, codecs }, job.snapshotNumber, job.part);

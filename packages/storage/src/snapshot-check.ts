@@ -26,7 +26,7 @@ export interface CheckTools {
 }
 
 /** Undefined: sound. */
-type Fault = string | undefined;
+export type Fault = string | undefined;
 
 export interface PartCheck {
   readonly fault: Fault;
@@ -51,15 +51,22 @@ export function checkSnapshot(
   if (load.kind !== 'found') {
     return { ok: true, value: { fault: `the manifest is ${load.kind}`, partCount: 1 } };
   }
-  const { manifest } = load;
-  const checks = [
+  const checks = checksOf(tools, load.manifest);
+  const checked = checks[part]?.() ?? sound(undefined);
+  if (!checked.ok) return checked;
+  return { ok: true, value: { fault: checked.value, partCount: checks.length } };
+}
+
+/** A check for each file that the manifest names, in a folder where it has that name. */
+export function checksOf(
+  tools: CheckTools,
+  manifest: Manifest,
+): readonly (() => DiskResult<Fault>)[] {
+  return [
     ...manifest.tables.map((table) => () => checkTable(tools, table)),
     ...manifest.sealed.map((seal) => () => checkLog(tools, manifest, seal)),
     ...(manifest.leavesFileNumber === 0 ? [] : [() => checkLeaves(tools, manifest)]),
   ];
-  const checked = checks[part]?.() ?? sound(undefined);
-  if (!checked.ok) return checked;
-  return { ok: true, value: { fault: checked.value, partCount: checks.length } };
 }
 
 function sound(fault: Fault): DiskResult<Fault> {

@@ -65,6 +65,8 @@ export interface Opening {
   readonly mustExist?: boolean;
   readonly jobs?: JobRunner;
   readonly prng?: Prng;
+  readonly storeIdLow?: number;
+  readonly storeIdHigh?: number;
 }
 
 function jobsOf(disk: Disk, prng: Prng): InlineJobs {
@@ -82,8 +84,8 @@ export function openLocal(disk: Disk, opening: Opening): LocalStore | OpenOutcom
     jobs,
     secretLow: 5,
     secretHigh: 6,
-    storeIdLow: 0x1234,
-    storeIdHigh: 0x5678,
+    storeIdLow: opening.storeIdLow ?? 0x1234,
+    storeIdHigh: opening.storeIdHigh ?? 0x5678,
     bucketId: BUCKET,
     tokenOf: computeToken,
     partitionCountLog2: configuration.partitionCountLog2,

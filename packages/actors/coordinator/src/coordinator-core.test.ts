@@ -189,6 +189,24 @@ test('[PQ1] questions of status and ring go to their actors, and their answers b
   ]);
 });
 
+test('[PQ1] a command of an operator goes to main as it is, and its answer back to who asked', () => {
+  const world = CoordinatorWorld.linked();
+  world.greet(2, 'client', '');
+  const command = 'snapshot-create';
+  const argument = '{"nodeId":"n1","name":"monday"}';
+  world.step([], [controlArrival(2, { kind: 'adminRequest', requestId: 5, command, argument })]);
+  const [asked] = world.takeEffects().filter((effect) => effect.kind === 'tell');
+  assert.equal(asked, {
+    kind: 'tell',
+    to: 'main',
+    message: { kind: 'admin-wanted', request: 1, command, argument },
+  });
+  const json = '{"ok":true}';
+  world.step([{ kind: 'told', from: 'main', message: { kind: 'admin', request: 1, json } }]);
+  assert.equal(world.takeControl(1), []);
+  assert.equal(world.takeControl(2), [{ kind: 'adminReply', requestId: 5, json }]);
+});
+
 test('[PQ2] one client that asks without end does not take the others their answers', () => {
   const world = CoordinatorWorld.linked();
   world.greet(2, 'client', '');

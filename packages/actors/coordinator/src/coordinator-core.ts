@@ -302,9 +302,23 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
 
   #answerControl(connection: number, message: ControlMessage): void {
     if (message.kind === 'ringRequest') {
-      this.#questions.pass(connection, message.requestId, 'ring-manager', 'ring-wanted');
+      this.#questions.pass(connection, message.requestId, 'ring-manager', (request) => ({
+        kind: 'ring-wanted',
+        request,
+      }));
     } else if (message.kind === 'statusRequest') {
-      this.#questions.pass(connection, message.requestId, 'main', 'status-wanted');
+      this.#questions.pass(connection, message.requestId, 'main', (request) => ({
+        kind: 'status-wanted',
+        request,
+      }));
+    } else if (message.kind === 'adminRequest') {
+      const { command, argument } = message;
+      this.#questions.pass(connection, message.requestId, 'main', (request) => ({
+        kind: 'admin-wanted',
+        request,
+        command,
+        argument,
+      }));
     } else {
       const { out } = this.#context;
       this.#keeper.reject(connection, `${message.kind} is not served here`, out);
@@ -319,6 +333,13 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     } else if (message.kind === 'status') {
       const { json } = message;
       this.#questions.answer(message.request, (requestId) => ({ kind: 'status', requestId, json }));
+    } else if (message.kind === 'admin') {
+      const { json } = message;
+      this.#questions.answer(message.request, (requestId) => ({
+        kind: 'adminReply',
+        requestId,
+        json,
+      }));
     } else if (message.kind === 'ring') {
       const { bytes } = message;
       this.#questions.answer(message.request, (requestId) => ({ kind: 'ring', requestId, bytes }));

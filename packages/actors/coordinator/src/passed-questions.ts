@@ -6,6 +6,7 @@
  *   PQ1 an answer goes to the connection that asked, under its own number, or nowhere
  *   PQ2 at most `QUESTIONS_MAX` wait; the oldest, whose answer never came, makes room
  */
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import type { ControlMessage } from '@clockwise/protocol/control-messages';
 import { writeControl } from '@clockwise/protocol/message-codec';
 import type { CoordinatorContext } from './coordinator-context.ts';
@@ -32,13 +33,13 @@ export class PassedQuestions {
     connection: number,
     requestId: number,
     to: 'main' | 'ring-manager',
-    kind: 'status-wanted' | 'ring-wanted',
+    messageFor: (request: number) => ActorMessage,
   ): void {
     if (this.#askers.size >= QUESTIONS_MAX) this.#dropOldest();
     const generation = this.#context.connections.generation[connection]!;
     this.#count += 1;
     this.#askers.set(this.#count, { connection, generation, requestId });
-    this.#context.out.effect({ kind: 'tell', to, message: { kind, request: this.#count } });
+    this.#context.out.effect({ kind: 'tell', to, message: messageFor(this.#count) });
   }
 
   answer(request: number, messageFor: (requestId: number) => ControlMessage): void {

@@ -11,10 +11,10 @@ import type { Checksum } from '@clockwise/storage/checksum';
 import { NO_COMBINES } from '@clockwise/storage/compaction/merge-job';
 import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import { applyLeafChange } from '@clockwise/storage/flush-job';
+import { heldSnapshots } from '@clockwise/storage/held-snapshot';
 import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
 import { openStore } from '@clockwise/storage/open-store';
-import { snapshotNumbers } from '@clockwise/storage/snapshot-job';
 import type { MemoryDisk } from './memory-disk.ts';
 import type { ReplicaOptions } from './replica-context.ts';
 
@@ -104,7 +104,10 @@ export function openReplica(
     tables: store.tables,
     manifest: store.manifest,
     highestEdition: store.manifest.edition,
-    snapshots: { numbers: snapshotNumbers(disk.names()), segmentBytesMax: 1024 * 1024 },
+    snapshots: {
+      held: heldSnapshots(disk, disk.names(), checksum),
+      segmentBytesMax: 1024 * 1024,
+    },
   };
   return { options, log };
 }

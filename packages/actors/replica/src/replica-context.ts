@@ -13,6 +13,7 @@ import type { BlockCodecs } from '@clockwise/storage/block-codec';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { Checksum } from '@clockwise/storage/checksum';
 import type { Combine } from '@clockwise/storage/compaction/version-merge';
+import type { HeldSnapshot } from '@clockwise/storage/held-snapshot';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
 import type { Manifest } from '@clockwise/storage/manifest';
 import type { Memtable } from '@clockwise/storage/memtable';
@@ -76,8 +77,8 @@ export interface ReplicaOptions {
   /** The highest edition of the manifest that may lie on the disk. */
   readonly highestEdition: number;
   readonly snapshots: {
-    /** Of snapshots that are in the folder, whole or not, ascending. */
-    readonly numbers: readonly number[];
+    /** Those in the folder, ascending. */
+    readonly held: readonly HeldSnapshot[];
     /** A segment of the log may be as long. */
     readonly segmentBytesMax: number;
   };

@@ -24,12 +24,40 @@ function filledWorld(): ReplicaWorld {
   return world;
 }
 
-function want(world: ReplicaWorld, request = 7): void {
-  world.tell({ kind: 'snapshot-wanted', request }, 'backup');
+function want(world: ReplicaWorld, snapshotNumber: number, request = 7): void {
+  world.tell({ kind: 'snapshot-wanted', request, snapshotNumber }, 'backup');
+}
+
+function heard(world: ReplicaWorld): ActorMessage[] {
+  return world.messages.filter(({ to }) => to === 'backup').map(({ message }) => message);
 }
 
 function answers(world: ReplicaWorld): Done[] {
-  return world.messages.filter(({ to }) => to === 'backup').map(({ message }) => message as Done);
+  return heard(world).filter((message) => message.kind === 'snapshot-done');
+}
+
+/** By answer: the number of the snapshot, or the code of the refusal. */
+function ends(world: ReplicaWorld): (number | string)[] {
+  return answers(world).map(({ end }) => (end.ok ? end.snapshot.snapshotNumber : end.code));
+}
+
+function sizeOf(world: ReplicaWorld, name: string): number {
+  const file = world.disk.open(name, 'read');
+  if (!file.ok) throw new Error(file.detail);
+  const size = world.disk.size(file.value);
+  world.disk.close(file.value);
+  return size.ok ? size.value : -1;
+}
+
+function figuresOf(world: ReplicaWorld): Readonly<Record<string, number | string>> {
+  world.tell({ kind: 'figures-wanted', request: 1 }, 'backup');
+  const told = heard(world).at(-1);
+  if (told?.kind !== 'figures') throw new Error('figures were asked for');
+  return told.figures;
+}
+
+function snapshotFiles(world: ReplicaWorld): string[] {
+  return world.disk.names().filter((name) => name.startsWith('snapshot-'));
 }
 
 function endJobs(world: ReplicaWorld): string[] {
@@ -63,27 +91,30 @@ function openedCounts(
 
 test('[SC3] a snapshot is made, read from end to end, and opens as the store of its cut', () => {
   const world = filledWorld();
-  want(world);
+  want(world, 1);
   put(world, 'after the cut');
   const kinds = endJobs(world);
   assert.is(kinds[0], 'snapshot');
   assert.ok(kinds.length > 2 && kinds.slice(1).every((kind) => kind === 'check-snapshot'));
-  assert.equal(answers(world), [
-    { kind: 'snapshot-done', request: 7, snapshotNumber: 1, ok: true, reason: '' },
-  ]);
+  const [{ request, end }] = answers(world) as [Done];
+  if (!end.ok) throw new Error(end.reason);
+  const { snapshotNumber, sequence, fileCount, byteCount } = end.snapshot;
+  assert.equal([request, snapshotNumber, sequence], [7, 1, 5]);
+  const bytes = snapshotFiles(world).map((name) => sizeOf(world, name));
+  assert.equal([fileCount, byteCount], [bytes.length, bytes.reduce((sum, size) => sum + size)]);
   assert.equal(openedCounts(world, 1), { tables: 1, log: 2 });
 });
 
 test('[SC1] while it is made the log is told of no floor; afterwards of the one that stands', () => {
   const world = filledWorld();
   const floors = world.floors.length;
-  want(world);
+  want(world, 1);
   const making = world.jobs.shift()!;
   world.evict();
   assert.is(world.floors.length, floors, 'the flush counts, and the log keeps its segments');
   world.jobs.push(making);
   endJobs(world);
-  assert.ok(answers(world)[0]!.ok);
+  assert.equal(ends(world), [1]);
   assert.is(world.floors.length, floors + 1);
   assert.equal(openedCounts(world, 1), { tables: 1, log: 2 });
 });
@@ -95,7 +126,7 @@ test('[SC1] where a table is ahead of the log the snapshot waits for the log', (
   world.step([], []);
   world.tell({ kind: 'flush-chunk', chunk: 0 });
   endJobs(world);
-  want(world);
+  want(world, 1);
   assert.equal(endJobs(world), []);
   world.writeLog();
   world.step([], []);
@@ -103,34 +134,33 @@ test('[SC1] where a table is ahead of the log the snapshot waits for the log', (
   assert.equal(openedCounts(world, 1), { tables: 1, log: 0 });
 });
 
-test('[SC2] one that fails, in whichever job, is removed and its number not given again', () => {
+test('[SC2] one that fails, in whichever job, is removed and its number refused from then on', () => {
   const world = filledWorld();
-  want(world);
+  want(world, 1);
   world.endJob('doubtful', 'ENOSPC');
   endJobs(world);
-  assert.is(answers(world)[0]!.ok, false);
-  assert.is(answers(world)[0]!.reason, 'ENOSPC');
-  want(world);
+  want(world, 2);
+  assert.equal(ends(world), ['DISK_FULL', 'DISK_FULL'], '[SC4] until there is room');
+  world.passes(10_000);
+  endJobs(world);
+  want(world, 2);
   world.endJob();
   world.endJob('failed', 'EIO');
   assert.equal(endJobs(world).at(-1), 'remove-snapshot');
-  assert.is(answers(world)[1]!.ok, false);
-  assert.not(world.disk.names().some((name) => name.startsWith('snapshot-')));
-  world.passes(10_000);
+  assert.equal(snapshotFiles(world), []);
+  want(world, 2);
+  want(world, 1);
+  want(world, 3);
   endJobs(world);
-  want(world);
-  endJobs(world);
-  assert.is(answers(world)[2]!.snapshotNumber, 3);
+  assert.equal(ends(world).slice(2), ['FAILED', 'FAILED', 'FAILED', 3]);
 });
 
-test('[SC2] the removal of one that failed is tried until it is done', () => {
+test('[SC2] [SR2] the removal of one that failed is tried until it is done', () => {
   const world = filledWorld();
-  want(world);
+  want(world, 1);
   world.endJob();
   world.endJob('failed', 'EIO');
-  assert.is(answers(world)[0]!.ok, false);
-  const left = (): number =>
-    world.disk.names().filter((name) => name.startsWith('snapshot-')).length;
+  assert.equal(ends(world), ['FAILED']);
   for (let turn = 0; turn < 3; turn += 1) {
     assert.equal(
       world.jobs.map(({ input }) => input.kind),
@@ -138,40 +168,111 @@ test('[SC2] the removal of one that failed is tried until it is done', () => {
     );
     world.endJob('failed', 'EIO');
     assert.equal(world.jobs, [], 'not at once');
-    assert.ok(left() > 0);
+    assert.ok(snapshotFiles(world).length > 0);
     world.passes(1000);
   }
   endJobs(world);
-  assert.is(left(), 0);
+  assert.equal(snapshotFiles(world), []);
   world.passes(10_000);
   assert.not(world.jobs.some(({ input }) => input.kind === 'remove-snapshot'));
 });
 
 test('[SC2] numbers go on after a restart; as many as may be, and one at a time', () => {
   const world = filledWorld();
-  want(world);
-  want(world, 8);
+  want(world, 4);
+  want(world, 5, 8);
   assert.equal(
-    answers(world).map(({ request, ok }) => [request, ok]),
+    answers(world).map(({ request, end }) => [request, end.ok]),
     [[8, false]],
   );
   endJobs(world);
   const after = world.restart(2);
-  want(after, 9);
+  after.tell({ kind: 'snapshots-wanted', request: 20 }, 'backup');
+  const [told] = heard(after);
+  if (told?.kind !== 'snapshots') throw new Error('what there is was asked');
+  assert.equal([told.lastNumber, told.held[0]!.sequence], [4, 5]);
+  assert.equal(told.held, [(answers(world)[1]!.end as { snapshot: unknown }).snapshot]);
+  want(after, 4, 9);
+  want(after, 5, 9);
   endJobs(after);
-  assert.is(answers(after)[0]!.snapshotNumber, 2);
-  want(after, 10);
-  assert.match(answers(after)[1]!.reason, 'there are 2 snapshots');
+  assert.equal(ends(after), ['FAILED', 5]);
+  want(after, 6, 10);
+  assert.equal(ends(after).at(-1), 'TOO_MANY');
 });
 
-test('a fenced shard makes none, and one under way is not told of', () => {
+test('[SR1] a drop is answered when it is durable, makes room for another, and may be repeated', () => {
   const world = filledWorld();
-  want(world);
+  want(world, 1);
+  world.tell({ kind: 'snapshot-drop', request: 30, snapshotNumber: 1 }, 'backup');
+  endJobs(world);
+  want(world, 2);
+  endJobs(world);
+  world.tell({ kind: 'snapshot-drop', request: 31, snapshotNumber: 1 }, 'backup');
+  world.tell({ kind: 'snapshot-drop', request: 32, snapshotNumber: 1 }, 'backup');
+  const dropped = (): unknown[] =>
+    heard(world).flatMap((message) =>
+      message.kind === 'snapshot-dropped' ? [[message.request, message.reason]] : [],
+    );
+  assert.equal(dropped(), [[30, 'it is being made']]);
+  world.endJob('failed', 'EIO');
+  assert.equal(dropped().slice(1), [
+    [31, 'EIO'],
+    [32, 'EIO'],
+  ]);
+  world.tell({ kind: 'snapshot-drop', request: 33, snapshotNumber: 1 }, 'backup');
+  assert.equal(world.jobs, [], 'not at once');
+  world.passes(1000);
+  endJobs(world);
+  world.tell({ kind: 'snapshot-drop', request: 34, snapshotNumber: 1 }, 'backup');
+  endJobs(world);
+  assert.equal(dropped().slice(3), [
+    [33, ''],
+    [34, ''],
+  ]);
+  assert.ok(snapshotFiles(world).every((name) => name.startsWith(snapshotPrefix(2))));
+  want(world, 3);
+  endJobs(world);
+  assert.equal(ends(world), [1, 2, 3]);
+});
+
+test('[HS2] the figures say what only snapshots keep: nothing twice, nothing that the store names', () => {
+  const world = filledWorld();
+  const pinned = (): number[] => {
+    const { snapshots = 0, pinnedFiles = 0, pinnedBytes = 0 } = figuresOf(world);
+    return [Number(snapshots), Number(pinnedFiles), Number(pinnedBytes)];
+  };
+  assert.equal(pinned(), [0, 0, 0]);
+  want(world, 1);
+  endJobs(world);
+  want(world, 2);
+  endJobs(world);
+  const own = snapshotFiles(world).filter((name) => /\.(log|manifest)-/.test(name));
+  const bytesOf = (names: readonly string[]): number =>
+    names.reduce((sum, name) => sum + sizeOf(world, name), 0);
+  assert.equal(pinned(), [2, own.length, bytesOf(own)]);
+  // The next flush brings other leaves: those of the snapshots live on by them alone.
+  world.evict();
+  const leaves = snapshotFiles(world).filter((name) => name.includes('.leaves-'));
+  assert.is(leaves.length, 2);
+  assert.equal(pinned(), [2, own.length + 1, bytesOf(own) + bytesOf(leaves.slice(1))]);
+  for (const snapshotNumber of [1, 2]) {
+    world.tell({ kind: 'snapshot-drop', request: 40, snapshotNumber }, 'backup');
+    endJobs(world);
+  }
+  assert.equal(pinned(), [0, 0, 0]);
+});
+
+test('[SC4] a fenced shard makes none and drops none, and one under way is not told of', () => {
+  const world = filledWorld();
+  want(world, 1);
   world.step([], [{ kind: 'log-failed', failure: 'EIO' }]);
   endJobs(world);
   assert.equal(answers(world), []);
-  want(world, 8);
-  assert.is(answers(world)[0]!.ok, false);
+  want(world, 2, 8);
+  world.tell({ kind: 'snapshot-drop', request: 9, snapshotNumber: 1 }, 'backup');
+  assert.equal(ends(world), ['SHARD_DOWN']);
+  const reason = 'the shard serves no longer';
+  assert.equal(heard(world).at(-1), { kind: 'snapshot-dropped', request: 9, ok: false, reason });
   assert.equal(endJobs(world), []);
 });
 

@@ -1,28 +1,35 @@
 /**
  * A snapshot of the shard's store, when somebody asks: the job that makes it, the jobs that read it from
- * end to end, and the answer. One at a time.
+ * end to end, and the answer. One at a time. And what snapshots there are, and their end.
  *
  *     snapshot-wanted --> the log has caught up with the tables --> snapshot job --> check, part by part
- *                                                              --> snapshot-done, with its number
+ *                                                              --> snapshot-done, with what it holds
  *
  * Invariants:
  *   SC1 while one is made, the tables of its version are pinned and the log is told of no floor
- *   SC2 a number is given once in a life, and is above those of all snapshots of which a file was found;
- *       what failed half-way is removed, which is tried until it is durable. A crash before that may leave
- *       it; nobody was told that it is done
+ *   SC2 who asks names a number above those of all snapshots of which a file was found, and of all that
+ *       were begun in this life; another is refused. What failed half-way is removed, which is tried until
+ *       it is durable. A crash before that may leave it; nobody was told that it is done
  *   SC3 a snapshot is called done after every byte of it was read and found sound
+ *   SC4 a shard that is fenced, or whose disk is full, begins none
  */
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import { reachable } from '@clockwise/kernel/probe';
-import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import type {
+  ActorMessage,
+  ShardSnapshot,
+  SnapshotRefusal,
+} from '@clockwise/protocol/actor-messages';
+import {
+  bytesOfSnapshot,
+  filesOfSnapshot,
+  type HeldSnapshot,
+  pinnedBySnapshots,
+} from '@clockwise/storage/held-snapshot';
 import type { JobOutput } from '@clockwise/storage/jobs';
 import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
+import { type Asked, SnapshotRemovals } from './snapshot-removals.ts';
 import type { StorePublisher } from './store-publisher.ts';
-
-interface Asked {
-  readonly from: string;
-  readonly request: number;
-}
 
 type SnapshotState =
   | { readonly kind: 'idle' }
@@ -34,62 +41,95 @@ type SnapshotState =
       readonly asked: Asked;
       readonly job: number;
       readonly part: number;
+      readonly held: HeldSnapshot;
     };
 
-/** Of a removal that failed, until it is tried again. */
-const REMOVE_AGAIN_MS = 1000;
-/** The number of this core's timer, among the replica's. */
-const SNAPSHOT_TIMER = 4;
+type Wanted = Extract<ActorMessage, { readonly kind: 'snapshot-wanted' }>;
 
 export class SnapshotControl {
   readonly #context: ReplicaContext;
   readonly #publisher: StorePublisher;
   readonly #segmentBytesMax: number;
+  readonly #removals: SnapshotRemovals;
   #state: SnapshotState = { kind: 'idle' };
   #lastNumber: number;
-  #count: number;
-  /** Of snapshots that failed, and of which files may be there. */
-  #toRemove: readonly number[] = [];
-  /** Of the first of them; 0: none is under way. */
-  #removal = 0;
-  #removeAt = 0;
+  /** Those that are done, also while they are being removed. */
+  #held: readonly HeldSnapshot[];
 
   constructor(context: ReplicaContext, publisher: StorePublisher, options: ReplicaOptions) {
     this.#context = context;
     this.#publisher = publisher;
-    const { numbers, segmentBytesMax } = options.snapshots;
+    this.#removals = new SnapshotRemovals(context);
+    const { held, segmentBytesMax } = options.snapshots;
     this.#segmentBytesMax = segmentBytesMax;
-    this.#lastNumber = numbers.at(-1) ?? 0;
-    this.#count = numbers.length;
+    this.#lastNumber = held.at(-1)?.snapshotNumber ?? 0;
+    this.#held = held;
   }
 
   figures(): Record<string, number> {
-    return { snapshots: this.#count };
+    const pinned = pinnedBySnapshots(this.#held, this.#context.versions.manifest);
+    return { snapshots: this.#held.length, ...pinned };
   }
 
-  wanted(from: string, request: number): void {
-    const { fenced, limits } = this.#context;
+  wanted(from: string, { request, snapshotNumber }: Wanted): void {
     const asked = { from, request };
-    if (fenced) this.#tell(asked, 0, 'the shard serves no longer');
-    else if (this.#state.kind !== 'idle') this.#tell(asked, 0, 'another snapshot is being made');
-    else if (this.#count >= limits.snapshotsMax) {
-      this.#tell(asked, 0, `there are ${this.#count} snapshots; remove one`);
+    const refusal = this.#refusalOf(snapshotNumber);
+    if (refusal !== undefined) {
+      this.#refuse(asked, ...refusal);
+      return;
+    }
+    this.#lastNumber = snapshotNumber;
+    this.#state = { kind: 'waiting', asked };
+  }
+
+  /** [SC2] [SC4] */
+  #refusalOf(snapshotNumber: number): readonly [SnapshotRefusal, string] | undefined {
+    const { fenced, limits, refusesValues } = this.#context;
+    const count = this.#held.length;
+    if (fenced) return ['SHARD_DOWN', 'the shard serves no longer'];
+    if (this.#state.kind !== 'idle') return ['BUSY', 'another snapshot is being made'];
+    if (snapshotNumber <= this.#lastNumber) {
+      return ['FAILED', `the number ${snapshotNumber} was given before`];
+    }
+    if (count >= limits.snapshotsMax) {
+      return ['TOO_MANY', `there are ${count} snapshots; drop one`];
+    }
+    return refusesValues ? ['DISK_FULL', 'the disk is full'] : undefined;
+  }
+
+  /** What there is, also of a shard that is fenced. */
+  tellHeld(from: string, request: number): void {
+    const { versions, out } = this.#context;
+    const { pinnedBytes } = pinnedBySnapshots(this.#held, versions.manifest);
+    const held = this.#held.map(shardSnapshotOf);
+    const lastNumber = this.#lastNumber;
+    const message = { kind: 'snapshots', request, lastNumber, held, pinnedBytes } as const;
+    out.effect({ kind: 'tell', to: from, message });
+  }
+
+  /** One that is not there is removed all the same: files of it may be. */
+  drop(from: string, request: number, snapshotNumber: number): void {
+    const { fenced } = this.#context;
+    const isMade = this.#state.kind !== 'idle' && snapshotNumber === this.#lastNumber;
+    if (fenced || isMade) {
+      const reason = fenced ? 'the shard serves no longer' : 'it is being made';
+      const message = { kind: 'snapshot-dropped', request, ok: false, reason } as const;
+      this.#context.out.effect({ kind: 'tell', to: from, message });
     } else {
-      this.#state = { kind: 'waiting', asked };
+      this.#removals.add(snapshotNumber, [{ from, request }]);
     }
   }
 
   /** REQUIRES: the shard is not fenced. */
   afterStep(): void {
-    this.#beginRemoval();
+    this.#removals.begin();
     const state = this.#state;
     const { versions, releasedSequence } = this.#context;
     const { manifest } = versions;
     if (state.kind !== 'waiting' || manifest.floorSequence > releasedSequence) return;
-    // [SC1] [SC2]
+    // [SC1]
     const pin = versions.pin();
     this.#publisher.holdFloor();
-    this.#lastNumber += 1;
     const snapshotNumber = this.#lastNumber;
     const segmentBytesMax = this.#segmentBytesMax;
     const input = { snapshotNumber, manifest, cutSequence: releasedSequence, segmentBytesMax };
@@ -98,33 +138,32 @@ export class SnapshotControl {
   }
 
   jobDone(job: number, output: JobOutput): void {
-    if (job === this.#removal) {
-      this.#removal = 0;
-      this.#toRemove = this.#toRemove.slice(1);
+    const gone = this.#removals.jobDone(job);
+    if (gone !== undefined) {
+      this.#held = this.#held.filter(({ snapshotNumber }) => snapshotNumber !== gone);
     }
     const state = this.#state;
-    if (state.kind === 'making' && state.job === job) {
+    if (state.kind === 'making' && state.job === job && output.kind === 'snapshot') {
       this.#made(state.pin);
-      this.#check(state.asked, 0);
+      this.#check(state.asked, output.held, 0);
     } else if (state.kind === 'checking' && state.job === job && output.kind === 'check-snapshot') {
       const { fault, partCount } = output.check;
-      if (fault !== undefined) this.#failed(state.asked, fault);
-      else if (state.part + 1 < partCount) this.#check(state.asked, state.part + 1);
-      else this.#done(state.asked);
+      const { asked, part, held } = state;
+      if (fault !== undefined) this.#failed(asked, 'FAILED', fault);
+      else if (part + 1 < partCount) this.#check(asked, held, part + 1);
+      else this.#done(asked, held);
     }
   }
 
   /** False: not of a snapshot. */
   jobFailed(job: number, failure: DiskFailure): boolean {
-    if (job === this.#removal) {
-      this.#removalFailed();
-      return true;
-    }
+    if (this.#removals.jobFailed(job, failure)) return true;
     const state = this.#state;
     if (state.kind !== 'making' && state.kind !== 'checking') return false;
     if (state.job !== job) return false;
     if (state.kind === 'making') this.#made(state.pin);
-    this.#failed(state.asked, failure);
+    if (failure === 'ENOSPC') this.#failed(state.asked, 'DISK_FULL', 'the disk is full');
+    else this.#failed(state.asked, 'FAILED', failure);
     return true;
   }
 
@@ -135,51 +174,43 @@ export class SnapshotControl {
   }
 
   /** [SC3] */
-  #check(asked: Asked, part: number): void {
-    const job = this.#context.askJob({
-      kind: 'check-snapshot',
-      snapshotNumber: this.#lastNumber,
-      part,
-    });
-    this.#state = { kind: 'checking', asked, job, part };
+  #check(asked: Asked, held: HeldSnapshot, part: number): void {
+    const { snapshotNumber } = held;
+    const job = this.#context.askJob({ kind: 'check-snapshot', snapshotNumber, part });
+    this.#state = { kind: 'checking', asked, job, part, held };
   }
 
-  #done(asked: Asked): void {
+  #done(asked: Asked, held: HeldSnapshot): void {
     this.#state = { kind: 'idle' };
-    this.#count += 1;
-    this.#tell(asked, this.#lastNumber, '');
+    this.#held = [...this.#held, held];
+    this.#tell(asked, { ok: true, snapshot: shardSnapshotOf(held) });
   }
 
-  #failed(asked: Asked, reason: string): void {
+  #failed(asked: Asked, code: SnapshotRefusal, reason: string): void {
     reachable('snapshot: one fails, and what there is of it is removed');
     this.#state = { kind: 'idle' };
-    this.#toRemove = [...this.#toRemove, this.#lastNumber];
-    this.#beginRemoval();
-    this.#tell(asked, 0, reason);
+    this.#removals.add(this.#lastNumber, []);
+    this.#refuse(asked, code, reason);
   }
 
-  /** [SC2] */
-  #beginRemoval(): void {
-    const snapshotNumber = this.#toRemove[0];
-    if (snapshotNumber === undefined || this.#removal !== 0) return;
-    if (this.#context.now < this.#removeAt) return;
-    this.#removal = this.#context.askJob({ kind: 'remove-snapshot', snapshotNumber });
+  #refuse(asked: Asked, code: SnapshotRefusal, reason: string): void {
+    this.#tell(asked, { ok: false, code, reason });
   }
 
-  /** The timer brings a step, and behind it the next try. */
-  #removalFailed(): void {
-    const { now, out } = this.#context;
-    this.#removal = 0;
-    // Behind the others: one that cannot be removed holds up none of them.
-    this.#toRemove = [...this.#toRemove.slice(1), ...this.#toRemove.slice(0, 1)];
-    this.#removeAt = now + REMOVE_AGAIN_MS;
-    out.effect({ kind: 'timer', timer: SNAPSHOT_TIMER, at: this.#removeAt });
-  }
-
-  /** `snapshotNumber` 0: there is none. */
-  #tell({ from, request }: Asked, snapshotNumber: number, reason: string): void {
-    const ok = snapshotNumber > 0;
-    const message: ActorMessage = { kind: 'snapshot-done', request, snapshotNumber, ok, reason };
+  #tell(
+    { from, request }: Asked,
+    end: Extract<ActorMessage, { readonly kind: 'snapshot-done' }>['end'],
+  ): void {
+    const message: ActorMessage = { kind: 'snapshot-done', request, end };
     this.#context.out.effect({ kind: 'tell', to: from, message });
   }
+}
+
+function shardSnapshotOf(held: HeldSnapshot): ShardSnapshot {
+  return {
+    snapshotNumber: held.snapshotNumber,
+    sequence: held.sequence,
+    fileCount: filesOfSnapshot(held),
+    byteCount: bytesOfSnapshot(held),
+  };
 }

@@ -88,7 +88,7 @@ export class StoreWork {
     this.#space.logFull(reserveUsed);
   }
 
-  /** The compactor's words, and of whoever wants a snapshot; others are not for the store. */
+  /** The compactor's words, and main's about snapshots; others are not for the store. */
   takeMessage(from: string, message: ActorMessage): void {
     if (message.kind === 'flush-chunk') {
       this.#flushes.flush(message.chunk);
@@ -98,7 +98,11 @@ export class StoreWork {
       this.#flushes.reportFrozen();
       this.#merges.reportWanted();
     } else if (message.kind === 'snapshot-wanted') {
-      this.#snapshots.wanted(from, message.request);
+      this.#snapshots.wanted(from, message);
+    } else if (message.kind === 'snapshots-wanted') {
+      this.#snapshots.tellHeld(from, message.request);
+    } else if (message.kind === 'snapshot-drop') {
+      this.#snapshots.drop(from, message.request, message.snapshotNumber);
     }
   }
 
