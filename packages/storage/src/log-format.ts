@@ -2,7 +2,8 @@
  * The commit log on disk: segments of groups (docs/formats/commit-log.md is the same for people).
  *
  *     segment:  header (16 words) | group | group | ... | zeros, or what the file held in an earlier life
- *     group:    header (14 words) | payload: [prefix | record] runs as they stand in the arena
+ *     group:    header (14 words) | payload: [prefix | record] runs, as they stand in the arena or packed
+ *               (log-pack.ts)
  *
  * Every header carries the segment's id (opening, index) under its checksum, so that bytes of a
  * recycled file are never taken for new ones. Positions and numbers are append-only: they are on disks.
@@ -13,7 +14,7 @@
 import { checksumWords } from './whole-transfer.ts';
 import type { Checksum } from './checksum.ts';
 
-export const LOG_VERSION = 1;
+export const LOG_VERSION = 2;
 
 export const SEGMENT_HEADER_WORDS = 16;
 export const SEGMENT_HEADER_BYTES: number = SEGMENT_HEADER_WORDS * 4;
@@ -73,8 +74,8 @@ export const GROUP = {
   syncedSequenceHigh: 10,
   /** CRC-32 of the payload. */
   payloadChecksum: 11,
-  /** Zero. */
-  reserved: 12,
+  /** Bytes of the records that the payload gives: as many as it has, or they are packed. */
+  recordBytes: 12,
   /** CRC-32 of the words before it. */
   checksum: 13,
 } as const;

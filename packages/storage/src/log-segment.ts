@@ -21,9 +21,10 @@ import {
   type SegmentId,
   SEGMENT_HEADER_BYTES,
 } from './log-format.ts';
+import { UNPACKED_FACTOR_MAX, unpackRecords } from './log-pack.ts';
 import { checksumWords } from './whole-transfer.ts';
 
-/** Called for each sound group: records stand in words [from, to). */
+/** Called for each sound group: records stand in words [from, to), borrowed until it returns. */
 export type GroupVisitor = (words: Int32Array, from: number, to: number) => void;
 
 export interface SegmentReading {
@@ -64,10 +65,10 @@ export function readSegment(
   const walk = { at: SEGMENT_HEADER_BYTES / 4, next: expected, testified: 0 };
   const ends: { from: number; last: number }[] = [];
   if (header.kind !== 'foreign') {
-    while (isSoundGroup(words, walk.at, limitWords, walk.next, options)) {
-      const from = walk.at + GROUP_HEADER_WORDS;
-      const to = from + words[walk.at + GROUP.payloadBytes]! / 4;
-      visit(words, from, to);
+    const records = new GroupRecords();
+    while (isSoundGroup(words, walk.at, limitWords, walk.next, options, records)) {
+      const to = walk.at + GROUP_HEADER_WORDS + words[walk.at + GROUP.payloadBytes]! / 4;
+      visit(records.words, records.from, records.to);
       walk.testified = readSequence(words, walk.at + GROUP.syncedSequenceLow);
       walk.next = readSequence(words, walk.at + GROUP.lastSequenceLow) + 1;
       ends.push({ from: walk.at * 4, last: walk.next - 1 });
@@ -111,6 +112,7 @@ function isSoundGroup(
   limitWords: number,
   expectedSequence: number,
   options: SegmentReadOptions,
+  records: GroupRecords,
 ): boolean {
   if (at + GROUP_HEADER_WORDS > limitWords) return false;
   if (!isGroupHeader(words, at, options.id, options.checksum)) return false;
@@ -128,7 +130,33 @@ function isSoundGroup(
   const isWhole =
     words[at + GROUP.payloadChecksum] === checksumWords(options.checksum, words, from, to);
   sometimes(!isWhole, 'recovery: the last group is torn');
-  return isWhole && areRecords(words, from, to, first, last);
+  if (!isWhole || !records.take(words, from, to, words[at + GROUP.recordBytes]!)) return false;
+  return areRecords(records.words, records.from, records.to, first, last);
+}
+
+/** Where the records of one group stand: in the segment or, if they were packed, in words of its own. */
+class GroupRecords {
+  words: Int32Array = new Int32Array(0);
+  from = 0;
+  to = 0;
+  #unpacked: Int32Array = new Int32Array(0);
+
+  /** Those of the payload in words [from, to); false: it does not give so many bytes of records. [LS2] */
+  take(words: Int32Array, from: number, to: number, recordBytes: number): boolean {
+    const payloadBytes = (to - from) * 4;
+    this.words = words;
+    this.from = from;
+    this.to = to;
+    if (recordBytes === payloadBytes) return true;
+    if (recordBytes < payloadBytes || recordBytes % 4 !== 0) return false;
+    if (recordBytes > payloadBytes * UNPACKED_FACTOR_MAX) return false;
+    const recordWords = recordBytes / 4;
+    if (this.#unpacked.length < recordWords) this.#unpacked = new Int32Array(recordWords);
+    this.words = this.#unpacked;
+    this.from = 0;
+    this.to = recordWords;
+    return unpackRecords(words, from, to, this.#unpacked, recordWords);
+  }
 }
 
 /** Whether whole records with sequences first to last fill words [from, to). */

@@ -19,7 +19,6 @@
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
-import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, type FileHandle } from './disk.ts';
 import { logName } from './file-names.ts';
@@ -28,11 +27,12 @@ import {
   GROUP_HEADER_BYTES,
   GROUP_HEADER_WORDS,
   GROUP_MAGIC,
-  readSequence,
   segmentHeader,
   SEGMENT_HEADER_BYTES,
   writeSequence,
 } from './log-format.ts';
+import { byteCountOf, splitGroups } from './log-groups.ts';
+import { RecordPacker } from './log-pack.ts';
 import { takeReserve } from './reserve.ts';
 import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
 
@@ -78,6 +78,7 @@ export interface CommitLogOptions {
 export class CommitLogWriter {
   readonly #options: CommitLogOptions;
   readonly #header: Int32Array = new Int32Array(GROUP_HEADER_WORDS);
+  readonly #packer: RecordPacker = new RecordPacker();
   #zeros: Uint8Array = new Uint8Array(0);
   #file: FileHandle = -1;
   #index: number;
@@ -214,13 +215,9 @@ export class CommitLogWriter {
     firstSequence: number,
     lastSequence: number,
   ): DiskResult<null> {
-    const payload: Uint8Array[] = [];
-    let payloadBytes = 0;
-    for (const range of ranges) {
-      const byteCount = (range.toWord - range.fromWord) * 4;
-      payload.push(new Uint8Array(range.buffer, range.fromWord * 4, byteCount));
-      payloadBytes += byteCount;
-    }
+    const recordBytes = byteCountOf(ranges);
+    const payload = this.#payloadOf(ranges, recordBytes);
+    const payloadBytes = payload.reduce((sum, part) => sum + part.length, 0);
     const end = this.#position + GROUP_HEADER_BYTES + payloadBytes;
     // A group larger than a segment gets one of its own, which is longer than the others.
     const isFull = end > this.#options.segmentBytes || buggify('log: end a segment early');
@@ -232,7 +229,8 @@ export class CommitLogWriter {
       const rotated = this.#rotate();
       if (!rotated.ok) return rotated;
     }
-    this.#fillHeader(payload, payloadBytes, firstSequence, lastSequence);
+    const sizes = { payloadBytes, recordBytes };
+    this.#fillHeader(payload, sizes, firstSequence, lastSequence);
     const parts = [bytesOf(this.#header), ...payload];
     this.#unsynced = true;
     const written = this.#writeThrough(parts, this.#position);
@@ -242,9 +240,28 @@ export class CommitLogWriter {
     return this.#fillAhead();
   }
 
+  /** The records packed, where that takes less; else as they stand. A multiple of 8 bytes. */
+  #payloadOf(ranges: readonly LogRange[], recordBytes: number): readonly Uint8Array[] {
+    const packer = this.#packer;
+    packer.begin(recordBytes / 4);
+    for (const { buffer, fromWord, toWord } of ranges) {
+      packer.add(new Int32Array(buffer), fromWord, toWord);
+    }
+    const words = packer.outWords + (packer.outWords & 1);
+    const isPacked = words * 4 < recordBytes && !buggify('log: a group as it stands');
+    sometimes(!isPacked && recordBytes > 0, 'log: a group is not packed');
+    if (isPacked) {
+      packer.out[packer.outWords] = 0;
+      return [bytesOf(packer.out, 0, words)];
+    }
+    return ranges.map(({ buffer, fromWord, toWord }) => {
+      return new Uint8Array(buffer, fromWord * 4, (toWord - fromWord) * 4);
+    });
+  }
+
   #fillHeader(
     payload: readonly Uint8Array[],
-    payloadBytes: number,
+    { payloadBytes, recordBytes }: { payloadBytes: number; recordBytes: number },
     firstSequence: number,
     lastSequence: number,
   ): void {
@@ -261,7 +278,7 @@ export class CommitLogWriter {
     header[GROUP.position] = this.#position / 8;
     writeSequence(header, GROUP.syncedSequenceLow, this.#syncedSequence);
     header[GROUP.payloadChecksum] = payloadChecksum;
-    header[GROUP.reserved] = 0;
+    header[GROUP.recordBytes] = recordBytes;
     header[GROUP.checksum] = checksumWords(checksum, header, 0, GROUP.checksum);
   }
 
@@ -352,44 +369,4 @@ export class CommitLogWriter {
     this.#failure ??= error;
     return error;
   }
-}
-
-interface GroupRanges {
-  readonly ranges: readonly LogRange[];
-  /** Undefined: the last sequence of the whole write. */
-  readonly lastSequence: number | undefined;
-}
-
-/** One group, unless it would be longer than `bytesMax`: then several, cut between records. */
-function splitGroups(ranges: readonly LogRange[], bytesMax: number): readonly GroupRanges[] {
-  let total = 0;
-  for (const range of ranges) total += (range.toWord - range.fromWord) * 4;
-  if (total <= bytesMax) return [{ ranges, lastSequence: undefined }];
-  const groups: GroupRanges[] = [];
-  let pending: LogRange[] = [];
-  let pendingBytes = 0;
-  let lastSequence = 0;
-  for (const range of ranges) {
-    const words = new Int32Array(range.buffer);
-    let from = range.fromWord;
-    for (let at = range.fromWord; at < range.toWord;) {
-      const wordCount = PREFIX_WORDS + words[at + PREFIX_WORDS]!;
-      if (pendingBytes > 0 && pendingBytes + wordCount * 4 > bytesMax) {
-        reachable('log: a write is split into groups');
-        if (at > from) pending.push({ buffer: range.buffer, fromWord: from, toWord: at });
-        groups.push({ ranges: pending, lastSequence });
-        pending = [];
-        pendingBytes = 0;
-        from = at;
-      }
-      pendingBytes += wordCount * 4;
-      lastSequence = readSequence(words, at + PREFIX.sequenceLow);
-      at += wordCount;
-    }
-    if (range.toWord > from) {
-      pending.push({ buffer: range.buffer, fromWord: from, toWord: range.toWord });
-    }
-  }
-  groups.push({ ranges: pending, lastSequence: undefined });
-  return groups;
 }

@@ -80,13 +80,17 @@ const TAILS: readonly (readonly [string, (position: number) => number])[] = [
 
 for (const [kind, byteAt] of TAILS) {
   test(`F1 a tail torn at every byte of the last record is cut, ${kind} behind the tear`, () => {
-    for (let torn = 0; torn <= 180; torn += 1) {
+    for (let torn = 0, groupBytes = 1; torn < groupBytes; torn += 1) {
       const disk = newDisk(`torn-${torn}`);
-      putSynced(mustOpen(disk), 1, 5);
+      const first = mustOpen(disk);
+      putSynced(first, 1, 4);
       const [name] = logNames(disk);
-      // Its last word is its value, 5: behind byte 180 it holds zeros, which no tear changes.
-      const end = Math.ceil(usedBytes(disk, name!) / 8) * 8;
-      for (let at = end - 184 + torn; at < end; at += 1) disk.corrupt(name!, at, byteAt(at));
+      const begin = Math.ceil(usedBytes(disk, name!) / 8) * 8;
+      putSynced(first, 5, 5);
+      // Behind its last byte that is not zero a tear may change nothing.
+      const end = usedBytes(disk, name!);
+      groupBytes = end - begin;
+      for (let at = begin + torn; at < end; at += 1) disk.corrupt(name!, at, byteAt(at));
       const store = mustOpen(disk);
       for (let key = 1; key <= 4; key += 1) assert.is(store.get(key), key);
       assert.is(store.get(5), undefined, `torn at ${torn}`);
@@ -117,7 +121,8 @@ for (const model of ['keep-all', 'torn', 'data-first'] as const) {
       const isWhole = opened.get(5) === last;
       if (isWhole) wholeCount += 1;
       else assert.is(opened.get(5), undefined, `cut at ${taken}`);
-      assert.ok(taken === groupBytes || !isWhole, `cut at ${taken}`);
+      // It may end in a word of zeros, as what lies ahead of it is.
+      assert.ok(taken >= groupBytes - 4 || !isWhole, `cut at ${taken}`);
       assert.is(opened.memtable.nextSequence, isWhole ? 6 : 5);
       putSynced(opened, 6, 8);
       disk.crash('drop-all');
@@ -125,7 +130,7 @@ for (const model of ['keep-all', 'torn', 'data-first'] as const) {
       for (const key of [1, 2, 3, 4, 6, 7, 8]) assert.is(again.get(key), key, `cut at ${taken}`);
       assert.is(again.get(5), isWhole ? last : undefined, 'read once, there for ever');
     }
-    assert.ok(wholeCount === 1 || model === 'torn', `${wholeCount} were whole`);
+    assert.ok((wholeCount > 0 && wholeCount <= 5) || model === 'torn', `${wholeCount} were whole`);
   });
 }
 
@@ -166,7 +171,7 @@ test('F2 what is appended after a torn tail outlives the next crash', () => {
 
 test('F3 [LS3] [LR2] damage before the tail is needs-repair, wherever it is; nothing is dropped', () => {
   const source = newDisk('middle');
-  putSynced(mustOpen(source), 1, 60);
+  putSynced(mustOpen(source), 1, 90);
   const names = logNames(source);
   assert.ok(names.length >= 3, 'the records fill several segments');
   let repairs = 0;
@@ -204,7 +209,7 @@ test('F3 after a clean end even the last record is known to have been durable', 
 test('[LR2] a segment that is gone, or a manifest whose log is gone, is needs-repair', () => {
   for (const which of [0, 1, 2]) {
     const disk = newDisk(`gone-${which}`);
-    putSynced(mustOpen(disk), 1, 60);
+    putSynced(mustOpen(disk), 1, 90);
     if (which === 2) for (const name of logNames(disk)) disk.remove(name);
     else disk.remove(logNames(disk)[which]!);
     const found = TestStore.open(disk);
@@ -234,11 +239,17 @@ test('F3 [LS1] no bit of a header can change unnoticed: the checksum is over all
 
 test('F4 [LS1] [LS2] lengths that lie are refused before they are used', () => {
   const id = { ...STORE_ID, opening: 1, index: 1 };
-  for (const payloadBytes of [0x7ffffff8, -8, 4, 1 << 20, 64]) {
+  const lies: [number, number][] = [0x7ffffff8, -8, 4, 1 << 20, 64].map((each) => [each, each]);
+  // Records that a payload of 64 bytes is said to give unpacked: fewer, too many, no whole words of them.
+  for (const recordBytes of [-64, 0, 32, 65, 128, 1 << 10, 1 << 20, 0x7ffffffc]) {
+    lies.push([64, recordBytes]);
+  }
+  for (const [payloadBytes, recordBytes] of lies) {
     const words = new Int32Array(256);
     words.set(segmentHeader(id, 1, checksum));
     words[16 + GROUP.magic] = GROUP_MAGIC;
     words[16 + GROUP.payloadBytes] = payloadBytes;
+    words[16 + GROUP.recordBytes] = recordBytes;
     words[16 + GROUP.firstSequenceLow] = 1;
     words[16 + GROUP.lastSequenceLow] = 1;
     words[16 + GROUP.opening] = 1;

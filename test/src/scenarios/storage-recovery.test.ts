@@ -60,7 +60,7 @@ test('F17 [LW5] a crash at any call while the log goes on in its reserve loses n
       const store = mustOpen(disk);
       assert.ok(makeReserve(disk, 2, 4096).ok);
       disk.syncAll();
-      disk.capacityBytes = disk.usedBytes() + 700;
+      disk.capacityBytes = disk.usedBytes() + 400;
       disk.crashAt = disk.operationCount + nth;
       let acked = 0;
       isCrashed = false;

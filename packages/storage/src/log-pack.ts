@@ -1,0 +1,164 @@
+/**
+ * Records as a group of the log holds them: each word of a record's beginning is told by the record
+ * before it where it can be, for headers, dots and clocks repeat or count up from record to record.
+ *
+ *     a record:  code word | literals of 16 words | code word | literals of 16 words | ... | the rest
+ *
+ * A code word has two bits for each of 16 words: 0 as in the record before, 1 a literal, 2 one more than
+ * in the record before, 3 as the word to its left. Before the first record, and behind the end of the
+ * record before, words are 0. From its 33rd word on a record stands as it is. A prefix's
+ * `previousInPartition` is of a chunk and says nothing in a log: it is 0.
+ *
+ * data plane
+ *
+ * Invariants:
+ *   LP1 unpack(pack(records)) are the records, but for `previousInPartition`
+ *   LP2 whatever the source says, nothing outside [from, to) is read and nothing behind `outWords` is
+ *       written
+ */
+import { copyWords } from '@clockwise/record/copy';
+import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+
+/** Words of a record that have codes: prefix, header, a key of sixteen bytes and what its sibling says. */
+const CODED_WORDS = 32;
+const WORDS_PER_CODE = 16;
+/** Where a record, prefix included, says how long it is: among the first sixteen words. */
+const LENGTH_AT: number = PREFIX_WORDS + HEADER.wordCount;
+/** Room for packed records that is kept: that of usual groups. */
+const KEPT_WORDS_MAX = 64 * 1024;
+const RECORD_WORDS_MIN: number = PREFIX_WORDS + HEADER_WORDS;
+/** A code word gives sixteen words at the most. */
+export const UNPACKED_FACTOR_MAX: number = WORDS_PER_CODE;
+
+/** Words that `rawWords` words of records take at the most. */
+export function packedWordsMax(rawWords: number): number {
+  // Each record begins code words of its own, of which the last may be for a few words.
+  return rawWords + Math.ceil(rawWords / WORDS_PER_CODE) * 2;
+}
+
+export class RecordPacker {
+  out: Int32Array = new Int32Array(0);
+  outWords = 0;
+  #before: Int32Array = new Int32Array(0);
+  #beforeAt = 0;
+  #beforeWords = 0;
+
+  /** Begins a group of `rawWords` words of records; what a large group needed is given back. */
+  begin(rawWords: number): void {
+    const wanted = packedWordsMax(rawWords);
+    if (this.out.length < wanted || this.out.length > KEPT_WORDS_MAX) {
+      this.out = new Int32Array(wanted);
+    }
+    this.outWords = 0;
+    this.#beforeWords = 0;
+  }
+
+  /** REQUIRES: words [from, to) are whole [prefix | record] runs, within what `begin` was told. */
+  add(words: Int32Array, from: number, to: number): void {
+    for (let at = from; at < to;) {
+      const wordCount = PREFIX_WORDS + words[at + LENGTH_AT]!;
+      this.#addRecord(words, at, wordCount);
+      this.#before = words;
+      this.#beforeAt = at;
+      this.#beforeWords = wordCount;
+      at += wordCount;
+    }
+  }
+
+  #addRecord(words: Int32Array, at: number, wordCount: number): void {
+    const { out } = this;
+    const before = this.#before;
+    const beforeAt = this.#beforeAt;
+    const beforeWords = this.#beforeWords;
+    const coded = wordCount < CODED_WORDS ? wordCount : CODED_WORDS;
+    let put = this.outWords;
+    let left = 0;
+    for (let block = 0; block < coded; block += WORDS_PER_CODE) {
+      const codeAt = put;
+      put += 1;
+      let codes = 0;
+      const end = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
+      for (let index = 0; index < end; index += 1) {
+        const place = block + index;
+        if (place === PREFIX.previousInPartition) {
+          left = 0;
+          continue;
+        }
+        const word = words[at + place]!;
+        const above = place < beforeWords ? before[beforeAt + place]! : 0;
+        if (word === above) {
+          left = word;
+          continue;
+        }
+        if (word === ((above + 1) | 0)) codes |= 2 << (index << 1);
+        else if (word === left) codes |= 3 << (index << 1);
+        else {
+          codes |= 1 << (index << 1);
+          out[put] = word;
+          put += 1;
+        }
+        left = word;
+      }
+      out[codeAt] = codes;
+    }
+    const rest = wordCount - coded;
+    if (rest > 0) copyWords(words, at + coded, out, put, rest);
+    this.outWords = put + rest;
+  }
+}
+
+/**
+ * Fills out[0, outWords) with the records that stand packed in words [from, to), of which the last may
+ * be padding; false: they are not `outWords` words of records. [LP2]
+ */
+export function unpackRecords(
+  words: Int32Array,
+  from: number,
+  to: number,
+  out: Int32Array,
+  outWords: number,
+): boolean {
+  let at = from;
+  let record = 0;
+  let before = 0;
+  while (record < outWords) {
+    const beforeWords = record - before;
+    // What a record is until it says how long it is.
+    let end = outWords - record;
+    if (end < RECORD_WORDS_MIN) return false;
+    let coded = end < CODED_WORDS ? end : CODED_WORDS;
+    let left = 0;
+    for (let block = 0; block < coded; block += WORDS_PER_CODE) {
+      if (at >= to) return false;
+      const codes = words[at]!;
+      at += 1;
+      const count = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
+      for (let index = 0; index < count; index += 1) {
+        const place = block + index;
+        const code = (codes >>> (index << 1)) & 3;
+        if (code === 1) {
+          if (at >= to) return false;
+          left = words[at]!;
+          at += 1;
+        } else if (code !== 3) {
+          left = (place < beforeWords ? out[before + place]! : 0) + (code >>> 1);
+        }
+        out[record + place] = left;
+        left = out[record + place]!;
+      }
+      if (block === 0) {
+        const wordCount = out[record + LENGTH_AT]!;
+        if (wordCount < HEADER_WORDS || wordCount > end - PREFIX_WORDS) return false;
+        end = PREFIX_WORDS + wordCount;
+        coded = end < CODED_WORDS ? end : CODED_WORDS;
+      }
+    }
+    const rest = end - coded;
+    if (rest > to - at) return false;
+    if (rest > 0) copyWords(words, at, out, record + coded, rest);
+    at += rest;
+    before = record;
+    record += end;
+  }
+  return to - at < 2;
+}
