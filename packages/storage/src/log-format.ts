@@ -3,7 +3,7 @@
  *
  *     segment:  header (16 words) | group | group | ... | zeros, or what the file held in an earlier life
  *     group:    header (14 words) | payload: [prefix | record] runs, as they stand in the arena or packed
- *               (log-pack.ts)
+ *               (record-pack.ts)
  *
  * Every header carries the segment's id (opening, index) under its checksum, so that bytes of a
  * recycled file are never taken for new ones. Positions and numbers are append-only: they are on disks.

@@ -21,7 +21,7 @@ import {
   type SegmentId,
   SEGMENT_HEADER_BYTES,
 } from './log-format.ts';
-import { UNPACKED_FACTOR_MAX, unpackRecords } from './log-pack.ts';
+import { UNPACKED_FACTOR_MAX, unpackRecords } from './record-pack.ts';
 import { checksumWords } from './whole-transfer.ts';
 
 /** Called for each sound group: records stand in words [from, to), borrowed until it returns. */
@@ -155,7 +155,7 @@ class GroupRecords {
     this.words = this.#unpacked;
     this.from = 0;
     this.to = recordWords;
-    return unpackRecords(words, from, to, this.#unpacked, recordWords);
+    return unpackRecords(words, from, to, this.#unpacked, recordWords, PREFIX_WORDS);
   }
 }
 

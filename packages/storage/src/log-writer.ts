@@ -19,6 +19,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, type FileHandle } from './disk.ts';
 import { logName } from './file-names.ts';
@@ -32,7 +33,7 @@ import {
   writeSequence,
 } from './log-format.ts';
 import { byteCountOf, splitGroups } from './log-groups.ts';
-import { RecordPacker } from './log-pack.ts';
+import { RecordPacker } from './record-pack.ts';
 import { takeReserve } from './reserve.ts';
 import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
 
@@ -78,7 +79,7 @@ export interface CommitLogOptions {
 export class CommitLogWriter {
   readonly #options: CommitLogOptions;
   readonly #header: Int32Array = new Int32Array(GROUP_HEADER_WORDS);
-  readonly #packer: RecordPacker = new RecordPacker();
+  readonly #packer: RecordPacker = new RecordPacker(PREFIX_WORDS);
   #zeros: Uint8Array = new Uint8Array(0);
   #file: FileHandle = -1;
   #index: number;

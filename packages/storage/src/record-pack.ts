@@ -1,13 +1,14 @@
 /**
- * Records as a group of the log holds them: each word of a record's beginning is told by the record
- * before it where it can be, for headers, dots and clocks repeat or count up from record to record.
+ * Records as a group of the log or a block of a table holds them: each word of a record's beginning is
+ * told by the record before it where it can be, for headers, dots and clocks repeat or count up from
+ * record to record.
  *
  *     a record:  code word | literals of 16 words | code word | literals of 16 words | ... | the rest
  *
  * A code word has two bits for each of 16 words: 0 as in the record before, 1 a literal, 2 one more than
  * in the record before, 3 as the word to its left. Before the first record, and behind the end of the
- * record before, words are 0. From its 33rd word on a record stands as it is. A prefix's
- * `previousInPartition` is of a chunk and says nothing in a log: it is 0.
+ * record before, words are 0. From its 25th word on (of a prefix, the 33rd) a record stands as it is. A
+ * prefix's `previousInPartition` is of a chunk and says nothing in a log: it is 0.
  *
  * data plane
  *
@@ -17,23 +18,20 @@
  *       written
  */
 import { copyWords } from '@clockwise/record/copy';
-import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
+import { HEADER, HEADER_WORDS, PREFIX } from '@clockwise/record/layout';
 
-/** Words of a record that have codes: prefix, header, a key of sixteen bytes and what its sibling says. */
-const CODED_WORDS = 32;
+/** Words that have codes behind a prefix: header, a key of sixteen bytes and what its sibling says. */
+const CODED_WORDS = 24;
 const WORDS_PER_CODE = 16;
-/** Where a record, prefix included, says how long it is: among the first sixteen words. */
-const LENGTH_AT: number = PREFIX_WORDS + HEADER.wordCount;
 /** Room for packed records that is kept: that of usual groups. */
 const KEPT_WORDS_MAX = 64 * 1024;
-const RECORD_WORDS_MIN: number = PREFIX_WORDS + HEADER_WORDS;
 /** A code word gives sixteen words at the most. */
 export const UNPACKED_FACTOR_MAX: number = WORDS_PER_CODE;
 
 /** Words that `rawWords` words of records take at the most. */
 export function packedWordsMax(rawWords: number): number {
-  // Each record begins code words of its own, of which the last may be for a few words.
-  return rawWords + Math.ceil(rawWords / WORDS_PER_CODE) * 2;
+  // Each record begins code words of its own, of which each may be for a few words.
+  return rawWords + Math.ceil(rawWords / HEADER_WORDS);
 }
 
 export class RecordPacker {
@@ -42,6 +40,16 @@ export class RecordPacker {
   #before: Int32Array = new Int32Array(0);
   #beforeAt = 0;
   #beforeWords = 0;
+  readonly #prefixWords: number;
+  readonly #codedWords: number;
+  readonly #skippedAt: number;
+
+  /** `prefixWords`: PREFIX_WORDS, or 0 for records without. */
+  constructor(prefixWords: number) {
+    this.#prefixWords = prefixWords;
+    this.#codedWords = prefixWords + CODED_WORDS;
+    this.#skippedAt = prefixWords === 0 ? -1 : PREFIX.previousInPartition;
+  }
 
   /** Begins a group of `rawWords` words of records; what a large group needed is given back. */
   begin(rawWords: number): void {
@@ -55,8 +63,9 @@ export class RecordPacker {
 
   /** REQUIRES: words [from, to) are whole [prefix | record] runs, within what `begin` was told. */
   add(words: Int32Array, from: number, to: number): void {
+    const prefixWords = this.#prefixWords;
     for (let at = from; at < to;) {
-      const wordCount = PREFIX_WORDS + words[at + LENGTH_AT]!;
+      const wordCount = prefixWords + words[at + prefixWords + HEADER.wordCount]!;
       this.#addRecord(words, at, wordCount);
       this.#before = words;
       this.#beforeAt = at;
@@ -70,7 +79,8 @@ export class RecordPacker {
     const before = this.#before;
     const beforeAt = this.#beforeAt;
     const beforeWords = this.#beforeWords;
-    const coded = wordCount < CODED_WORDS ? wordCount : CODED_WORDS;
+    const skippedAt = this.#skippedAt;
+    const coded = wordCount < this.#codedWords ? wordCount : this.#codedWords;
     let put = this.outWords;
     let left = 0;
     for (let block = 0; block < coded; block += WORDS_PER_CODE) {
@@ -80,7 +90,7 @@ export class RecordPacker {
       const end = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
       for (let index = 0; index < end; index += 1) {
         const place = block + index;
-        if (place === PREFIX.previousInPartition) {
+        if (place === skippedAt) {
           left = 0;
           continue;
         }
@@ -117,7 +127,10 @@ export function unpackRecords(
   to: number,
   out: Int32Array,
   outWords: number,
+  prefixWords: number,
 ): boolean {
+  const codedWords = prefixWords + CODED_WORDS;
+  const lengthAt = prefixWords + HEADER.wordCount;
   let at = from;
   let record = 0;
   let before = 0;
@@ -125,14 +138,14 @@ export function unpackRecords(
     const beforeWords = record - before;
     // What a record is until it says how long it is.
     let end = outWords - record;
-    if (end < RECORD_WORDS_MIN) return false;
-    let coded = end < CODED_WORDS ? end : CODED_WORDS;
+    if (end < prefixWords + HEADER_WORDS) return false;
+    let coded = end < codedWords ? end : codedWords;
     let left = 0;
     for (let block = 0; block < coded; block += WORDS_PER_CODE) {
       if (at >= to) return false;
       const codes = words[at]!;
       at += 1;
-      const count = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
+      let count = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
       for (let index = 0; index < count; index += 1) {
         const place = block + index;
         const code = (codes >>> (index << 1)) & 3;
@@ -143,14 +156,13 @@ export function unpackRecords(
         } else if (code !== 3) {
           left = (place < beforeWords ? out[before + place]! : 0) + (code >>> 1);
         }
+        left |= 0;
         out[record + place] = left;
-        left = out[record + place]!;
-      }
-      if (block === 0) {
-        const wordCount = out[record + LENGTH_AT]!;
-        if (wordCount < HEADER_WORDS || wordCount > end - PREFIX_WORDS) return false;
-        end = PREFIX_WORDS + wordCount;
-        coded = end < CODED_WORDS ? end : CODED_WORDS;
+        if (place !== lengthAt) continue;
+        if (left < HEADER_WORDS || left > end - prefixWords) return false;
+        end = prefixWords + left;
+        coded = end < codedWords ? end : codedWords;
+        if (count > coded) count = coded;
       }
     }
     const rest = end - coded;
