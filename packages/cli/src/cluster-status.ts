@@ -38,7 +38,7 @@ export async function clusterStatus(
 }
 
 /** By the ring, as any server tells it; else by the local cluster's file. */
-async function knownNodes(
+export async function knownNodes(
   found: FoundCluster,
   timeoutMs: number,
 ): Promise<readonly KnownNode[] | undefined> {

@@ -7,6 +7,7 @@ import { helpCommand } from './commands/help.ts';
 import { importCommand } from './commands/import.ts';
 import { put } from './commands/put.ts';
 import { ring } from './commands/ring.ts';
+import { snapshotCommand } from './commands/snapshot.ts';
 import { start } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
 import { storeCommand } from './commands/store.ts';
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   deleteCommand,
   importCommand,
   exportCommand,
+  snapshotCommand,
   storeCommand,
   helpCommand(() => COMMANDS),
 ];

@@ -14,7 +14,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 export const EXIT_TEXTS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.ok, 'done; for status: the cluster is ready and healthy'],
-  [EXIT.negative, 'not found; unhealthy; not all records loaded or exported'],
+  [EXIT.negative, 'not found; unhealthy; damaged; not all records or nodes'],
   [EXIT.usage, 'the command line is wrong; nothing was done'],
   [EXIT.unreachable, 'cannot connect, or too little of the cluster answers; nothing was written'],
   [EXIT.refused, 'the cluster or the command refused; nothing was written'],

@@ -4,6 +4,7 @@
  *     lock            the process that has it open: pid, and when that process started
  *     identity.json   node id, cluster id, shard count, a random id of this disk's copy
  *     ring-1          the ring of epoch 1 (stored-ring)
+ *     snapshots.json  the names of snapshots (snapshots/snapshot-index)
  *     shard-0 ...     the stores of the shards
  *
  * Invariants:
@@ -15,6 +16,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import path from 'node:path';
+import { assert } from '@clockwise/kernel/assert';
 import { diskFailure, NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { takeReserve } from '@clockwise/storage/reserve';
 import { replaceFile } from './durable-file.ts';
@@ -174,12 +176,12 @@ export function openIdentity(folder: string, wanted: WantedIdentity): Identity {
   const file = identityFile(folder);
   const { nodeId, clusterId, shardCount } = wanted;
   if (!fs.existsSync(file)) {
-    const diskId = randomBytes(16).toString('hex');
+    const diskId = newDiskId();
     const identity: Identity = { format: 1, nodeId, clusterId, shardCount, diskId, opened: false };
     writeIdentity(folder, identity);
     return identity;
   }
-  const stored = JSON.parse(fs.readFileSync(file, 'utf8')) as Identity;
+  const stored = readIdentity(folder);
   const faults = [
     difference('node id', nodeId, stored.nodeId),
     difference('cluster id', clusterId, stored.clusterId),
@@ -194,6 +196,27 @@ export function openIdentity(folder: string, wanted: WantedIdentity): Identity {
   ]);
 }
 
+/** REQUIRES: the folder has one. */
+export function readIdentity(folder: string): Identity {
+  return JSON.parse(fs.readFileSync(identityFile(folder), 'utf8')) as Identity;
+}
+
+/** For a copy of a node's data: another disk, so that neither is taken for the other. */
+export function writeCopiedIdentity(folder: string, original: Identity, diskId: string): void {
+  assert(diskId !== original.diskId, 'a copy is another disk');
+  writeIdentity(folder, { ...original, diskId, opened: true });
+}
+
+/** What the files of the disk's stores name. */
+export function storeIdOf(diskId: string): { readonly low: number; readonly high: number } {
+  const id = Buffer.from(diskId, 'hex');
+  return { low: id.readInt32LE(0), high: id.readInt32LE(4) };
+}
+
+export function newDiskId(): string {
+  return randomBytes(16).toString('hex');
+}
+
 export function markOpened(folder: string, identity: Identity): void {
   writeIdentity(folder, { ...identity, opened: true });
 }
@@ -202,7 +225,7 @@ function writeIdentity(folder: string, identity: Identity): void {
   replaceFile(identityFile(folder), `${JSON.stringify(identity, null, 2)}\n`);
 }
 
-function identityFile(folder: string): string {
+export function identityFile(folder: string): string {
   return path.join(folder, 'identity.json');
 }
 

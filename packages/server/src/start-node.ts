@@ -17,7 +17,7 @@ import type { DiskResult } from '@clockwise/storage/disk';
 import type { JobInput } from '@clockwise/storage/jobs';
 import { Admin } from './admin.ts';
 import type { Configuration } from './configuration.ts';
-import { type Identity, lockFolder, markOpened, openIdentity } from './data-folder.ts';
+import { type Identity, lockFolder, markOpened, openIdentity, storeIdOf } from './data-folder.ts';
 import { FigureCollector } from './figure-collector.ts';
 import { givenUpShard } from './given-up-shard.ts';
 import type { NodeData } from './node-data.ts';
@@ -266,14 +266,13 @@ function nodeData(
   { ring, bytes, hash }: StoredRing,
   { diskId, shardCount, opened }: Identity,
 ): NodeData {
-  const id = Buffer.from(diskId, 'hex');
   return {
     ring: ringViewOf({ ring, hash, nodeId: configuration.nodeId, shardCount }),
     ringBytes: bytes,
     gossiperAddresses: addressesOf(ring, 'gossiper'),
     controlAddresses: addressesOf(ring, 'control'),
     bootId: randomWords(),
-    storeId: { low: id.readInt32LE(0), high: id.readInt32LE(4) },
+    storeId: storeIdOf(diskId),
     shardCount,
     pace: configuration.pace,
     record: configuration.record,

@@ -84,6 +84,33 @@ firstHour('what is not there, refused and unreachable have exit codes of their o
   assert.match(nobody.error, /cannot connect to 127\.0\.0\.1:1: .*Next: /);
 });
 
+firstHour(
+  '[AN1] every node makes a snapshot, or the one that is named, and the rest is told',
+  async () => {
+    const created = await cluster.run('snapshot', 'create', 'monday');
+    assert.is(created.code, 0, created.error);
+    for (const id of ['n1', 'n2', 'n3'])
+      assert.match(created.out, new RegExp(`^${id}: monday is `, 'm'));
+    assert.is((await cluster.run('snapshot', 'create', 'tuesday', '--node', 'n2')).code, 0);
+    const { out } = await cluster.run('snapshot', 'list', '-o', 'json');
+    const { nodes } = JSON.parse(out) as { nodes: { snapshots: { name: string }[] }[] };
+    assert.equal(
+      nodes.map(({ snapshots }) => snapshots.map(({ name }) => name)),
+      [['monday'], ['monday', 'tuesday'], ['monday']],
+    );
+    const some = await cluster.run('snapshot', 'create', 'tuesday', '-o', 'json');
+    assert.is(some.code, 1, 'n2 has one of that name');
+    const outcomes = (JSON.parse(some.out) as { nodes: { outcome: string }[] }).nodes;
+    assert.equal(
+      outcomes.map(({ outcome }) => outcome),
+      ['done', 'refused', 'done'],
+    );
+    for (const name of ['monday', 'tuesday']) {
+      assert.is((await cluster.run('snapshot', 'drop', name)).code, 0);
+    }
+  },
+);
+
 firstHour('a second start says that the cluster runs; other wishes are refused', async () => {
   const second = await cluster.launch([]).ended();
   assert.is(second.code, 4);

@@ -138,7 +138,7 @@ test('what is no store, or no such action, is said in one line', async () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['inspect', 'nowhere'], /there is no nowhere/],
     [['inspect', '.'], /holds no store.*a node's data is in \S+/],
-    [['melt', 'sound'], /"melt" is none of inspect, verify and dump/],
+    [['melt', 'sound'], /"melt" is none of inspect, verify, dump and copy-snapshot/],
     [['dump', `sound/shard-0/${leaves}`], /holds no records/],
     [['dump', 'sound', '--from', 'xyz'], /--from is a token/],
     [['inspect', 'sound/notes'], /is no file of a store/],

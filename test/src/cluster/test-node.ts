@@ -74,9 +74,9 @@ export class TestNode {
     this.#launcher = launcher;
   }
 
-  /** The same node, as another process would start it. */
-  twin(): TestNode {
-    return new TestNode(this.member, this.folder, this.#settings, this.#launcher);
+  /** The same node, as another process would start it, or on another data folder. */
+  twin(folder: string = this.folder): TestNode {
+    return new TestNode(this.member, folder, this.#settings, this.#launcher);
   }
 
   get address(): string {

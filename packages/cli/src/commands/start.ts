@@ -19,7 +19,7 @@ const READY_SECONDS_DEFAULT = 60;
 export const start: Command = {
   name: 'start',
   usage: '',
-  summary: 'run a cluster on this machine (as npm start does), or one node of it again',
+  summary: 'run a cluster on this machine (as npm start does), or one of its nodes',
   positionalsMin: 0,
   positionalsMax: 0,
   options: {
