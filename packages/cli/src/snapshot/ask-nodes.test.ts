@@ -27,7 +27,8 @@ test('[AN2] the exit code is of all nodes together', () => {
   const cases: readonly (readonly [readonly Answer[], number])[] = [
     [[DONE, DONE], 0],
     [[DONE, FULL], 1],
-    [[DONE, ABSENT], 1],
+    [[DONE, ABSENT], 0],
+    [[DONE, ABSENT, GONE], 1],
     [[DONE, GONE], 1],
     [[ABSENT, ABSENT], 1],
     [[ABSENT, GONE], 4],
@@ -51,9 +52,11 @@ test('[AN2] a line for each node that did not do it, which ends in the next comm
   };
   assert.equal(faultLines([DONE, FULL, ABSENT, GONE, LATE], found), [
     'n2: DISK_FULL: shard 0: the disk is full; shard 1: the disk is full. Next: clockwise status',
-    'n2: NO_SUCH_SNAPSHOT: there is no snapshot monday. Next: clockwise snapshot list',
     'n3: connection refused; nothing was done there. Next: clockwise status',
     'n4: TIMEOUT: no answer in time; it may have been done or not. Next: clockwise snapshot list',
+  ]);
+  assert.equal(faultLines([ABSENT], found), [
+    'n2: NO_SUCH_SNAPSHOT: there is no snapshot monday. Next: clockwise snapshot list',
   ]);
 });
 

@@ -101,26 +101,37 @@ function answerOf<Result>(nodeId: string, answer: AdminAnswer<Result>): NodeAnsw
   return { kind: 'refused', nodeId, code: answer.code, reasons: answer.reasons };
 }
 
+/**
+ * Without those that had no such snapshot, where another had: a drop of all nodes is done when it is
+ * nowhere.
+ */
+function counted(all: readonly NodeAnswer<unknown>[]): readonly NodeAnswer<unknown>[] {
+  const isDone = all.some(({ kind }) => kind === 'done');
+  return isDone ? all.filter((answer) => !isAbsence(answer)) : all;
+}
+
+function isAbsence(answer: NodeAnswer<unknown>): boolean {
+  return answer.kind === 'refused' && answer.code === 'NO_SUCH_SNAPSHOT';
+}
+
 /** Of all nodes together: what is unknown outweighs all; where some did it and some did not, `negative`. */
-export function exitCodeOf(answers: readonly NodeAnswer<unknown>[]): ExitCode {
+export function exitCodeOf(all: readonly NodeAnswer<unknown>[]): ExitCode {
+  const answers = counted(all);
   const has = (kind: NodeAnswer<unknown>['kind']): boolean =>
     answers.some((answer) => answer.kind === kind);
   if (has('unknown')) return EXIT.unknownOutcome;
   if (answers.every((answer) => answer.kind === 'done')) return EXIT.ok;
   if (has('done')) return EXIT.negative;
   if (!has('refused')) return EXIT.unreachable;
-  const isAbsent = answers.every(
-    (answer) => answer.kind !== 'refused' || answer.code === 'NO_SUCH_SNAPSHOT',
-  );
-  return isAbsent && !has('unreachable') ? EXIT.negative : EXIT.refused;
+  return answers.every(isAbsence) ? EXIT.negative : EXIT.refused;
 }
 
 /** A line for each node that did not do it, which ends in the next command. */
 export function faultLines(
-  answers: readonly NodeAnswer<unknown>[],
+  all: readonly NodeAnswer<unknown>[],
   { self }: FoundCluster,
 ): readonly string[] {
-  return answers.flatMap((answer) => {
+  return counted(all).flatMap((answer) => {
     const { kind, nodeId } = answer;
     switch (kind) {
       case 'done':

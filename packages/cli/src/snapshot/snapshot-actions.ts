@@ -6,7 +6,7 @@ import type {
 } from '@clockwise/server/snapshots/snapshot-report';
 import type { KnownNode } from '../cluster-status.ts';
 import type { Call } from '../command.ts';
-import type { ExitCode } from '../exit-code.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
 import type { FoundCluster } from '../find-cluster.ts';
 import { bytesText, countText } from '../store/store-figures.ts';
 import { type Cell, clean, type Column, tableText } from '../text-table.ts';
@@ -60,15 +60,20 @@ const MADE_COLUMNS: readonly Column[] = [
 
 export async function listSnapshots(action: SnapshotAction): Promise<ExitCode> {
   const answers = await ask<SnapshotListReport>(action, 'snapshot-list');
-  if (action.isJson) {
-    return endJson(action, {}, answers, ({ snapshots, pinnedBytes, reasons }) => ({
-      snapshots,
-      pinnedBytes,
-      reasons,
-    }));
-  }
-  const { terminal } = action.call;
   const lists = resultsOf(answers);
+  const isWhole = lists.every(({ reasons }) => reasons.length === 0);
+  const exitCode = action.isJson
+    ? await endJson(action, {}, answers, ({ nodeId: _, ...list }) => list)
+    : await showLists(action, answers, lists);
+  return exitCode === EXIT.ok && !isWhole ? EXIT.negative : exitCode;
+}
+
+async function showLists(
+  action: SnapshotAction,
+  answers: readonly NodeAnswer<SnapshotListReport>[],
+  lists: readonly SnapshotListReport[],
+): Promise<ExitCode> {
+  const { terminal } = action.call;
   const rows = lists.flatMap(({ snapshots }) => snapshots.map(listRow));
   if (rows.length > 0) {
     await terminal.print(tableText(LIST_COLUMNS, rows, { paint: terminal.paint }));

@@ -69,10 +69,8 @@ export async function copySnapshotTo(
   await terminal.print(tableText(COLUMNS, rows, { paint: terminal.paint }));
   await terminal.print('');
   const { nodeId } = found.identity;
-  await terminal.print(
-    `${shownTarget} is node ${nodeId} as of ${shown}, every byte checked. ` +
-      `Start it in place of its original, never beside it.`,
-  );
+  await terminal.print(`${shownTarget} is node ${nodeId} as of ${shown}, every byte checked.`);
+  await terminal.print('Start it in place of its original, never beside it.');
   return EXIT.ok;
 }
 
