@@ -59,6 +59,8 @@ interface HeldByShards {
 
 interface Change {
   readonly what: string;
+  /** The name of what is being made; empty: nothing is. */
+  readonly makes: string;
   /** Nobody asked for it: see `#settleIfPossible`. */
   readonly isSettling: boolean;
   readonly done: Promise<unknown>;
@@ -95,11 +97,13 @@ export class NodeSnapshots {
   async create(name: string): Promise<AdminAnswer<SnapshotReport>> {
     const fault = nameFault(name);
     if (fault !== undefined) return refused('BAD_REQUEST', fault);
-    return this.#command(`the snapshot ${name} is being made`, () => this.#create(name));
+    const what = `the snapshot ${name} is being made`;
+    return this.#command({ what, makes: name }, () => this.#create(name));
   }
 
   async drop(name: string): Promise<AdminAnswer<SnapshotDropReport>> {
-    return this.#command(`the snapshot ${name} is being dropped`, () => this.#drop(name));
+    const what = `the snapshot ${name} is being dropped`;
+    return this.#command({ what, makes: '' }, () => this.#drop(name));
   }
 
   async list(): Promise<AdminAnswer<SnapshotListReport>> {
@@ -117,12 +121,12 @@ export class NodeSnapshots {
 
   /** [NP3] What goes by itself is waited for. */
   async #command<Result>(
-    what: string,
+    change: Pick<Change, 'what' | 'makes'>,
     run: () => Promise<AdminAnswer<Result>>,
   ): Promise<AdminAnswer<Result>> {
     while (this.#change?.isSettling === true) await this.#change.done;
     if (this.#change !== undefined) return refused('BUSY', this.#change.what);
-    const answer = await this.#begin({ what, isSettling: false, done: run() });
+    const answer = await this.#begin({ ...change, isSettling: false, done: run() });
     this.#settleIfPossible();
     return answer;
   }
@@ -238,7 +242,7 @@ export class NodeSnapshots {
   #settleIfPossible(): void {
     if (!this.#hasLeftovers || this.#change !== undefined || !this.#questions.allServe) return;
     const what = 'what was left of a snapshot is being removed';
-    void this.#begin({ what, isSettling: true, done: this.#settle() });
+    void this.#begin({ what, makes: '', isSettling: true, done: this.#settle() });
   }
 
   async #askHeld(): Promise<HeldByShards> {
@@ -285,10 +289,10 @@ export class NodeSnapshots {
     };
   }
 
-  #stateOf({ state }: IndexedSnapshot, isLacking: boolean): SnapshotState {
+  #stateOf({ state, name }: IndexedSnapshot, isLacking: boolean): SnapshotState {
     if (state === 'made') return isLacking ? 'incomplete' : 'made';
     // What nobody is making any more is to go.
-    return state === 'making' && this.#change === undefined ? 'dropping' : state;
+    return state === 'making' && this.#change?.makes !== name ? 'dropping' : state;
   }
 }
 
