@@ -63,7 +63,7 @@ export async function listSnapshots(action: SnapshotAction): Promise<ExitCode> {
   const lists = resultsOf(answers);
   const isWhole = lists.every(({ reasons }) => reasons.length === 0);
   const exitCode = action.isJson
-    ? await endJson(action, {}, answers, ({ nodeId: _, ...list }) => list)
+    ? await endJson(action, {}, answers, (list) => list)
     : await showLists(action, answers, lists);
   return exitCode === EXIT.ok && !isWhole ? EXIT.negative : exitCode;
 }
