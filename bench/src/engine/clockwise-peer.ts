@@ -29,14 +29,20 @@ const BUCKET_ID = 1;
 const PARTITION_BITS = 6;
 const SCAN_PAGE = 4096;
 /**
- * Of eight parts of the budget: five are chunks of records, three of which may be copies of what reads
- * brought; one is cache of blocks; two are left to what stands beside them, the index of the chunks,
- * the thread of the jobs and its buffers.
+ * Of sixteen parts of the budget: ten are five chunks of records, three of which may be copies of what
+ * reads brought; one is cache of blocks; five are left to what stands beside them, the index of the
+ * chunks, the thread of the jobs and its buffers.
  */
 const CHUNK_SHARES = 8;
+const CACHE_SHARES = 16;
 const CHUNKS = 5;
 const CACHE_CHUNKS = 3;
-const SEGMENT_CHUNKS = 3;
+/** Of a record beside its value: prefix, header, key and what its sibling says. */
+const RECORD_BYTES = 128;
+/** Chunks that the room for a full disk is a share of: some seconds of log. */
+const RESERVE_SHARE = 4;
+/** Reads ask a filter for each run: that many more make them little slower, and writes are merged less. */
+const RUNS_MIN = 8;
 const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
 
 export const clockwisePeer: PeerModule = { name: 'clockwise', settings: ['its own'], open };
@@ -73,17 +79,19 @@ class CountedJobs implements JobRunner {
 function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   const { memoryBytes, isSynced } = options;
   const memtableChunkBytes = 2 ** Math.floor(Math.log2(memoryBytes / CHUNK_SHARES));
+  const recordBytes = RECORD_BYTES + options.valueBytes;
   const limits = {
     ...DEFAULT_LIMITS,
     tableCodec: options.codec,
     memtableChunkBytes,
     memtableChunksMax: CHUNKS,
-    blockCacheBytes: Math.floor(memoryBytes / CHUNK_SHARES),
-    // A log of LevelDB is as long as its write buffer.
-    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes * SEGMENT_CHUNKS),
+    blockCacheBytes: Math.floor(memoryBytes / CACHE_SHARES),
+    runsMin: RUNS_MIN,
+    // A log of LevelDB is as long as its write buffer; ours is packed, and one more is kept for later.
+    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes / 2),
     // A flush waits for the beat of a merge that is under way.
     tableBytes: Math.min(DEFAULT_LIMITS.tableBytes, memtableChunkBytes),
-    diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes),
+    diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes / RESERVE_SHARE),
   };
   const jobs = new CountedJobs(new WorkerJobs(folder));
   const secret = randomBytes(8);
@@ -100,7 +108,8 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     bucketId: BUCKET_ID,
     tokenOf: computeToken,
     partitionCountLog2: PARTITION_BITS,
-    indexSlots: 1 << 16,
+    // Two for each record: it doubles in one go, in which a writer waits.
+    indexSlots: 2 ** Math.ceil(Math.log2((2 * CHUNKS * memtableChunkBytes) / recordBytes)),
     openFilesMax: 512,
     cacheChunksMax: CACHE_CHUNKS,
     forgets: true,
@@ -110,7 +119,7 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   if (!(store instanceof LocalStore)) throw new Error(JSON.stringify(store));
   const notes = [
     `${limits.memtableChunksMax} chunks of ${memtableChunkBytes / MIB} MiB, block cache ${(limits.blockCacheBytes / MIB).toFixed(1)} MiB`,
-    `codec ${limits.tableCodec}, filter of ${limits.bloomBitsPerKey} bits a key`,
+    `codec ${limits.tableCodec}, merges from ${RUNS_MIN} runs on, filter of ${limits.bloomBitsPerKey} bits a key`,
     isSynced ? 'each batch synced' : 'batches not synced, ends of log segments and tables are',
   ];
   return Promise.resolve(new ClockwisePeer(store, jobs, isSynced, notes));

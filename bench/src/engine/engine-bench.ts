@@ -4,9 +4,10 @@
  * ask at once, a disk slower than this one, values of many sizes in one store.
  *
  *   --keys N       5,000,000; with 1 KB values a fifth of them
+ *   --times N      instead: as many keys as make keys and values N times the memory, for each size
  *   --memory MIB   128: caches and write buffers of a store
  *   --values A,B   100,1024: bytes of a value
- *   --codec NAME   none: of our blocks, none, deflate or lz4
+ *   --codec NAME   lz4, the default of a node: of our blocks, none, deflate or lz4
  *   --peer NAME    ours and this one only
  *   --folder PATH  where the stores are made; must be on a disk, not in memory
  *   --quick        50,000 keys and 16 MiB: a look, not a measurement
@@ -20,17 +21,22 @@ import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { BLOCK_CODEC } from '@clockwise/storage/block-codec';
 import type { Benchmark, BenchOutcome, BenchResult } from '../report.ts';
 import type { ChildLine, ChildTask, TrialFigures } from './engine-child.ts';
-import { PEER_NAMES, type PeerName } from './engine-peer.ts';
+import { KEY_BYTES, PEER_NAMES, type PeerName } from './engine-peer.ts';
 import { resultsOf, type PeerFigures } from './engine-results.ts';
 import type { Figures, Sizes } from './workloads.ts';
 
 const MIB = 1024 * 1024;
 const CHILD = fileURLToPath(new URL('engine-child.js', import.meta.url));
-/** Values of at least this many bytes: a fifth of the keys. */
+/** Values of at least this many bytes: a share of the keys. */
 const LARGE_VALUE_BYTES = 1000;
+const LARGE_VALUE_SHARE = 0.2;
+/** More would show nothing that these do not, and take minutes. */
+const OVERWRITES_MAX = 1_000_000;
+const BURST_PUTS_MAX = 500_000;
 /** Values of a trial of settings, in budgets. */
 const TRIAL_SHARE = 0.75;
 /** With fewer it is a look, and nobody waits for stores to rest for long. */
@@ -43,7 +49,9 @@ export const engineBenchmark: Benchmark = {
 };
 
 interface Settings {
-  readonly keyCount: number;
+  /** Undefined: as many as make so many times the memory. */
+  readonly keyCount: number | undefined;
+  readonly times: number;
   readonly memoryBytes: number;
   readonly codec: number;
   readonly valueSizes: readonly number[];
@@ -80,6 +88,7 @@ function settingsOf(args: readonly string[]): Settings {
     args: [...args],
     options: {
       keys: { type: 'string' },
+      times: { type: 'string' },
       memory: { type: 'string' },
       values: { type: 'string' },
       codec: { type: 'string' },
@@ -93,9 +102,13 @@ function settingsOf(args: readonly string[]): Settings {
     (name) => values.peer === undefined || name === 'clockwise' || name === values.peer,
   );
   return {
-    keyCount: numberOf('--keys', values.keys ?? (quick ? '50000' : '5000000')),
+    keyCount:
+      values.times === undefined
+        ? numberOf('--keys', values.keys ?? (quick ? '50000' : '5000000'))
+        : undefined,
+    times: numberOf('--times', values.times ?? '1'),
     memoryBytes: numberOf('--memory', values.memory ?? (quick ? '16' : '128')) * MIB,
-    codec: codecOf(values.codec ?? 'none'),
+    codec: values.codec === undefined ? DEFAULT_LIMITS.tableCodec : codecOf(values.codec),
     valueSizes: (values.values ?? '100,1024').split(',').map((one) => numberOf('--values', one)),
     peers,
     folder: values.folder ?? tmpdir(),
@@ -115,12 +128,16 @@ function numberOf(option: string, text: string): number {
 }
 
 function taskOf(
-  { keyCount, memoryBytes, codec }: Settings,
+  { keyCount, times, memoryBytes, codec }: Settings,
   folder: string,
   peer: PeerName,
   valueBytes: number,
 ): ChildTask {
-  const count = valueBytes >= LARGE_VALUE_BYTES ? Math.ceil(keyCount / 5) : keyCount;
+  const share = valueBytes >= LARGE_VALUE_BYTES ? LARGE_VALUE_SHARE : 1;
+  const count =
+    keyCount === undefined
+      ? Math.ceil((times * memoryBytes) / (KEY_BYTES + valueBytes))
+      : Math.ceil(keyCount * share);
   return {
     peer,
     setting: 'each',
@@ -138,7 +155,8 @@ function sizesOf(keyCount: number, valueBytes: number, memoryBytes: number): Siz
   return {
     // LevelDB's write buffer is the smallest: three eighths, with some 24 bytes more for each entry.
     firstKeys: Math.min(keyCount, Math.floor((memoryBytes * 0.3) / (valueBytes + 40))),
-    overwrites: Math.ceil(keyCount / 2),
+    overwrites: Math.min(Math.ceil(keyCount / 2), OVERWRITES_MAX),
+    burstPuts: Math.min(Math.ceil(keyCount / 2), BURST_PUTS_MAX),
     hotGets: Math.min(1_000_000, keyCount * 4),
     randomGets: Math.min(200_000, keyCount * 2),
     mixedOperations: Math.min(200_000, keyCount),

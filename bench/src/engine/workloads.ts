@@ -20,6 +20,8 @@ export interface Sizes {
   /** Keys put before the first write buffer of any peer can be full. */
   readonly firstKeys: number;
   readonly overwrites: number;
+  /** Keys put at once before the mixed load, so that there is much to compact. */
+  readonly burstPuts: number;
   readonly hotGets: number;
   readonly randomGets: number;
   readonly mixedOperations: number;
@@ -40,6 +42,8 @@ export class Workloads {
   readonly #batchKeys: readonly EngineKey[] = Array.from({ length: BATCH_COUNT }, newKey);
   readonly #batchValues: Uint8Array[] = [];
   readonly #key: EngineKey = newKey();
+  #writtenInAll = 0;
+  #userBytesInAll = 0;
 
   constructor(peer: EnginePeer, folder: string, keys: KeySpace, valueBytes: number) {
     this.#peer = peer;
@@ -147,14 +151,20 @@ export class Workloads {
   }
 
   /** Puts and gets in turn, one key each: at rest, and again when much was just written. */
-  async mixed({ firstKeys, overwrites, mixedOperations, restMs }: Sizes): Promise<Figures> {
+  async mixed({ firstKeys, burstPuts, mixedOperations, restMs }: Sizes): Promise<Figures> {
     await this.#rest(restMs);
+    const before = writtenBytes();
+    const recordBytes = this.#peer.recordBytes();
     // Fewer puts than a write buffer takes, so that nothing is compacted.
-    const calm = await this.#mix(Math.min(mixedOperations, firstKeys));
+    const calmOperations = Math.min(mixedOperations, firstKeys);
+    const calm = await this.#mix(calmOperations);
     const prng = new Prng('burst');
-    for (let done = 0; done < overwrites; done += BATCH_COUNT) await this.#putRandomBatch(prng);
+    for (let done = 0; done < burstPuts; done += BATCH_COUNT) await this.#putRandomBatch(prng);
     const busy = await this.#mix(mixedOperations);
+    await this.#rest(restMs);
+    const puts = Math.ceil(calmOperations / 2) + burstPuts + Math.ceil(mixedOperations / 2);
     return {
+      ...this.#amplification(before, puts, recordBytes),
       perSecond: busy.perSecond,
       busyShare: busy.busyShare,
       ...percentiles('calm', calm.latencies),
@@ -256,12 +266,16 @@ export class Workloads {
     // A store that does not say stores little more than what it is given.
     const recordFactor = recordBytes === 0 ? 1 : recordBytes / userBytes;
     const allBytes = this.#keys.count * (KEY_BYTES + this.#valueBytes);
-    const writtenPerByte = (after.given - before.given) / userBytes;
+    const given = after.given - before.given;
+    // Where the system does not say what came to the device: what was given to write calls.
+    const written = after.toDevice > 0 ? after.toDevice - before.toDevice : given;
+    this.#writtenInAll += written;
+    this.#userBytesInAll += userBytes;
     const diskPerByte = bytesOnDisk(this.#folder) / allBytes;
     return {
-      writtenPerByte,
-      writtenPerRecordByte: writtenPerByte / recordFactor,
-      toDevicePerByte: (after.toDevice - before.toDevice) / userBytes,
+      writtenPerByte: written / userBytes,
+      writtenPerRecordByte: written / userBytes / recordFactor,
+      writtenInAllPerByte: this.#writtenInAll / this.#userBytesInAll,
       diskPerByte,
       diskPerRecordByte: diskPerByte / recordFactor,
     };

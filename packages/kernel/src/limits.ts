@@ -112,7 +112,7 @@ export const DEFAULT_LIMITS: Limits = {
   logIntervalMs: 1000,
   tableBlockBytes: 4096,
   bloomBitsPerKey: 10,
-  tableCodec: 0,
+  tableCodec: 2,
   tableBytes: 32 * 1024 * 1024,
   levelBytes1: 256 * 1024 * 1024,
   levelFanout: 8,

@@ -22,7 +22,7 @@ const OFFSET_MAX = 0xffff;
 /** Bits of the table of places by the hash of their four bytes. */
 const HASH_BITS = 12;
 /** After 2^this places without a match the search takes longer steps. */
-const STEP_SHIFT = 6;
+const STEP_SHIFT = 4;
 /** Places are counted on from call to call, so that those of the calls before are known as old. */
 const BASE_MAX = 0x4000_0000;
 const HASH_FACTOR = 0x9e3779b1;

@@ -28,6 +28,11 @@ import { NodeDisk } from '../disk/node-disk.ts';
 
 /** Jobs yield to the thread that serves where processors are short, and still get their share. */
 const NICENESS = 5;
+/**
+ * Jobs keep what is large in buffers, and make small objects that die at once: left to itself the
+ * thread's heap would take 40 MB for them, which no budget counts.
+ */
+const YOUNG_MEBIBYTES = 2;
 
 interface WorkerJobsData {
   readonly kind: 'worker-jobs';
@@ -63,6 +68,7 @@ export class WorkerJobs implements JobRunner {
     this.#worker = new Worker(new URL(import.meta.url), {
       workerData: data,
       transferList: [port2],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
     });
     // It ends with its owner; until then it keeps nobody up.
     this.#worker.unref();

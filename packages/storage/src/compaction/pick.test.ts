@@ -110,9 +110,15 @@ const CASES: readonly Case[] = [
     expected: 'merge 1 2 -> L0 2000 bottom',
   },
   {
-    name: 'small runs and a small level 1 merge into it',
+    name: 'small runs against a level 1 that is larger than all of them become one run',
     tables: `${FOUR_SMALL_RUNS}
-      L1 00-7f:30 80-ff:30`,
+      L1 00-7f:17 80-ff:17`,
+    expected: 'merge 1 2 3 4 -> L0 2000',
+  },
+  {
+    name: 'small runs and a level 1 that is no larger merge into it',
+    tables: `${FOUR_SMALL_RUNS}
+      L1 00-7f:16 80-ff:16`,
     expected: 'merge 1 2 3 4 5 6 -> L1 2000 bottom',
   },
   {

@@ -180,8 +180,8 @@ function pickOldest(picking: Picking): Pick | undefined {
   const score = scoreOf(picking, 0);
   const tables = runs.flat();
   const bytes = bytesOf(tables);
-  if (runs.length > 1 && bytes < options.levelBytes1 / 2 && bytesOf(levels[1]!) > 2 * bytes) {
-    // Small runs against a large level 1: first they become one.
+  if (runs.length > 1 && bytes < options.levelBytes1 / 2 && bytesOf(levels[1]!) > bytes) {
+    // Level 1 would be written more than the runs are: first they become one.
     return mergeOf(picking, { inputs: tables, outputLevel: 0, score });
   }
   return mergeIntoLevel1(picking, tables, score);
