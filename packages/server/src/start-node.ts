@@ -29,6 +29,7 @@ import { randomWords } from './random-words.ts';
 import { ringViewOf } from './ring-view-of.ts';
 import { runAdminCommand } from './snapshots/admin-commands.ts';
 import { NodeSnapshots } from './snapshots/node-snapshots.ts';
+import { indexIn } from './snapshots/snapshot-index.ts';
 import { StartError } from './start-error.ts';
 import { StartWatch } from './start-watch.ts';
 import type { StatusReport } from './status-report.ts';
@@ -135,6 +136,7 @@ class NodeParts {
       nodeId: configuration.nodeId,
       dataFolder: configuration.dataFolder,
       shardCount: identity.shardCount,
+      index: indexIn(configuration.dataFolder),
       tell: (to, message) => this.#supervisor.tell(to, message),
       now: () => new Date(),
     });

@@ -27,7 +27,7 @@ import {
   writeCopiedIdentity,
 } from '@clockwise/server/data-folder';
 import { replaceFile, syncFolder } from '@clockwise/server/durable-file';
-import { numberInName, readIndex } from '@clockwise/server/snapshots/snapshot-index';
+import { indexIn, numberInName } from '@clockwise/server/snapshots/snapshot-index';
 import { snapshotPrefix } from '@clockwise/storage/file-names';
 import { PrefixDisk } from '@clockwise/storage/prefix-disk';
 import { copySnapshot, type SnapshotCopy } from '@clockwise/storage/snapshot-copy';
@@ -102,7 +102,7 @@ async function sourceOf(source: string, shown: string): Promise<Source> {
 async function numberOf(dataFolder: string, name: string, shown: string): Promise<number> {
   const numbered = numberInName(name);
   if (numbered !== undefined) return numbered;
-  const index = await readIndex(dataFolder);
+  const index = await indexIn(dataFolder).read();
   if (!index.ok) throw new Refusal(index.reasons.join('; '), EXIT.refused);
   const entry = index.value.find((one) => one.name === name);
   if (entry === undefined) throw new UsageError(`there is no snapshot ${shown}`);

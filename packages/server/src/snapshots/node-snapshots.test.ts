@@ -10,6 +10,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runAdminCommand } from './admin-commands.ts';
 import { NodeSnapshots } from './node-snapshots.ts';
+import { indexIn } from './snapshot-index.ts';
 import type { AdminAnswer, SnapshotListReport, SnapshotReport } from './snapshot-report.ts';
 
 /** Two shards that keep numbers, and do what they are told to; each answer is given a turn later. */
@@ -23,6 +24,8 @@ class Node {
   /** Shards that answer nothing; and the one message that one does not answer. */
   readonly silent: Set<number> = new Set();
   #muted = '';
+  /** Whether the disk of the index has no room. */
+  isFull: () => boolean = () => false;
   snapshots: NodeSnapshots;
 
   constructor(folder: string) {
@@ -32,10 +35,18 @@ class Node {
 
   /** As after a start of the process. */
   open(): NodeSnapshots {
+    const index = indexIn(this.folder);
     const snapshots = new NodeSnapshots({
       nodeId: 'n1',
       dataFolder: this.folder,
       shardCount: 2,
+      index: {
+        read: () => index.read(),
+        write: async (entries) => {
+          if (!this.isFull()) return index.write(entries);
+          return { ok: false, code: 'DISK_FULL', reasons: ['ENOSPC'] };
+        },
+      },
       tell: (to, message) => {
         const shard = Number(to.slice('replica-'.length));
         queueMicrotask(() => {
@@ -311,6 +322,29 @@ nodeSnapshots(
       assert.is(readFileSync(file, 'utf8'), text);
     }
     assert.not(node.heard.some((heard) => heard.includes('snapshot-wanted')));
+  },
+);
+
+nodeSnapshots(
+  '[NP5] on a full disk none is made, and one that is there is dropped, which makes room',
+  async ({ node }) => {
+    await node.snapshots.create('monday');
+    node.isFull = () => node.numbers[0]!.length > 0;
+    assert.is(refusal(await node.snapshots.create('tuesday')), 'DISK_FULL: ENOSPC');
+    assert.not(node.numbers.flat().includes(2));
+    const dropped = ended(await node.snapshots.drop('monday'));
+    assert.equal(dropped, { nodeId: 'n1', name: 'monday', number: 1 });
+    assert.equal([node.numbers, node.index], [[[], []], []]);
+    // Where it makes no room, the name is told as what it is, and dropped later.
+    node.isFull = () => false;
+    await node.snapshots.create('friday');
+    node.isFull = () => true;
+    assert.match(refusal(await node.snapshots.drop('friday')), /ENOSPC/);
+    const [rest] = (await listed(node)).snapshots;
+    assert.equal([rest!.name, rest!.state, rest!.shards], ['friday', 'incomplete', []]);
+    node.isFull = () => false;
+    assert.ok((await node.snapshots.drop('friday')).ok);
+    assert.equal(node.index, []);
   },
 );
 

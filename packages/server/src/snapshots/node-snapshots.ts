@@ -15,6 +15,8 @@
  *       serve, with the next command, or after the next start
  *   NP3 one change at a time: another is refused, not queued
  *   NP4 a name is one snapshot's, until that is gone from every shard
+ *   NP5 a full disk keeps nobody from dropping, which is what makes room: then it is not remembered that
+ *       the drop was begun, and what a crash leaves of it is listed as `incomplete`
  */
 import path from 'node:path';
 import type { ActorMessage, ShardSnapshot } from '@clockwise/protocol/actor-messages';
@@ -26,8 +28,7 @@ import {
   type IndexResult,
   nameFault,
   nameOfNumber,
-  readIndex,
-  writeIndex,
+  type SnapshotIndex,
 } from './snapshot-index.ts';
 import type {
   AdminAnswer,
@@ -42,6 +43,7 @@ export interface NodeSnapshotsOptions {
   readonly nodeId: string;
   readonly dataFolder: string;
   readonly shardCount: number;
+  readonly index: SnapshotIndex;
   readonly tell: (to: string, message: ActorMessage) => void;
   readonly now: () => Date;
 }
@@ -107,7 +109,7 @@ export class NodeSnapshots {
   }
 
   async list(): Promise<AdminAnswer<SnapshotListReport>> {
-    const read = await readIndex(this.#options.dataFolder);
+    const read = await this.#options.index.read();
     if (!read.ok) return read;
     const known = await this.#askHeld();
     const entries = [...read.value, ...unnamed(read.value, known)];
@@ -189,7 +191,7 @@ export class NodeSnapshots {
   }
 
   async #drop(name: string): Promise<AdminAnswer<SnapshotDropReport>> {
-    const read = await readIndex(this.#options.dataFolder);
+    const read = await this.#options.index.read();
     if (!read.ok) return read;
     const known = await this.#askHeld();
     const found = [...read.value, ...unnamed(read.value, known)].find((one) => one.name === name);
@@ -198,7 +200,8 @@ export class NodeSnapshots {
     const entry: IndexedSnapshot = { ...found, state: 'dropping' };
     this.#hasLeftovers = true;
     const begun = await this.#write([...others, entry]);
-    if (!begun.ok) return begun;
+    // [NP5]
+    if (!begun.ok && begun.code !== 'DISK_FULL') return begun;
     const left = await this.#forget(others, entry);
     if (left.length > 0)
       return refused(known.reasons.length > 0 ? 'SHARD_DOWN' : 'FAILED', ...left);
@@ -226,7 +229,7 @@ export class NodeSnapshots {
 
   /** [NP2] The entries that are left: those whose rest cannot go now stay. */
   async #settle(): Promise<IndexResult<Entries>> {
-    const read = await readIndex(this.#options.dataFolder);
+    const read = await this.#options.index.read();
     if (!read.ok) return read;
     let entries = read.value;
     for (const entry of read.value.filter(({ state }) => state !== 'made')) {
@@ -262,7 +265,7 @@ export class NodeSnapshots {
   }
 
   #write(entries: Entries): Promise<IndexResult<null>> {
-    return writeIndex(this.#options.dataFolder, entries);
+    return this.#options.index.write(entries);
   }
 
   #report(entry: IndexedSnapshot, { held }: HeldByShards): SnapshotReport {

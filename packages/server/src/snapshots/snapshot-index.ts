@@ -38,14 +38,25 @@ const INDEX = v.strictObject({
   ),
 });
 
-export function indexFile(dataFolder: string): string {
+export interface SnapshotIndex {
+  /** [SI3] No file: no names. */
+  read(): Promise<IndexResult<readonly IndexedSnapshot[]>>;
+  /** [SI1] REQUIRES: it was read before. Ok: durable. */
+  write(snapshots: readonly IndexedSnapshot[]): Promise<IndexResult<null>>;
+}
+
+export function indexIn(dataFolder: string): SnapshotIndex {
+  return {
+    read: () => readIndex(dataFolder),
+    write: (snapshots) => writeIndex(dataFolder, snapshots),
+  };
+}
+
+function indexFile(dataFolder: string): string {
   return path.join(dataFolder, 'snapshots.json');
 }
 
-/** [SI3] No file: no names. */
-export async function readIndex(
-  dataFolder: string,
-): Promise<IndexResult<readonly IndexedSnapshot[]>> {
+async function readIndex(dataFolder: string): Promise<IndexResult<readonly IndexedSnapshot[]>> {
   const file = indexFile(dataFolder);
   let text: string;
   try {
@@ -61,8 +72,7 @@ export async function readIndex(
   return { ok: false, code: 'FAILED', reasons: [reason, way] };
 }
 
-/** [SI1] REQUIRES: the file was read before. Ok: durable. */
-export async function writeIndex(
+async function writeIndex(
   dataFolder: string,
   snapshots: readonly IndexedSnapshot[],
 ): Promise<IndexResult<null>> {
