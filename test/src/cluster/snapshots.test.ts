@@ -17,6 +17,8 @@ import type { Command } from '@clockwise/cli/command';
 import type { Identity } from '@clockwise/server/data-folder';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Cleanup } from './chaos/cleanup.ts';
+import { missingForSmallDisks, SmallDisk } from './chaos/small-disk.ts';
 import { makeCluster, type TestCluster, type TestNode } from './test-node.ts';
 
 const KEYS = Array.from({ length: 6000 }, (_, index) => `key-${index}`);
@@ -323,6 +325,45 @@ snapshots(
     mkdirSync(target);
     assert.is((await copyTo('snapshot-00000001', target)).code, 0);
     assert.ok(identityOf(target).diskId !== identityOf(node.folder).diskId);
+  },
+);
+
+snapshots(
+  'F17 [NP5] on a full disk nothing is kept of a snapshot, and dropping one makes room',
+  async ({ cluster }) => {
+    const [node] = cluster.nodes as [TestNode];
+    const missing = missingForSmallDisks();
+    if (missing !== undefined) {
+      assert.ok(missing.length > 0);
+      return;
+    }
+    const cleanup = new Cleanup();
+    try {
+      const disk = new SmallDisk(node.folder, 48 * 1024 * 1024, cleanup);
+      await node.start();
+      await putAll(node, KEYS.slice(0, 3000), 'old');
+      assert.is((await snapshot(node, 'create', 'monday')).code, 0);
+      await putAll(node, KEYS.slice(0, 3000), 'new');
+      const before = snapshotFiles(node);
+      disk.fill();
+      const refused = await snapshot(node, 'create', 'tuesday');
+      assert.is(refused.code, 4);
+      assert.match(refused.error, /^n1: DISK_FULL: /);
+      assert.equal(snapshotFiles(node), before);
+      const source = path.join(node.folder, 'monday');
+      const copied = await say(storeCommand, 'copy-snapshot', source, `${node.folder}/copy`);
+      assert.is(copied.code, 4);
+      assert.match(copied.error, /ENOSPC.*Nothing was kept of the copy/);
+      assert.not(readdirSync(node.folder).some((name) => name.startsWith('copy')));
+      assert.is((await snapshot(node, 'drop', 'monday')).code, 0);
+      assert.equal(snapshotFiles(node), []);
+      disk.free();
+      await node.statusWhen((report) => report.healthy);
+      assert.is((await snapshot(node, 'create', 'tuesday')).code, 0);
+    } finally {
+      await node.signal('SIGKILL');
+      cleanup.run();
+    }
   },
 );
 
