@@ -1,6 +1,6 @@
 /** Reads of keys whose tables hold deltas: hand-made, as no operation writes one yet. */
 import { HEADER, KIND } from '@clockwise/record/layout';
-import { BlockScratch, PURE_CODECS } from '@clockwise/storage/block-codec';
+import { BLOCK_CODEC, BlockScratch, PURE_CODECS } from '@clockwise/storage/block-codec';
 import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import { tableName } from '@clockwise/storage/file-names';
 import { openTable, type TableReader } from '@clockwise/storage/sstable-reader';
@@ -42,7 +42,7 @@ function makeDeltas(disk: MemoryDisk, name: string): void {
     storeIdHigh,
     blockBytes: SMALL_LIMITS.tableBlockBytes,
     bloomBitsPerKey: SMALL_LIMITS.bloomBitsPerKey,
-    codec: 0,
+    codec: BLOCK_CODEC.none,
     codecs: PURE_CODECS,
     firstSequence: table.firstSequence,
     lastSequence: table.lastSequence,
@@ -71,7 +71,8 @@ const combine: Combine = (newer, newerAt, older, olderAt, out, outAt) => {
 
 /** Versions of `a` in three tables, the newest `deltaCount` of them deltas. */
 function worldWithDeltas(deltaCount: number, blockCacheBytes: number): ReplicaWorld {
-  const limits = { ...SMALL_LIMITS, blockCacheBytes };
+  // As `makeDeltas` writes them anew: the manifest knows how long they are.
+  const limits = { ...SMALL_LIMITS, blockCacheBytes, tableCodec: BLOCK_CODEC.none };
   const world = new ReplicaWorld(undefined, 1, limits);
   for (const round of [1, 2, 3]) {
     world.ask([{ kind: 'write', key: 'a', value: `a ${round}` }]);
