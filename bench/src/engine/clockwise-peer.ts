@@ -29,14 +29,14 @@ const BUCKET_ID = 1;
 const PARTITION_BITS = 6;
 const SCAN_PAGE = 4096;
 /**
- * Of sixteen parts of the budget: ten are five chunks of records, three of which may be copies of what
- * reads brought; one is cache of blocks; five are left to what stands beside them, the index of the
- * chunks, the thread of the jobs and its buffers.
+ * Of sixteen parts of the budget: eight are four chunks of records, two of which may be copies of what
+ * reads brought; one is cache of blocks, indexes and filters; seven are left to what stands beside them:
+ * the index of the chunks, the thread of the jobs and its buffers.
  */
 const CHUNK_SHARES = 8;
 const CACHE_SHARES = 16;
-const CHUNKS = 5;
-const CACHE_CHUNKS = 3;
+const CHUNKS = 4;
+const CACHE_CHUNKS = 2;
 /** Of a record beside its value: prefix, header, key and what its sibling says. */
 const RECORD_BYTES = 128;
 /** Chunks that the room for a full disk is a share of: some seconds of log. */
@@ -108,8 +108,8 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     bucketId: BUCKET_ID,
     tokenOf: computeToken,
     partitionCountLog2: PARTITION_BITS,
-    // Two for each record: it doubles in one go, in which a writer waits.
-    indexSlots: 2 ** Math.ceil(Math.log2((2 * CHUNKS * memtableChunkBytes) / recordBytes)),
+    // It doubles in one go, in which a writer waits.
+    indexSlots: 2 ** Math.ceil(Math.log2((1.5 * CHUNKS * memtableChunkBytes) / recordBytes)),
     openFilesMax: 512,
     cacheChunksMax: CACHE_CHUNKS,
     forgets: true,

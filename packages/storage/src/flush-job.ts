@@ -22,6 +22,7 @@ import { writeLeaves } from './leaves-file.ts';
 import { readSequence } from './log-format.ts';
 import type { RangeDrop, TableMetadata } from './manifest.ts';
 import { sortRecords } from './record-sort.ts';
+import { SPARE_BUFFERS } from './spare-buffers.ts';
 import { TableWriter } from './sstable-writer.ts';
 import { isRecordInRange } from './token-range.ts';
 
@@ -88,8 +89,29 @@ function writeTable(
   input: FlushInput,
   codecs: BlockCodecs,
 ): DiskResult<TableMetadata | undefined> {
-  const offsets = recordsToWrite(input);
-  if (offsets.length === 0) return { ok: true, value: undefined };
+  const offsets = SPARE_BUFFERS.take(input.recordCount);
+  const written = writeRecords(disk, checksum, input, codecs, offsets);
+  SPARE_BUFFERS.give(offsets);
+  return written;
+}
+
+/** `offsets`: room for all records. */
+function writeRecords(
+  disk: Disk,
+  checksum: Checksum,
+  input: FlushInput,
+  codecs: BlockCodecs,
+  offsets: Int32Array,
+): DiskResult<TableMetadata | undefined> {
+  const newest = newestRecords(input, offsets);
+  let count = 0;
+  for (let index = 0; index < newest; index += 1) {
+    const record = offsets[index]!;
+    if (isDropped(input, record)) continue;
+    offsets[count] = record;
+    count += 1;
+  }
+  if (count === 0) return { ok: true, value: undefined };
   const created = TableWriter.create({
     disk,
     checksum,
@@ -106,17 +128,10 @@ function writeTable(
   });
   if (!created.ok) return created;
   const writer = created.value;
-  for (let index = 0; index < offsets.length; index += 1) {
+  for (let index = 0; index < count; index += 1) {
     writer.add(input.words, offsets[index]!);
   }
   return writer.finish();
-}
-
-/** Word offsets of the records to write, in the order of tables. */
-function recordsToWrite(input: FlushInput): Int32Array {
-  const newest = newestRecords(input);
-  if (input.rangeDrops.length === 0) return newest;
-  return newest.filter((record) => !isDropped(input, record));
 }
 
 /** Whether a range drop took the record at word `record` away. */
@@ -128,13 +143,14 @@ function isDropped({ words, rangeDrops }: FlushInput, record: number): boolean {
   );
 }
 
-/** Word offsets of the newest record of each key, in the order of tables. */
-export function newestRecords(input: FlushInput): Int32Array {
+/** Puts the word offsets of each key's newest record in `newest`, in the order of tables; how many. */
+function newestRecords(input: FlushInput, newest: Int32Array): number {
   const { words, recordCount } = input;
-  const offsets = new Int32Array(recordCount);
-  const bucketIds = new Int32Array(recordCount);
-  const tokenHighs = new Int32Array(recordCount);
-  const tokenLows = new Int32Array(recordCount);
+  const offsets = SPARE_BUFFERS.take(recordCount);
+  const bucketIds = SPARE_BUFFERS.take(recordCount);
+  const tokenHighs = SPARE_BUFFERS.take(recordCount);
+  const tokenLows = SPARE_BUFFERS.take(recordCount);
+  const order = SPARE_BUFFERS.take(recordCount);
   let count = 0;
   for (let at = CHUNK_HEADER_WORDS; at < input.usedWords;) {
     const record = at + PREFIX_WORDS;
@@ -147,19 +163,13 @@ export function newestRecords(input: FlushInput): Int32Array {
   }
   assert(count === recordCount, 'the chunk holds as many records as it says');
   const keyBytes = (record: number): number => words[record + HEADER.keyAndContext]! & 0xffff;
-  const order = sortRecords({
-    count,
-    bucketIds,
-    tokenHighs,
-    tokenLows,
-    compareKeys: (left, right) => {
-      const [a, b] = [offsets[left]!, offsets[right]!];
-      const [keyA, keyB] = [a + HEADER_WORDS, b + HEADER_WORDS];
-      return compareKeys(words, keyA, keyBytes(a), words, keyB, keyBytes(b));
-    },
-  });
+  const compare = (left: number, right: number): number => {
+    const [a, b] = [offsets[left]!, offsets[right]!];
+    const [keyA, keyB] = [a + HEADER_WORDS, b + HEADER_WORDS];
+    return compareKeys(words, keyA, keyBytes(a), words, keyB, keyBytes(b));
+  };
+  sortRecords({ count, bucketIds, tokenHighs, tokenLows, compareKeys: compare }, order);
   let kept = 0;
-  const newest = new Int32Array(count);
   for (let index = 0; index < count; index += 1) {
     const number = order[index]!;
     const next = index + 1 < count ? order[index + 1]! : -1;
@@ -174,7 +184,10 @@ export function newestRecords(input: FlushInput): Int32Array {
     kept += 1;
   }
   sometimes(kept < count, 'flush: a chunk holds older versions of its keys');
-  return newest.subarray(0, kept);
+  for (const buffer of [offsets, bucketIds, tokenHighs, tokenLows, order]) {
+    SPARE_BUFFERS.give(buffer);
+  }
+  return kept;
 }
 
 /** REQUIRES: their tokens are equal. */

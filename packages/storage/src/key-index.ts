@@ -130,14 +130,14 @@ export class KeyIndex {
     while (!this.#tryPut(hash, chunk, record)) this.#resize(this.slotCount * 2);
   }
 
-  /** Leaves dead entries behind; doubles the table where the living ones fill half of it. */
+  /** Leaves dead entries behind; doubles the table where the living ones fill five eighths of it. */
   rebuild(): void {
     reachable('memory: the index is built anew');
     let liveCount = 0;
     for (let slot = 0; slot < this.#slots.length; slot += SLOT_WORDS) {
       if (this.#isLive(slot)) liveCount += 1;
     }
-    this.#resize(liveCount * 2 >= this.slotCount ? this.slotCount * 2 : this.slotCount);
+    this.#resize(liveCount * 8 >= this.slotCount * 5 ? this.slotCount * 2 : this.slotCount);
   }
 
   #tryPut(hash: number, chunk: number, record: number): boolean {

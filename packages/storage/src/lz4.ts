@@ -29,9 +29,24 @@ const HASH_FACTOR = 0x9e3779b1;
 /** A length in a token's half byte; more of it follows. */
 const LENGTH_FULL = 15;
 
-/** By the hash of four bytes, the place they were seen at last, from `base` on. */
-const places = new Int32Array(1 << HASH_BITS);
-let base = 1;
+/** Where four bytes were seen last, by their hash; one table for all calls of a thread. */
+class SeenPlaces {
+  readonly places: Int32Array = new Int32Array(1 << HASH_BITS);
+  #base = 1;
+
+  /** What the places of a call are counted from: those of the calls before lie below. */
+  begin(byteCount: number): number {
+    if (this.#base > BASE_MAX) {
+      this.places.fill(0);
+      this.#base = 1;
+    }
+    const base = this.#base;
+    this.#base += byteCount;
+    return base;
+  }
+}
+
+const SEEN: SeenPlaces = new SeenPlaces();
 
 /**
  * Compresses source[from, to) to target[at, target.length); the position behind the last byte
@@ -44,12 +59,8 @@ export function lz4Compress(
   target: Uint8Array,
   at: number,
 ): number {
-  if (base > BASE_MAX) {
-    places.fill(0);
-    base = 1;
-  }
-  const first = base - from;
-  base += to - from;
+  const { places } = SEEN;
+  const first = SEEN.begin(to - from) - from;
   const bytes = new DataView(source.buffer, source.byteOffset, source.byteLength);
   const out = new DataView(target.buffer, target.byteOffset, target.byteLength);
   const matchBefore = to - LITERALS_LAST;

@@ -10,6 +10,7 @@
  *   RS2 the sort is stable: records that compare equal keep the order they came in
  */
 import { assert } from '@clockwise/kernel/assert';
+import { SPARE_BUFFERS } from './spare-buffers.ts';
 
 /** 32 bits of token and 21 bits of number fit a double exactly. */
 export const SORTED_RECORDS_MAX: number = 1 << 21;
@@ -29,10 +30,12 @@ const INSERTION_MAX = 32;
 const CELL_RECORDS_LOG2 = 2;
 const CELLS_LOG2_MAX = 16;
 
-/** The records' numbers, in order. */
-export function sortRecords(input: SortInput): Int32Array {
+/** The records' numbers, in order: in `order`, if it is given and has room for them. */
+export function sortRecords(
+  input: SortInput,
+  order: Int32Array = new Int32Array(input.count),
+): Int32Array {
   assert(input.count <= SORTED_RECORDS_MAX, 'the records can be numbered in 21 bits');
-  const order = new Int32Array(input.count);
   for (let index = 0; index < input.count; index += 1) order[index] = index;
   sortNatively(order, 0, input.count, input.bucketIds);
   forEachRun(order, 0, input.count, input.bucketIds, (from, to) => {
@@ -54,7 +57,8 @@ function sortByToken(order: Int32Array, from: number, to: number, input: SortInp
   const bits = Math.min(CELLS_LOG2_MAX, 32 - Math.clz32(count) - CELL_RECORDS_LOG2);
   const shift = Math.max(0, 32 - Math.clz32(span) - bits);
   const ends = cellEnds(order, from, to, tokenHighs, lowest, shift, (span >>> shift) + 1);
-  const before = order.slice(from, to);
+  const before = SPARE_BUFFERS.take(count);
+  for (let index = 0; index < count; index += 1) before[index] = order[from + index]!;
   // From the last to the first, each to the end of its cell that is still free: stable.
   for (let index = count - 1; index >= 0; index -= 1) {
     const record = before[index]!;
@@ -63,6 +67,7 @@ function sortByToken(order: Int32Array, from: number, to: number, input: SortInp
     ends[cell] = end;
     order[end] = record;
   }
+  SPARE_BUFFERS.give(before);
   // The free ends have moved to where the cells begin.
   for (let cell = 0; cell < ends.length; cell += 1) {
     const begin = ends[cell]!;

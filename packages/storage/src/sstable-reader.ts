@@ -314,17 +314,25 @@ export function openTable(
   checksum: Checksum,
   codecs: BlockCodecs = PURE_CODECS,
 ): TableOpening {
-  return open(disk, { wanted, checksum, codecs, withFilter: true });
+  return open(disk, { wanted, checksum, codecs, withFilter: true, room: newWords });
 }
 
-/** Without the filter, which who reads a table from end to end does not need. */
+/**
+ * Without the filter, which who reads a table from end to end does not need. `room` for so many words of
+ * index: a buffer that the caller lends for as long as it uses the reader.
+ */
 export function openTableIndex(
   disk: Disk,
   wanted: TableMetadata,
   checksum: Checksum,
   codecs: BlockCodecs = PURE_CODECS,
+  room: (wordCount: number) => Int32Array = newWords,
 ): TableOpening {
-  return open(disk, { wanted, checksum, codecs, withFilter: false });
+  return open(disk, { wanted, checksum, codecs, withFilter: false, room });
+}
+
+function newWords(wordCount: number): Int32Array {
+  return new Int32Array(wordCount);
 }
 
 interface OpenOptions {
@@ -332,6 +340,7 @@ interface OpenOptions {
   readonly checksum: Checksum;
   readonly codecs: BlockCodecs;
   readonly withFilter: boolean;
+  readonly room: (wordCount: number) => Int32Array;
 }
 
 function open(disk: Disk, options: OpenOptions): TableOpening {
@@ -347,7 +356,7 @@ function open(disk: Disk, options: OpenOptions): TableOpening {
 }
 
 function openTableFile(disk: Disk, file: FileHandle, options: OpenOptions): TableOpening {
-  const { wanted, checksum, codecs, withFilter } = options;
+  const { wanted, checksum, codecs, withFilter, room } = options;
   const { fileNumber } = wanted;
   const name = tableName(fileNumber);
   const size = disk.size(file);
@@ -368,7 +377,7 @@ function openTableFile(disk: Disk, file: FileHandle, options: OpenOptions): Tabl
   ) {
     return { kind: 'damaged', reason: `${name}: the footer does not fit the file` };
   }
-  const index = readWords(disk, file, footer.indexBytesFrom, indexBytes);
+  const index = readWords(disk, file, footer.indexBytesFrom, indexBytes, room);
   if (!(index instanceof Int32Array)) return { kind: 'failed', error: index };
   const place = { fileNumber, offsetUnits: footer.indexBytesFrom / 8 };
   if (partChecksum(checksum, place, index) !== footer.indexChecksum) {
@@ -386,9 +395,10 @@ function readWords(
   file: FileHandle,
   position: number,
   byteCount: number,
+  room: (wordCount: number) => Int32Array = newWords,
 ): Int32Array | DiskError {
-  const words = new Int32Array(byteCount / 4);
-  const read = readWhole(disk, file, new Uint8Array(words.buffer), position);
+  const words = room(byteCount / 4).subarray(0, byteCount / 4);
+  const read = readWhole(disk, file, bytesOf(words), position);
   if (!read.ok) return read;
   return read.value === byteCount ? words : words.subarray(0, read.value >>> 2);
 }

@@ -148,6 +148,7 @@ export class TableWriter {
     this.#options.disk.close(this.#file);
     SPARE_BUFFERS.give(this.#buffer);
     this.#buffer = new Int32Array(0);
+    this.#properties.close();
   }
 
   #beginBlock(bucketId: number, tokenHigh: number, tokenLow: number): void {

@@ -21,6 +21,7 @@ import {
   bloomLineCount,
   bloomLineHash,
 } from './bloom.ts';
+import { SPARE_BUFFERS } from './spare-buffers.ts';
 
 const FIRST_HASHES = 1024;
 
@@ -35,7 +36,7 @@ export class TableProperties {
   earliestExpirySeconds = 0;
   latestExpirySeconds = 0;
   /** Of each record, for the filter, whose size only the last record decides: line hash, bit hash. */
-  #hashes: Int32Array = new Int32Array(FIRST_HASHES * 2);
+  #hashes: Int32Array = SPARE_BUFFERS.take(FIRST_HASHES * 2);
 
   add(words: Int32Array, record: number): void {
     const wordCount = words[record + HEADER.wordCount]!;
@@ -65,11 +66,18 @@ export class TableProperties {
     return words;
   }
 
+  /** Nothing is added or asked for after this. */
+  close(): void {
+    SPARE_BUFFERS.give(this.#hashes);
+    this.#hashes = new Int32Array(0);
+  }
+
   #addHashes(bucketId: number, tokenHigh: number, tokenLow: number): void {
     const at = this.recordCount * 2;
-    if (at === this.#hashes.length) {
-      const grown = new Int32Array(at * 2);
+    if (at + 2 > this.#hashes.length) {
+      const grown = SPARE_BUFFERS.take(at * 2);
       grown.set(this.#hashes);
+      SPARE_BUFFERS.give(this.#hashes);
       this.#hashes = grown;
     }
     this.#hashes[at] = bloomLineHash(bucketId, tokenHigh, tokenLow);

@@ -119,10 +119,21 @@ function serve({ folder, port, counter }: WorkerJobsData): void {
   const disk = new NodeDisk(folder);
   const endedCount = new Int32Array(counter);
   port.on('message', ({ job, input }: Asked) => {
-    port.postMessage(run(disk, job, input));
+    const told = run(disk, job, input);
+    port.postMessage(told, buffersOf(told));
     Atomics.add(endedCount, 0, 1);
     Atomics.notify(endedCount, 0);
   });
+}
+
+/** What goes over to the owner's thread without a copy: index and filter of a table that was written. */
+function buffersOf(told: Told): ArrayBuffer[] {
+  if (!('result' in told) || !told.result.ok) return [];
+  const { value } = told.result;
+  const parts =
+    value.kind === 'flush' ? value.parts : value.kind === 'merge' ? value.output.parts : undefined;
+  if (parts === undefined) return [];
+  return [parts.index.buffer as ArrayBuffer, parts.filter.buffer as ArrayBuffer];
 }
 
 function run(disk: NodeDisk, job: number, input: JobInput): Told {

@@ -40,6 +40,8 @@ export class RunCursor {
   /** What is read of its tables, one after the other. */
   #buffer: Int32Array | undefined = undefined;
   #cursor: TableCursor | undefined = undefined;
+  /** The index of the table that is open. */
+  #index: Int32Array | undefined = undefined;
 
   /** REQUIRES: `tables` are in the order of (bucket, token), and no two of them meet. */
   constructor(source: TableSource, tables: readonly TableMetadata[], after: KeyBound | undefined) {
@@ -76,6 +78,8 @@ export class RunCursor {
   #closeTable(): void {
     this.#cursor?.close();
     this.#cursor = undefined;
+    if (this.#index !== undefined) SPARE_BUFFERS.give(this.#index);
+    this.#index = undefined;
   }
 
   #openNext(): boolean {
@@ -83,7 +87,10 @@ export class RunCursor {
     if (table === undefined) return false;
     this.#next += 1;
     const { disk, checksum, codecs } = this.#source;
-    const opening = openTableIndex(disk, table, checksum, codecs);
+    const opening = openTableIndex(disk, table, checksum, codecs, (wordCount) => {
+      this.#index = SPARE_BUFFERS.take(wordCount);
+      return this.#index;
+    });
     if (opening.kind !== 'open') {
       const detail = opening.kind === 'failed' ? '' : `a merge reads a table: ${opening.reason}`;
       this.#fail(
