@@ -1,3 +1,5 @@
+// runner: limit 60s
+// runner: test limit 40s
 /** The benchmark itself, on a few keys: every workload of every peer runs and gives figures. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

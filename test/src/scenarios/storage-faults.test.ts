@@ -1,3 +1,5 @@
+// runner: limit 60s
+// runner: test limit 40s
 /** The embedded store on disks of which the n-th call of a kind fails, for n to 50 and every kind. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,3 +1,5 @@
+// runner: limit 60s
+// runner: test limit 40s
 /** The embedded store without faults: what was written is what is read, wherever it lies by then. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

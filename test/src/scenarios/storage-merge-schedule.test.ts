@@ -1,3 +1,5 @@
+// runner: limit 60s
+// runner: test limit 40s
 /**
  * Flushes, merge beats, editions and removals as the pool runs them: each begins some time after it was
  * asked for and is heard of some time after it ended, in any order, while readers come and go and calls
