@@ -6,6 +6,7 @@
  *   WV1 a value that reads back is, byte for byte, the one that its write put
  *   WV2 no two writes of a seed put one value
  */
+import { Buffer } from 'node:buffer';
 import { Prng } from '@clockwise/kernel/prng';
 
 export interface ValueName {
@@ -21,11 +22,9 @@ export interface ValueSizes {
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz012345';
-/** Five bits make a letter; two letters at once are half the work. */
-const PAIRS: readonly string[] = Array.from(
-  { length: 1024 },
-  (_, index) => LETTERS[index & 31]! + LETTERS[index >> 5]!,
-);
+/** Five bits make a letter, a word six. */
+const LETTER_CODES: Uint8Array = Uint8Array.from(LETTERS, (letter) => letter.charCodeAt(0));
+const LETTERS_A_WORD = 6;
 const SHORT_PADDING = 64;
 /** The empty value has no room for a name: one write of a run puts it, one of this client's first. */
 const EMPTY_CLIENT = 0;
@@ -81,10 +80,16 @@ function emptyOperation(seed: string): number {
 }
 
 function lettersOf(prng: Prng, count: number): string {
-  let letters = '';
-  while (letters.length < count) {
+  // As bytes first: a text put together from hundreds of pieces is copied piece by piece.
+  const letters = Buffer.allocUnsafe(count + LETTERS_A_WORD);
+  for (let at = 0; at < count; at += LETTERS_A_WORD) {
     const word = prng.word();
-    letters += PAIRS[word & 1023]! + PAIRS[(word >>> 10) & 1023]! + PAIRS[(word >>> 20) & 1023]!;
+    letters[at] = LETTER_CODES[word & 31]!;
+    letters[at + 1] = LETTER_CODES[(word >>> 5) & 31]!;
+    letters[at + 2] = LETTER_CODES[(word >>> 10) & 31]!;
+    letters[at + 3] = LETTER_CODES[(word >>> 15) & 31]!;
+    letters[at + 4] = LETTER_CODES[(word >>> 20) & 31]!;
+    letters[at + 5] = LETTER_CODES[(word >>> 25) & 31]!;
   }
-  return letters.slice(0, count);
+  return letters.toString('latin1', 0, count);
 }
