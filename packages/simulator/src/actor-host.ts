@@ -13,6 +13,7 @@ import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { Gate } from './gate.ts';
 import type { NodeClock } from './node-clock.ts';
+import type { FrameTaken } from './shard-channel.ts';
 import type { Simulation } from './simulation.ts';
 import { TraceHash } from './trace-hash.ts';
 
@@ -23,23 +24,18 @@ export interface HostPace {
   readonly partialProbability: number;
 }
 
-type Input<Event> =
-  | {
-      readonly kind: 'frame';
-      readonly words: Int32Array;
-      readonly source: number;
-      readonly queue: number;
-      readonly taken: (() => void) | undefined;
-    }
-  | {
-      readonly kind: 'event';
-      readonly event: Event;
-      readonly queue: number;
-      readonly taken: (() => void) | undefined;
-    };
+/** A frame, or an event, for which there are no words. All of one shape: each step looks at many. */
+interface Input<Event> {
+  readonly words: Int32Array | undefined;
+  readonly event: Event | undefined;
+  readonly source: number;
+  readonly queue: number;
+  readonly taken: FrameTaken | undefined;
+}
 
 /** Of the events; the others are those of frames, by their sources unless they say another. */
 const EVENT_QUEUE = -1;
+const NO_WORDS = new Int32Array(0);
 /** That a frame of a ring, and all behind it, are seen by a later step only. */
 const LATE_PROBABILITY = 0.4;
 
@@ -96,22 +92,22 @@ export class ActorHost<Event> {
   }
 
   /** `queue`: a ring of its own, which may be looked at earlier or later than others. */
-  pushFrame(words: Int32Array, source: number, taken?: () => void, queue: number = source): void {
+  pushFrame(words: Int32Array, source: number, taken?: FrameTaken, queue: number = source): void {
     if (!this.isRunning) return;
-    this.#inputs.push({ kind: 'frame', words, source, queue, taken });
+    this.#inputs.push({ words, event: undefined, source, queue, taken });
     this.#wake();
   }
 
   pushEvent(event: Event, taken?: () => void): void {
     if (!this.isRunning) return;
-    this.#inputs.push({ kind: 'event', event, queue: EVENT_QUEUE, taken });
+    this.#inputs.push({ words: undefined, event, source: EVENT_QUEUE, queue: EVENT_QUEUE, taken });
     this.#wake();
   }
 
   /** Frames of a source that is gone: its channel went with it. */
   dropFramesOf(source: number): void {
     this.#inputs = this.#inputs.filter(
-      (input) => input.kind !== 'frame' || input.source !== source,
+      (input) => input.words === undefined || input.source !== source,
     );
   }
 
@@ -163,9 +159,10 @@ export class ActorHost<Event> {
     const batch = this.#batch;
     batch.now = clock.now();
     batch.wallTimeMs = clock.wallTimeMs();
-    for (const input of inputs) {
-      if (input.kind === 'event') batch.events.push(input.event);
-      else batch.frames.push(input.words, 0, input.words.length, input.source);
+    for (let index = 0; index < inputs.length; index += 1) {
+      const { words, event, source } = inputs[index]!;
+      if (words === undefined) batch.events.push(event as Event);
+      else batch.frames.push(words, 0, words.length, source);
     }
     this.#traceInputs();
     if (simulation.isLogged) this.#note();
@@ -174,7 +171,10 @@ export class ActorHost<Event> {
     simulation.trace.word(stateHash());
     batch.frames.clear();
     if (batch.events.length > 0) batch.events.length = 0;
-    for (const input of inputs) input.taken?.();
+    for (let index = 0; index < inputs.length; index += 1) {
+      const { taken, words } = inputs[index]!;
+      if (taken !== undefined) taken(words ?? NO_WORDS);
+    }
     inputs.length = 0;
     this.#spare = inputs;
     if (this.#inputs.length > 0 && this.isRunning) this.#wake();
@@ -192,7 +192,7 @@ export class ActorHost<Event> {
     const taken: Input<Event>[] = [];
     const late = new Set<number>();
     for (const input of this.#inputs) {
-      const isOfRing = input.kind === 'frame' && input.source < CONNECTION_TARGET;
+      const isOfRing = input.words !== undefined && input.source < CONNECTION_TARGET;
       if (isOfRing && !late.has(input.queue) && prng.chance(LATE_PROBABILITY)) {
         late.add(input.queue);
       }

@@ -6,6 +6,7 @@
  *   DT1 while the disk is stuck for a kind of call, none of that kind ends
  *   DT2 once it is healed, what waited ends at once, and nothing is late because of the past
  */
+import type { Gate } from './gate.ts';
 import type { Simulation } from './simulation.ts';
 
 /** What may hang by itself: reads (and the opening of a store), writes and syncs, or both. */
@@ -32,9 +33,13 @@ export class DiskTempo {
     this.#simulation = simulation;
   }
 
-  /** Carries out a call that takes so long on a disk that is well. */
-  after(call: 'read' | 'write', delayMs: number, run: () => void): void {
-    this.#simulation.after(delayMs, () => this.#due(call, delayMs, run));
+  /** Carries out a call that takes so long on a disk that is well; its end goes through `gate`. */
+  after(call: 'read' | 'write', delayMs: number, run: () => void, gate?: Gate): void {
+    this.#simulation.after(delayMs, () => {
+      if (this.#factor > 1 || this.#isStuck(call)) this.#hold(call, delayMs, run, gate);
+      else if (gate === undefined) run();
+      else gate.pass(run);
+    });
   }
 
   /** Each call takes `factor` times as long. */
@@ -72,12 +77,9 @@ export class DiskTempo {
     this.#release();
   }
 
-  #due(call: 'read' | 'write', delayMs: number, run: () => void): void {
+  #hold(call: 'read' | 'write', delayMs: number, end: () => void, gate: Gate | undefined): void {
     const isLate = this.#factor > 1;
-    if (!isLate && !this.#isStuck(call)) {
-      run();
-      return;
-    }
+    const run = gate === undefined ? end : (): void => gate.pass(end);
     const held: Held = { call, run, isLate };
     this.#held.add(held);
     if (!isLate) return;

@@ -68,6 +68,8 @@ export class DurableLane {
   syncCount = 0;
   readonly #options: DurableLaneOptions;
   #waiting: LoggedStep[] = [];
+  /** Written, and waiting for its sync: there is one at a time. */
+  #unsynced: readonly LoggedStep[] = [];
   #isBusy = false;
   #isOver = false;
   #hasUnsynced = false;
@@ -106,46 +108,55 @@ export class DurableLane {
   /** A call of the disk that takes so long on one that is well. */
   #after(delayMs: number, run: () => void): void {
     const { tempo, gate } = this.#options;
-    tempo.after('write', delayMs, () => gate.pass(run));
+    tempo.after('write', delayMs, run, gate);
   }
 
   #begin(): void {
     if (this.#isBusy || this.#isOver || this.#waiting.length === 0) return;
     this.#isBusy = true;
     const { prng, pace } = this.#options;
-    this.#after(prng.exponential(pace.writeMeanMs), () => this.#writeGroup());
+    this.#after(prng.exponential(pace.writeMeanMs), this.#writeGroup);
   }
 
-  #writeGroup(): void {
+  readonly #writeGroup = (): void => {
     if (this.#isOver) return;
     const { prng, pace } = this.#options;
     const waiting = this.#waiting.length;
     const isPartial = waiting > 1 && prng.chance(pace.partialProbability);
-    const group = this.#waiting.splice(0, isPartial ? prng.between(1, waiting - 1) : waiting);
+    const group = this.#takeWaiting(isPartial ? prng.between(1, waiting - 1) : waiting);
     const failure = this.#write(group);
     if (failure !== undefined) {
       this.#fail(failure);
       return;
     }
     this.groupCount += 1;
-    if (!group.some((step) => step.needsSync)) {
+    if (!needsSync(group)) {
       this.#release(group, false);
       this.#syncLater();
       return;
     }
-    this.#after(pace.syncMinMs + prng.exponential(pace.syncMeanMs), () => {
-      if (this.#isOver) return;
-      if (this.#sync()) this.#release(group, true);
-    });
+    this.#unsynced = group;
+    this.#after(pace.syncMinMs + prng.exponential(pace.syncMeanMs), this.#syncGroup);
+  };
+
+  readonly #syncGroup = (): void => {
+    if (this.#isOver) return;
+    const group = this.#unsynced;
+    this.#unsynced = NO_STEPS;
+    if (this.#sync()) this.#release(group, true);
+  };
+
+  #takeWaiting(count: number): LoggedStep[] {
+    const all = this.#waiting;
+    if (count < all.length) return all.splice(0, count);
+    this.#waiting = [];
+    return all;
   }
 
   #write(group: readonly LoggedStep[]): DiskFailure | undefined {
-    const ranges: AppendedRange[] = [];
     let lastSequence = 0;
-    for (const step of group) {
-      for (const range of step.ranges) ranges.push(range);
-      lastSequence = Math.max(lastSequence, step.lastSequence);
-    }
+    for (const step of group) lastSequence = Math.max(lastSequence, step.lastSequence);
+    const ranges = rangesOf(group);
     if (ranges.length === 0) return undefined;
     this.#hasUnsynced = true;
     const { sink, onFull } = this.#options;
@@ -167,18 +178,19 @@ export class DurableLane {
   /** What was written without a sync is synced within the interval. */
   #syncLater(): void {
     const { simulation, prng, intervalMs } = this.#options;
-    simulation.after(prng.unit() * intervalMs, () => {
-      if (this.#isOver || !this.#hasUnsynced) return;
-      this.#after(0, () => this.#syncInterval());
-    });
+    simulation.after(prng.unit() * intervalMs, this.#intervalOver);
   }
 
-  #syncInterval(): void {
+  readonly #intervalOver = (): void => {
+    if (!this.#isOver && this.#hasUnsynced) this.#after(0, this.#syncInterval);
+  };
+
+  readonly #syncInterval = (): void => {
     if (this.#isOver || !this.#hasUnsynced) return;
     // A group under way may sync, or fail, by itself: then there is nothing left to do here.
     if (this.#isBusy) this.#syncLater();
     else this.#sync();
-  }
+  };
 
   #release(group: readonly LoggedStep[], isSynced: boolean): void {
     for (const step of group) {
@@ -195,4 +207,19 @@ export class DurableLane {
     this.#waiting = [];
     this.#options.onFailed(failure);
   }
+}
+
+const NO_STEPS: readonly LoggedStep[] = [];
+
+function needsSync(group: readonly LoggedStep[]): boolean {
+  for (const step of group) if (step.needsSync) return true;
+  return false;
+}
+
+function rangesOf(group: readonly LoggedStep[]): readonly AppendedRange[] {
+  const [only] = group;
+  if (only !== undefined && group.length === 1) return only.ranges;
+  const ranges: AppendedRange[] = [];
+  for (const step of group) for (const range of step.ranges) ranges.push(range);
+  return ranges;
 }

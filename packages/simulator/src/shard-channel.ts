@@ -11,9 +11,12 @@ import type { FrameRoute } from './step-output.ts';
 /** Above all sources. */
 const HELD_QUEUE = 2 ** 30;
 
+/** Called with the frame's words when the step that took it has returned. */
+export type FrameTaken = (words: Int32Array) => void;
+
 export interface ChannelReader {
   readonly isRunning: boolean;
-  pushFrame(words: Int32Array, source: number, taken?: () => void, queue?: number): void;
+  pushFrame(words: Int32Array, source: number, taken?: FrameTaken, queue?: number): void;
 }
 
 export class ShardChannel implements FrameRoute {
@@ -21,6 +24,8 @@ export class ShardChannel implements FrameRoute {
   #consumed = 0;
   /** Lives of the reader: what was written for an earlier one goes nowhere. */
   #life = 0;
+  /** Made once for each life, and not for each frame. */
+  #taken: FrameTaken = this.#takenIn(0);
   /** The reader, and the number by which it knows the writer. */
   readonly #reader: () => ChannelReader | undefined;
   readonly #source: number;
@@ -70,18 +75,20 @@ export class ShardChannel implements FrameRoute {
   /** [SH2] The reader has a successor. */
   renew(): void {
     this.#life += 1;
+    this.#taken = this.#takenIn(this.#life);
     this.#held = [];
     this.#consumed = this.written;
   }
 
   #pass(frame: Int32Array): void {
-    const { length } = frame;
-    const life = this.#life;
     // The two lanes of a shard are two rings: what is in one says nothing of the other.
     const queue = this.#isHeld ? this.#source + HELD_QUEUE : this.#source;
-    const taken = (): void => {
-      if (life === this.#life) this.#consumed += length;
+    this.#reader()?.pushFrame(frame, this.#source, this.#taken, queue);
+  }
+
+  #takenIn(life: number): FrameTaken {
+    return (words) => {
+      if (life === this.#life) this.#consumed += words.length;
     };
-    this.#reader()?.pushFrame(frame, this.#source, taken, queue);
   }
 }

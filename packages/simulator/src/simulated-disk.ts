@@ -206,7 +206,7 @@ export class SimulatedDisk implements Disk {
   }
 
   read(handle: FileHandle, bytes: Uint8Array, position: number): DiskResult<number> {
-    const failed = this.#begin('read', `file ${handle}`);
+    const failed = this.#begin('read', handle);
     if (failed !== undefined) return failed;
     const { file, name } = this.#opened(handle);
     const available = Math.max(0, Math.min(bytes.length, file.size - position));
@@ -219,9 +219,10 @@ export class SimulatedDisk implements Disk {
     const bytes = this.#joined(parts);
     const total = bytes.length;
     const { file, name, writable } = this.#opened(handle);
-    const failed = this.#begin('write', `file ${handle}`, () => {
-      if (total > 0) file.write(bytes.subarray(0, this.#prng.below(total + 1)), position);
-    });
+    // Nearly no call is the one at which a run ends: no closure for all the others.
+    const isLast = this.operationCount + 1 === this.crashAt;
+    const halfDone = isLast ? this.#halfWrite(file, bytes, position) : undefined;
+    const failed = this.#begin('write', handle, halfDone);
     if (failed !== undefined) return failed;
     if (!writable) return refuse('OTHER', 'the file is open for reading');
     const growth = Math.max(0, position + total - file.size);
@@ -300,9 +301,15 @@ export class SimulatedDisk implements Disk {
   }
 
   /** Counts the call; a crash may come half through it (`halfDone`) or before it. */
-  #begin(operation: DiskOperation, what: string, halfDone?: () => void): DiskError | undefined {
+  #begin(
+    operation: DiskOperation,
+    what: string | FileHandle,
+    halfDone?: () => void,
+  ): DiskError | undefined {
     const fault = this.#fault(operation, halfDone);
-    return fault === undefined ? undefined : refuse(fault.code, `${operation} ${what}`);
+    if (fault === undefined) return undefined;
+    const name = typeof what === 'string' ? what : `file ${what}`;
+    return refuse(fault.code, `${operation} ${name}`);
   }
 
   #fault(operation: DiskOperation, halfDone?: () => void): CallFailure | undefined {
@@ -371,6 +378,13 @@ export class SimulatedDisk implements Disk {
       at += part.length;
     }
     return bytes;
+  }
+
+  #halfWrite(file: SimulatedFile, bytes: Uint8Array, position: number): () => void {
+    return () => {
+      if (bytes.length === 0) return;
+      file.write(bytes.subarray(0, this.#prng.below(bytes.length + 1)), position);
+    };
   }
 
   #shorten(count: number): number {

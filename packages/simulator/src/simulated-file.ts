@@ -17,6 +17,8 @@ export const SECTOR_BYTES = 512;
 /** Writes back to which a stale read may go. */
 const PREVIOUS_MAX = 8;
 const NO_BYTES = new Uint8Array(0);
+/** Up to here an image grows fourfold: most of a file's growth is copying what it had. */
+const GROWN_FAST_BYTES = 1 << 17;
 
 /**
  * What the medium makes of a write that it calls done. lost: the sectors keep what they had. torn: some
@@ -65,7 +67,9 @@ class Image {
   growTo(size: number): void {
     if (size <= this.size) return;
     if (size > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(size, this.bytes.length * 2, PAGE_BYTES));
+      const { length } = this.bytes;
+      const factor = length < GROWN_FAST_BYTES ? 4 : 2;
+      const grown = new Uint8Array(Math.max(size, length * factor, PAGE_BYTES));
       grown.set(this.bytes.subarray(0, this.size));
       this.bytes = grown;
     }

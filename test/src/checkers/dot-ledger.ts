@@ -20,6 +20,7 @@ import { WordArena } from '@clockwise/simulator/word-arena';
 import { counterAt, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
 import {
   contextDots,
+  dotAt,
   joined,
   type KeyName,
   nameOfDot,
@@ -43,25 +44,35 @@ class KnownDot implements LedgerEntry {
   readonly dot: Dot;
   readonly keyName: string;
   readonly where: string;
-  /** The sibling's own words, as it was first seen. */
+  /** The context's words, then the sibling's own, as it was first seen, from `#at` on. */
   readonly words: Int32Array;
-  readonly #contextWords: Int32Array;
+  readonly sibling: number;
+  readonly #at: number;
   #context: readonly Dot[] | undefined;
 
-  constructor(words: Int32Array, contextWords: Int32Array, keyName: string, where: string) {
-    this.dot = contextDots(words, SIBLING.incarnationLow, 1)[0]!;
+  constructor(
+    words: Int32Array,
+    { at, entryCount }: { readonly at: number; readonly entryCount: number },
+    keyName: string,
+    where: string,
+  ) {
+    const sibling = at + entryCount * ENTRY_WORDS;
+    this.dot = dotAt(words, sibling + SIBLING.incarnationLow);
     this.keyName = keyName;
     this.where = where;
     this.words = words;
-    this.#contextWords = contextWords;
+    this.sibling = sibling;
+    this.#at = at;
   }
 
   get operation(): string {
-    return nameOfOperation(sessionAt(this.words, 0), this.words[SIBLING.sequence]! >>> 0);
+    const { words, sibling } = this;
+    return nameOfOperation(sessionAt(words, sibling), words[sibling + SIBLING.sequence]! >>> 0);
   }
 
   get context(): readonly Dot[] {
-    this.#context ??= contextDots(this.#contextWords);
+    const entryCount = (this.sibling - this.#at) / ENTRY_WORDS;
+    this.#context ??= contextDots(this.words, this.#at, entryCount);
     return this.#context;
   }
 }
@@ -107,7 +118,7 @@ export class DotLedger {
       const made = this.#copied(words, record, sibling, keyName, where());
       byCounter.set(counter, made);
       this.#add(sessionAt(words, sibling), words[sibling + SIBLING.sequence]! >>> 0, made);
-    } else if (known.keyName !== keyName || !isSameWrite(known.words, words, sibling)) {
+    } else if (known.keyName !== keyName || !isSameWrite(known, words, sibling)) {
       this.#report(known, this.#copied(words, record, sibling, keyName, where()));
     }
   }
@@ -125,14 +136,15 @@ export class DotLedger {
     where: string,
   ): KnownDot {
     const context = contextOffset(words, record);
-    const contextEnd = context + contextCount(words, record) * ENTRY_WORDS;
+    const entryCount = contextCount(words, record);
     const siblingEnd = sibling + siblingWordCount(words, sibling);
-    return new KnownDot(
-      this.#arena.copy(words, sibling, siblingEnd),
-      this.#arena.copy(words, context, contextEnd),
-      keyName,
-      where,
-    );
+    const contextWords = entryCount * ENTRY_WORDS;
+    // Both in one place, and no view of either: nearly nobody looks at them again.
+    const at = this.#arena.reserve(contextWords + siblingEnd - sibling);
+    const { placed } = this.#arena;
+    placed.set(words.subarray(context, context + contextWords), at);
+    placed.set(words.subarray(sibling, siblingEnd), at + contextWords);
+    return new KnownDot(placed, { at, entryCount }, keyName, where);
   }
 
   #add(session: bigint, sequence: number, entry: LedgerEntry): void {
@@ -151,8 +163,8 @@ export class DotLedger {
     this.violations.push({
       oracle: 'O7',
       text:
-        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${contentAt(known.words, 0)} on ${known.keyName} ` +
-        `(first at ${known.where}) and ${found.operation} = ${contentAt(found.words, 0)} on ${found.keyName} (at ${found.where})`,
+        `dot ${nameOfDot(known.dot)} names ${known.operation} = ${contentAt(known.words, known.sibling)} on ${known.keyName} ` +
+        `(first at ${known.where}) and ${found.operation} = ${contentAt(found.words, found.sibling)} on ${found.keyName} (at ${found.where})`,
     });
   }
 
@@ -174,12 +186,13 @@ function sessionAt(words: Int32Array, sibling: number): bigint {
 }
 
 /** Equal operations, kinds and values, word for word; times are the replicas' own. */
-function isSameWrite(known: Int32Array, words: Int32Array, sibling: number): boolean {
-  const { length } = known;
+function isSameWrite(known: KnownDot, words: Int32Array, sibling: number): boolean {
+  const { words: knownWords, sibling: knownSibling } = known;
+  const length = siblingWordCount(knownWords, knownSibling);
   if (length !== siblingWordCount(words, sibling)) return false;
   for (let word = 0; word < length; word += 1) {
     if (word === SIBLING.hybridLow || word === SIBLING.hybridHigh) continue;
-    if (known[word] !== words[sibling + word]!) return false;
+    if (knownWords[knownSibling + word] !== words[sibling + word]!) return false;
   }
   return true;
 }

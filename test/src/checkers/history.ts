@@ -89,12 +89,17 @@ export function contextDots(
   const dots: Dot[] = [];
   const end = from + count * ENTRY_WORDS;
   for (let entry = from; entry < end; entry += ENTRY_WORDS) {
-    dots.push({
-      incarnation: joined(words, entry + ENTRY.incarnationLow, entry + ENTRY.incarnationHigh),
-      counter: joined(words, entry + ENTRY.counterLow, entry + ENTRY.counterHigh),
-    });
+    dots.push(dotAt(words, entry));
   }
   return dots;
+}
+
+/** The dot in four words. */
+export function dotAt(words: Int32Array, entry: number): Dot {
+  return {
+    incarnation: joined(words, entry + ENTRY.incarnationLow, entry + ENTRY.incarnationHigh),
+    counter: joined(words, entry + ENTRY.counterLow, entry + ENTRY.counterHigh),
+  };
 }
 
 /** Two words, and the same bits as one number: one BigInt is made, and none on the way to it. */

@@ -25,6 +25,8 @@ import {
 /** Context and siblings, without what is remembered: what O4 compares. */
 interface Version extends VersionView {
   readonly sequence: number;
+  /** Behind the last sibling. */
+  readonly end: number;
 }
 
 interface KeyVersions {
@@ -83,13 +85,16 @@ export class ReplicaMirror {
       keys.set(keyName, key);
     }
     key.isUncertain = false;
+    const recents = recentsOffset(words, record);
+    const context = this.#arena.place(words, view.context, recents);
     key.versions.push({
       sequence,
-      words: this.#arena.copy(words, view.context, recentsOffset(words, record)),
-      context: 0,
+      words: this.#arena.placed,
+      context,
       contextCount: view.contextCount,
-      siblings: view.contextCount * ENTRY_WORDS,
+      siblings: context + view.contextCount * ENTRY_WORDS,
       siblingCount: view.siblingCount,
+      end: context + recents - view.context,
     });
     // What a crash may still take back is young: older versions than these are hardly looked at.
     if (key.versions.length < VERSIONS_KEPT * 2) return;
@@ -128,7 +133,8 @@ export class ReplicaMirror {
       if (isDamaged) return false;
       const versions = keys.get(keyName)?.versions ?? [];
       const last = versions.findLast(({ sequence }) => sequence <= syncedSequence);
-      return last !== undefined && covers(contextDots(last.words.subarray(0, last.siblings)), dot);
+      if (last === undefined) return false;
+      return covers(contextDots(last.words, last.context, last.contextCount), dot);
     });
   }
 
@@ -153,8 +159,11 @@ export class ReplicaMirror {
     for (let shard = 0; shard < shardCount; shard += 1) {
       const version = this.#shards.get(`${node}/${shard}`)?.keys.get(name)?.versions.at(-1);
       if (version === undefined) continue;
-      const { words, siblings } = version;
-      return { canonical: words, contextWords: words.subarray(0, siblings) };
+      const { words, context, siblings, end } = version;
+      return {
+        canonical: words.subarray(context, end),
+        contextWords: words.subarray(context, siblings),
+      };
     }
     return undefined;
   }
