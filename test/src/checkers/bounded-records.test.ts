@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { encodeRecord, type RecentObject, type SiblingObject } from '@clockwise/record/build';
 import { Bounded } from './bounded.ts';
 import { RecordBounds } from './bounded-records.ts';
-import { type EarlierVersion, viewOfRecord } from './causal-ledger-version.ts';
+import { type EarlierVersion, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
 
 function sibling(counter: number, valueBytes: number, incarnation = 1n): SiblingObject {
   return {
@@ -60,9 +60,11 @@ const LIMITS = {
 function over(shape: Shape, isWrite: boolean, before?: Shape): string[] {
   const bounded = new Bounded();
   const earlier: EarlierVersion = before === undefined ? 'none' : viewOfRecord(words(before), 0);
+  const record = words(shape);
   new RecordBounds(bounded, LIMITS, () => 2).appended({
-    words: words(shape),
+    words: record,
     record: 0,
+    siblings: siblingOffsets(viewOfRecord(record, 0)),
     before: earlier,
     isWrite,
     where: () => 'here',

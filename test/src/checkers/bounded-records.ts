@@ -20,11 +20,13 @@ import {
   SIBLING,
 } from '@clockwise/record/layout';
 import type { Bounded } from './bounded.ts';
-import { type EarlierVersion, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
+import { type EarlierVersion, siblingOffsets } from './causal-ledger-version.ts';
 
 export interface BoundedAppend {
   readonly words: Int32Array;
   readonly record: number;
+  /** Offsets of its siblings. */
+  readonly siblings: readonly number[];
   readonly before: EarlierVersion;
   /** Whether a client's write made it, and not a join. */
   readonly isWrite: boolean;
@@ -44,17 +46,16 @@ export class RecordBounds {
   }
 
   appended(append: BoundedAppend): void {
-    const { words, record, before, isWrite, where } = append;
+    const { words, record, siblings, before, isWrite, where } = append;
     const { recentOperationsMax } = this.#limits;
-    const siblings = siblingOffsets(viewOfRecord(words, record));
     const bounded = this.#bounded;
     const nameless = namelessRecents(words, record, siblings);
     bounded.observe('recents of a record', nameless, recentOperationsMax, where);
-    if (!isWrite) this.#joined(append, siblings);
-    else if (before !== 'forgotten') this.#written(append, siblings);
+    if (!isWrite) this.#joined(append);
+    else if (before !== 'forgotten') this.#written(append);
   }
 
-  #joined({ words, record, where }: BoundedAppend, siblings: readonly number[]): void {
+  #joined({ words, record, siblings, where }: BoundedAppend): void {
     const { siblingsMax, siblingBytesMax, valueBytesMax, contextEntriesMax } = this.#limits;
     const lifeCount = this.#lifeCount();
     const bounded = this.#bounded;
@@ -66,7 +67,7 @@ export class RecordBounds {
   }
 
   /** [V10] */
-  #written({ words, record, before, where }: BoundedAppend, siblings: readonly number[]): void {
+  #written({ words, record, siblings, before, where }: BoundedAppend): void {
     const { siblingsMax, siblingBytesMax, contextEntriesMax } = this.#limits;
     const earlier = typeof before === 'string' ? undefined : before;
     const heldSiblings = earlier === undefined ? [] : siblingOffsets(earlier);
@@ -95,7 +96,9 @@ export class RecordBounds {
 }
 
 function valueBytes(words: Int32Array, siblings: readonly number[]): number {
-  return siblings.reduce((sum, sibling) => sum + words[sibling + SIBLING.valueBytes]!, 0);
+  let sum = 0;
+  for (const sibling of siblings) sum += words[sibling + SIBLING.valueBytes]!;
+  return sum;
 }
 
 /** Recents that are there for their own sake: no living sibling has their id. */
@@ -104,13 +107,20 @@ function namelessRecents(words: Int32Array, record: number, siblings: readonly n
   const first = recentsOffset(words, record);
   const end = first + recentCount(words, record) * RECENT_WORDS;
   for (let recent = first; recent < end; recent += RECENT_WORDS) {
-    const isNamed = siblings.some(
-      (sibling) =>
-        words[sibling + SIBLING.sequence] === words[recent + RECENT.sequence] &&
-        words[sibling + SIBLING.sessionLow] === words[recent + RECENT.sessionLow] &&
-        words[sibling + SIBLING.sessionHigh] === words[recent + RECENT.sessionHigh],
-    );
-    if (!isNamed) count += 1;
+    if (!isNamed(words, recent, siblings)) count += 1;
   }
   return count;
+}
+
+function isNamed(words: Int32Array, recent: number, siblings: readonly number[]): boolean {
+  for (const sibling of siblings) {
+    if (
+      words[sibling + SIBLING.sequence] === words[recent + RECENT.sequence] &&
+      words[sibling + SIBLING.sessionLow] === words[recent + RECENT.sessionLow] &&
+      words[sibling + SIBLING.sessionHigh] === words[recent + RECENT.sessionHigh]
+    ) {
+      return true;
+    }
+  }
+  return false;
 }

@@ -10,7 +10,7 @@ import { ENTRY, ENTRY_WORDS, SIBLING, SIBLING_FLAG } from '@clockwise/record/lay
 import {
   counterAt,
   coveredCounter,
-  nameOfEntry,
+  nameOfDotAs,
   type VersionStep,
   type VersionView,
 } from './causal-ledger-version.ts';
@@ -59,8 +59,7 @@ export class KeyDots {
     const dot = sibling + SIBLING.incarnationLow;
     const flags = words[sibling + SIBLING.flagsAndCodec]!;
     const order = this.events.length;
-    const made: DotRecord = {
-      name: nameOfEntry(words, dot),
+    const made: DotRecord = new NamedLater({
       low: words[dot + ENTRY.incarnationLow]!,
       high: words[dot + ENTRY.incarnationHigh]!,
       counter: counterAt(words, dot),
@@ -74,7 +73,7 @@ export class KeyDots {
       supersededBy: [],
       lookedAt: order,
       holders: [],
-    };
+    });
     this.events.push(made);
     this.#incarnation(made.low, made.high).dots.push(made);
     const others = this.#byOperation.get(made.operation);
@@ -199,3 +198,40 @@ function firstAbove(dots: readonly DotRecord[], counter: number): number {
 }
 
 const NO_DOTS: readonly DotRecord[] = [];
+
+/** Names are for texts of violations: this one is made when somebody asks. */
+class NamedLater implements DotRecord {
+  readonly low: number;
+  readonly high: number;
+  readonly counter: number;
+  readonly order: number;
+  readonly operation: string;
+  readonly isTombstone: boolean;
+  readonly expires: boolean;
+  readonly hybridHigh: number;
+  readonly hybridLow: number;
+  readonly superseded: Int32Array;
+  readonly supersededBy: DotRecord[];
+  lookedAt: number;
+  readonly holders: string[];
+
+  constructor(made: Omit<DotRecord, 'name'>) {
+    this.low = made.low;
+    this.high = made.high;
+    this.counter = made.counter;
+    this.order = made.order;
+    this.operation = made.operation;
+    this.isTombstone = made.isTombstone;
+    this.expires = made.expires;
+    this.hybridHigh = made.hybridHigh;
+    this.hybridLow = made.hybridLow;
+    this.superseded = made.superseded;
+    this.supersededBy = made.supersededBy;
+    this.lookedAt = made.lookedAt;
+    this.holders = made.holders;
+  }
+
+  get name(): string {
+    return nameOfDotAs(this.low, this.high, this.counter);
+  }
+}

@@ -74,7 +74,8 @@ export class CausalReplies {
     this.getCount += 1;
     const { keyName, shown, who } = answer;
     const dots = this.#ledger.keyDots(keyName);
-    const areKnown = this.#areDots(who, keyName, shown);
+    const base = this.#baseOf(keyName, shown);
+    const areKnown = this.#areGainedDots(who, keyName, shown, dots);
     const visible = siblingOffsets(shown).map((sibling) =>
       dots.find(shown.words, sibling + SIBLING.incarnationLow),
     );
@@ -84,7 +85,7 @@ export class CausalReplies {
       this.#report(answer, 'O2h', `shows ${name}, which its context does not cover`);
     }
     if (!areKnown) return;
-    const alive = this.#alive(answer, dots);
+    const alive = this.#alive(answer, dots, base);
     for (const dot of visible) {
       if (dot === undefined || alive.includes(dot)) continue;
       this.#report(answer, 'O2g', `shows ${dot.name}, which was superseded by what it covers`);
@@ -105,6 +106,8 @@ export class CausalReplies {
     if (!made.some((dot) => isCovered(dot, shown))) {
       this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
     }
+    // Nearly always there is one dot, and its holders are enough.
+    if (made.length === 1 && made[0]!.holders.length >= replicaCount) return;
     const holders = new Set(made.flatMap((dot) => dot.holders));
     if (holders.size >= replicaCount) return;
     const text = `says that ${replicaCount} replicas have it, but only ${[...holders].join(' ')} appended it`;
@@ -119,23 +122,43 @@ export class CausalReplies {
       const entry = shown.context + index * ENTRY_WORDS;
       if (dots.find(shown.words, entry) !== undefined) continue;
       isWell = false;
-      const name = nameOfEntry(shown.words, entry);
-      this.#report(
-        { who, keyName },
-        'O2f',
-        `covers ${name}, a dot that was never made on this key`,
-      );
+      this.#reportUnmade(who, keyName, shown.words, entry);
     }
     return isWell;
   }
 
-  /** What of the covered dots nothing that is covered superseded. */
-  #alive(answer: AnsweredGet, dots: KeyDots): readonly DotRecord[] {
+  /** [O2f] As `#areDots`, of what the context gained; the rest was judged with the view below it. */
+  #areGainedDots(who: string, keyName: string, shown: VersionView, dots: KeyDots): boolean {
+    let isWell = true;
+    for (const { entry } of this.#step.gained) {
+      if (dots.find(shown.words, entry) !== undefined) continue;
+      isWell = false;
+      this.#reportUnmade(who, keyName, shown.words, entry);
+    }
+    return isWell;
+  }
+
+  #reportUnmade(who: string, keyName: string, words: Int32Array, entry: number): void {
+    const text = `covers ${nameOfEntry(words, entry)}, a dot that was never made on this key`;
+    this.#report({ who, keyName }, 'O2f', text);
+  }
+
+  /** The newest view of which the context covers all; `#step` is the step from there. */
+  #baseOf(keyName: string, shown: VersionView): JudgedView | undefined {
+    const views = this.#views.get(keyName);
+    if (views !== undefined) {
+      for (let place = views.length - 1; place >= 0; place -= 1) {
+        this.#step.compareContexts(views[place]!.context, shown);
+        if (this.#step.lost.length === 0) return views[place];
+      }
+    }
+    this.#step.compare(undefined, shown);
+    return undefined;
+  }
+
+  /** What of the covered dots nothing that is covered superseded. REQUIRES: `#step` is that from `base`. */
+  #alive(answer: AnsweredGet, dots: KeyDots, base: JudgedView | undefined): readonly DotRecord[] {
     const { keyName, shown, isLww } = answer;
-    const views = this.#views.get(keyName) ?? [];
-    this.#views.set(keyName, views);
-    const base = views.findLast((view) => this.#isBelow(view.context, shown));
-    this.#step.compare(base?.context, shown);
     if (base !== undefined && this.#step.gained.length === 0) return base.alive;
     const gained = gainedDots(this.#step, dots, shown);
     const candidates = [...(base?.alive ?? []), ...gained];
@@ -150,14 +173,14 @@ export class CausalReplies {
       siblings: 0,
       siblingCount: 0,
     };
+    let views = this.#views.get(keyName);
+    if (views === undefined) {
+      views = [];
+      this.#views.set(keyName, views);
+    }
     views.push({ context, alive });
     if (views.length > VIEWS_KEPT) views.shift();
     return alive;
-  }
-
-  #isBelow(context: VersionView, shown: VersionView): boolean {
-    this.#step.compareContexts(context, shown);
-    return this.#step.lost.length === 0;
   }
 
   #report({ who, keyName }: { who: string; keyName: string }, rule: string, text: string): void {

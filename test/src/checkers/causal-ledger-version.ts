@@ -72,10 +72,14 @@ export function coversDotAt(
 }
 
 export function nameOfEntry(words: Int32Array, entry: number): string {
-  const incarnation =
-    (BigInt(words[entry + ENTRY.incarnationHigh]! >>> 0) << 32n) |
-    BigInt(words[entry + ENTRY.incarnationLow]! >>> 0);
-  return `${incarnation.toString(16)}:${counterAt(words, entry)}`;
+  const low = words[entry + ENTRY.incarnationLow]!;
+  const high = words[entry + ENTRY.incarnationHigh]!;
+  return nameOfDotAs(low, high, counterAt(words, entry));
+}
+
+export function nameOfDotAs(low: number, high: number, counter: number): string {
+  const incarnation = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  return `${incarnation.toString(16)}:${counter}`;
 }
 
 /** Offsets of the siblings of a view, in their order. */

@@ -20,6 +20,7 @@
  * opened with less.
  */
 import { ENTRY, ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
+import { WordArena } from '@clockwise/simulator/word-arena';
 import {
   type DotRecord,
   gainedDots,
@@ -65,6 +66,7 @@ export interface AppendedVersion {
 }
 
 const NO_CONTEXT = new Int32Array(0);
+const NOTHING_MADE: readonly number[] = [];
 const VIOLATIONS_MAX = 50;
 
 export class CausalLedger {
@@ -77,6 +79,7 @@ export class CausalLedger {
   readonly #asked: Map<string, AskedWrite> = new Map();
   /** By incarnation: the opening that makes its dots. */
   readonly #openings: Map<string, string> = new Map();
+  readonly #arena: WordArena = new WordArena();
 
   asked(write: AskedWrite): void {
     this.#asked.set(operationName(write.sessionLow, write.sessionHigh, write.sequence), write);
@@ -97,9 +100,11 @@ export class CausalLedger {
     const { step } = this;
     const dots = this.keyDots(version.keyName);
     step.compare(typeof before === 'string' ? undefined : before, after);
-    const made = step.appeared.filter(
-      (sibling) => dots.find(after.words, sibling + SIBLING.incarnationLow) === undefined,
-    );
+    let made = NOTHING_MADE;
+    for (const sibling of step.appeared) {
+      if (dots.find(after.words, sibling + SIBLING.incarnationLow) !== undefined) continue;
+      made = made.length === 0 ? [sibling] : [...made, sibling];
+    }
     if (made.length === 0) this.joinCount += 1;
     else this.#judgeWrite(version, dots, made);
     const gained = gainedDots(step, dots, after);
@@ -130,7 +135,7 @@ export class CausalLedger {
     for (const sibling of made) {
       const asked = this.#asked.get(operationAt(after.words, sibling));
       const given = isLww ? undefined : asked?.context;
-      const superseded = given ?? heldContext(before, after, sibling);
+      const superseded = given ?? heldContext(this.#arena, before, after, sibling);
       const dot = dots.add(after.words, sibling, superseded);
       this.#judgeOrigin(version, dot, asked);
       if (before === 'forgotten' || made.length > 1) continue;
@@ -288,10 +293,15 @@ export class CausalLedger {
 }
 
 /** What an overwrite supersedes: what its maker held; where nobody knows that, what it covers itself. */
-function heldContext(before: EarlierVersion, after: VersionView, sibling: number): Int32Array {
+function heldContext(
+  arena: WordArena,
+  before: EarlierVersion,
+  after: VersionView,
+  sibling: number,
+): Int32Array {
   if (before === 'none') return NO_CONTEXT;
   const { words, context, contextCount } = before === 'forgotten' ? after : before;
-  const held = words.slice(context, context + contextCount * ENTRY_WORDS);
+  const held = arena.copy(words, context, context + contextCount * ENTRY_WORDS);
   if (before !== 'forgotten') return held;
   for (let entry = 0; entry < held.length; entry += ENTRY_WORDS) {
     const dot = sibling + SIBLING.incarnationLow;

@@ -62,10 +62,13 @@ export class AppendWatch {
       before,
       after,
     });
-    for (const sibling of siblingOffsets(after)) {
-      ledger.observeSibling(words, record, sibling, keyName, () => `${opening} at ${sequence}`);
+    const siblings = siblingOffsets(after);
+    const where = (): string => `${opening} at ${sequence}`;
+    for (const sibling of siblings) {
+      ledger.observeSibling(words, record, sibling, keyName, where);
     }
-    bounds.appended({ words, record, before, isWrite, where: () => `${keyName} at ${shard}` });
+    const whose = (): string => `${keyName} at ${shard}`;
+    bounds.appended({ words, record, siblings, before, isWrite, where: whose });
     mirror.append(shard, sequence, keyName, words, record);
   }
 }
@@ -86,8 +89,11 @@ class KeyNames {
     const wordCount = paddedWords(keyBytes(words, record));
     const known = this.#byToken.get(tokenHigh);
     const bucketId = words[record + HEADER.bucketId]!;
-    const found = known?.find(({ key }) => isEqual(key, bucketId, words, first, wordCount));
-    if (found !== undefined) return found.name;
+    if (known !== undefined) {
+      for (const one of known) {
+        if (isEqual(one.key, bucketId, words, first, wordCount)) return one.name;
+      }
+    }
     const text = textOf(readBytes(words, first, keyBytes(words, record)));
     const name = nameOfKey({ bucketId, key: text });
     const entry = { key: Int32Array.of(bucketId, ...words.slice(first, first + wordCount)), name };
