@@ -19,7 +19,11 @@ const BENCHMARKS: readonly Benchmark[] = [
   recoveryBenchmark,
 ];
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!isWrongOption(error)) throw error;
+  console.error(error.message);
+  return 2;
+});
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
@@ -45,6 +49,12 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(`\nwritten to ${jsonFile}`);
   }
   return 0;
+}
+
+/** What parseArgs throws: its message says which option, and what is wrong with it. */
+function isWrongOption(error: unknown): error is Error {
+  if (!(error instanceof TypeError) || !('code' in error)) return false;
+  return typeof error.code === 'string' && error.code.startsWith('ERR_PARSE_ARGS_');
 }
 
 function listText(): string {
