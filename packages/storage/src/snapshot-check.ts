@@ -12,7 +12,7 @@ import type { Disk, DiskResult, FileHandle } from './disk.ts';
 import { leavesName, logName, snapshotPrefix, tableName } from './file-names.ts';
 import { readLeaves } from './leaves-file.ts';
 import type { SealedSegment } from './log-reader.ts';
-import { readSegment } from './log-segment.ts';
+import { readSegment, type SegmentReading } from './log-segment.ts';
 import { loadManifest } from './manifest-files.ts';
 import type { Manifest, TableMetadata } from './manifest.ts';
 import { PrefixDisk } from './prefix-disk.ts';
@@ -109,19 +109,29 @@ function checkBlocks(disk: Disk, file: FileHandle, reader: TableReader): DiskRes
 }
 
 function checkLog(tools: CheckTools, manifest: Manifest, seal: SealedSegment): DiskResult<Fault> {
-  const { opening, index, endBytes, lastSequence } = seal;
+  const { opening, index, endBytes } = seal;
   const name = logName(opening, index);
   const words = readFileWords(tools.disk, name, Math.max(endBytes, 1));
   if (!words.ok) {
     const isFault = 'isTooLong' in words || words.code === 'ENOENT';
     return isFault ? sound(`${name} is missing, or too long`) : words;
   }
-  const { storeIdLow, storeIdHigh } = manifest;
+  const isSound = readSealed(words.value, manifest, seal, tools.checksum) !== undefined;
+  return sound(isSound ? undefined : `${name} is damaged`);
+}
+
+/** A segment's words, read from end to end; undefined: they are not what the seal says. */
+export function readSealed(
+  words: Int32Array,
+  { storeIdLow, storeIdHigh }: Manifest,
+  { opening, index, endBytes, lastSequence }: SealedSegment,
+  checksum: Checksum,
+): SegmentReading | undefined {
   const reading = readSegment(
-    words.value,
+    words,
     {
       id: { storeIdLow, storeIdHigh, opening, index },
-      checksum: tools.checksum,
+      checksum,
       expectedSequence: 0,
       limitBytes: endBytes,
       limitSequence: Number.MAX_SAFE_INTEGER,
@@ -132,5 +142,5 @@ function checkLog(tools: CheckTools, manifest: Manifest, seal: SealedSegment): D
     reading.header.kind === 'valid' &&
     reading.endBytes === endBytes &&
     reading.lastSequence === lastSequence;
-  return sound(isSound ? undefined : `${name} is damaged`);
+  return isSound ? reading : undefined;
 }

@@ -22,10 +22,9 @@ import { leavesName, logName, manifestName, tableName } from './file-names.ts';
 import { lastSequenceOf } from './held-snapshot.ts';
 import { SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES, segmentHeader } from './log-format.ts';
 import type { SealedSegment } from './log-reader.ts';
-import { readSegment } from './log-segment.ts';
 import { loadManifest } from './manifest-files.ts';
 import { encodeManifest, type Manifest, type TableMetadata } from './manifest.ts';
-import { checksOf } from './snapshot-check.ts';
+import { checksOf, readSealed } from './snapshot-check.ts';
 import { decodeFooter, encodeFooter, FOOTER_BYTES } from './sstable-format.ts';
 import { bytesOf, readFileWords, readWhole, writeNewFile, writeWhole } from './whole-transfer.ts';
 
@@ -196,32 +195,13 @@ function copyBytes(source: OpenFile, target: OpenFile, byteCount: number): DiskR
 /** [SCP4] Groups do not name their store: the header does. */
 function copySegment(manifest: Manifest, seal: SealedSegment, options: SnapshotCopyOptions): Step {
   const { from, to, checksum, storeIdLow, storeIdHigh } = options;
-  const { opening, index, endBytes, lastSequence } = seal;
+  const { opening, index, endBytes } = seal;
   const name = logName(opening, index);
   const read = readFileWords(from, name, SEGMENT_BYTES_MAX);
   if (!read.ok) return missingOr(read, name);
-  const reading = readSegment(
-    read.value,
-    {
-      id: {
-        storeIdLow: manifest.storeIdLow,
-        storeIdHigh: manifest.storeIdHigh,
-        opening,
-        index,
-      },
-      checksum,
-      expectedSequence: 0,
-      limitBytes: endBytes,
-      limitSequence: Number.MAX_SAFE_INTEGER,
-    },
-    () => {},
-  );
-  const isSound =
-    reading.header.kind === 'valid' &&
-    reading.endBytes === endBytes &&
-    reading.lastSequence === lastSequence;
+  const reading = readSealed(read.value, manifest, seal, checksum);
   // [SCP2]
-  if (!isSound) return { ok: false, fault: `${name} is damaged` };
+  if (reading === undefined) return { ok: false, fault: `${name} is damaged` };
   const id = { storeIdLow, storeIdHigh, opening, index };
   const header = segmentHeader(id, reading.firstSequence, checksum);
   const groups = bytesOf(read.value).subarray(SEGMENT_HEADER_BYTES, endBytes);
