@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import { reportOf, reportText, tableText, writeReport } from './report.ts';
 import type { Benchmark } from './report.ts';
+import { clusterBenchmark } from './cluster/cluster-bench.ts';
 import { engineBenchmark } from './engine/engine-bench.ts';
 import { engineRecoveryBenchmark } from './engine/recovery-figures.ts';
 import { nodeBenchmark } from './node/node-bench.ts';
@@ -16,6 +17,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   engineBenchmark,
   engineRecoveryBenchmark,
   nodeBenchmark,
+  clusterBenchmark,
   recoveryBenchmark,
 ];
 

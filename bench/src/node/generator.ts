@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks';
 import { ArrayBacking } from '@clockwise/protocol/array-backing';
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
 import { writeControl } from '@clockwise/protocol/message-codec';
+import { percentileOf } from '../report.ts';
 import { AnswerCounter } from './answer-counter.ts';
 import {
   asMessage,
@@ -20,12 +21,15 @@ import {
 
 export interface LoadOptions {
   readonly host: string;
-  readonly port: number;
+  /** Connections are dealt out to them in turn. */
+  readonly ports: readonly number[];
   readonly connections: number;
   readonly framesInFlight: number;
   readonly operationsPerFrame: number;
   readonly kind: LoadKind;
   readonly bucketId: number;
+  /** LEVEL; 0: the bucket's. */
+  readonly level: number;
   readonly keyCount: number;
   readonly valueBytes: number;
   /** How long to run; a fill runs until each key was put once. */
@@ -42,6 +46,7 @@ export interface LoadResult {
   readonly lastFailure: number;
   readonly latencyUsP50: number;
   readonly latencyUsP99: number;
+  readonly latencyUsP999: number;
 }
 
 const FRAMES_PREPARED = 2048;
@@ -81,7 +86,7 @@ class Load {
 
   async run(): Promise<LoadResult> {
     const lines = await Promise.all(
-      Array.from({ length: this.#options.connections }, () => this.#open()),
+      Array.from({ length: this.#options.connections }, (_, index) => this.#open(index)),
     );
     const processor = process.cpuUsage();
     const start = performance.now();
@@ -105,20 +110,23 @@ class Load {
       failed: sum((counter) => counter.failed),
       notFound: sum((counter) => counter.notFound),
       lastFailure: Math.max(...lines.map((line) => line.counter.lastFailure)),
-      latencyUsP50: Math.round(sorted[Math.floor(sorted.length * 0.5)] ?? 0),
-      latencyUsP99: Math.round(sorted[Math.floor(sorted.length * 0.99)] ?? 0),
+      latencyUsP50: Math.round(percentileOf(sorted, 0.5)),
+      latencyUsP99: Math.round(percentileOf(sorted, 0.99)),
+      latencyUsP999: Math.round(percentileOf(sorted, 0.999)),
     };
   }
 
   /** Connects, upgrades and greets. Reads go into one buffer that is used again and again. */
-  async #open(): Promise<Line> {
+  async #open(index: number): Promise<Line> {
+    const { host, ports } = this.#options;
+    const port = ports[index % ports.length]!;
     const state: { line: Line | undefined; early: (text: string) => void } = {
       line: undefined,
       early: () => undefined,
     };
     const socket = connect({
-      host: this.#options.host,
-      port: this.#options.port,
+      host,
+      port,
       noDelay: true,
       onread: {
         buffer: this.#readBuffer,
@@ -143,7 +151,7 @@ class Load {
       });
     const key = randomBytes(16).toString('base64');
     socket.write(
-      `GET / HTTP/1.1\r\nHost: ${this.#options.host}:${this.#options.port}\r\nUpgrade: websocket\r\n` +
+      `GET / HTTP/1.1\r\nHost: ${host}:${port}\r\nUpgrade: websocket\r\n` +
         `Connection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     );
     await answer((text) => text.includes('\r\n\r\n'));

@@ -3,7 +3,6 @@
  * machine, pipelined alike. What is not measured: a network, values of other sizes, more than one
  * node (that is `cluster`).
  */
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   type BenchOutcome,
@@ -12,7 +11,6 @@ import {
   medianOf,
   resultOf,
 } from '../report.ts';
-import { runProgram } from './child.ts';
 import {
   BENCH_BUCKETS,
   type BenchBucket,
@@ -21,6 +19,7 @@ import {
 } from './clockwise-server.ts';
 import type { LoadOptions, LoadResult } from './generator.ts';
 import { fillRedis, findRedis, loadRedis, type RedisPeer, startRedis } from './redis-peer.ts';
+import { runGenerator } from './run-generator.ts';
 import { measureSdk } from './sdk-bench.ts';
 
 const CONNECTIONS = 50;
@@ -101,13 +100,14 @@ function loadOf(
   kind: LoadOptions['kind'],
   operationsPerFrame: number,
   settings: Settings,
-): Omit<LoadOptions, 'host' | 'port'> {
+): Omit<LoadOptions, 'host' | 'ports'> {
   return {
     connections: CONNECTIONS,
     framesInFlight: kind === 'fill' ? 8 : 1,
     operationsPerFrame,
     kind,
     bucketId: bucket.id,
+    level: 0,
     keyCount: settings.keyCount,
     valueBytes: VALUE_BYTES,
     seconds: settings.seconds,
@@ -119,7 +119,7 @@ async function measureOne(
   clockwise: ClockwiseServer,
   peer: RedisPeer | undefined,
   bucket: BenchBucket,
-  load: Omit<LoadOptions, 'host' | 'port'>,
+  load: Omit<LoadOptions, 'host' | 'ports'>,
   runs: number,
 ): Promise<BenchResult> {
   const ours: number[] = [];
@@ -167,19 +167,9 @@ function noteOf(generator: number, server: number, last: LoadResult | undefined)
   return `generator ${generator.toFixed(2)} of a core${bound}, server ${server.toFixed(2)}${latency}`;
 }
 
-async function generate(
+function generate(
   clockwise: ClockwiseServer,
-  load: Omit<LoadOptions, 'host' | 'port'>,
+  load: Omit<LoadOptions, 'host' | 'ports'>,
 ): Promise<LoadResult> {
-  const program = fileURLToPath(new URL('./generator.js', import.meta.url));
-  const options: LoadOptions = { ...load, host: '127.0.0.1', port: clockwise.port };
-  const said = await runProgram(process.execPath, [program, JSON.stringify(options)]);
-  const result = JSON.parse(said) as LoadResult;
-  if (result.failed > 0) {
-    throw new Error(
-      `${result.failed} operations failed, the last with status ${result.lastFailure}`,
-    );
-  }
-  if (result.notFound > 0) throw new Error(`${result.notFound} keys were not found`);
-  return result;
+  return runGenerator({ ...load, host: '127.0.0.1', ports: [clockwise.port] });
 }

@@ -9,7 +9,8 @@ import { FRAME_HEADER_WORDS, OPERATION, REQUEST } from '@clockwise/protocol/fram
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
 import { makeRequestFields, writeGet, writePut } from '@clockwise/protocol/request-writer';
 
-export type LoadKind = 'put' | 'get' | 'fill';
+/** `mixed`: gets and puts in turn. */
+export type LoadKind = 'put' | 'get' | 'mixed' | 'fill';
 
 export interface PreparedFrame {
   readonly bytes: Buffer;
@@ -22,6 +23,8 @@ export interface PreparedFrame {
 export interface PrepareOptions {
   readonly kind: LoadKind;
   readonly bucketId: number;
+  /** LEVEL; 0: the bucket's. */
+  readonly level: number;
   readonly keyCount: number;
   readonly valueBytes: number;
   readonly operationsPerFrame: number;
@@ -47,6 +50,7 @@ export function prepareFrames(options: PrepareOptions): PreparedFrame[] {
   const value = Buffer.alloc(options.valueBytes, 'x');
   const fields = makeRequestFields();
   fields.bucketId = options.bucketId;
+  fields.level = options.level;
   fields.sessionLow = options.session;
   fields.sessionHigh = 1;
   let requestId = 0;
@@ -59,7 +63,8 @@ export function prepareFrames(options: PrepareOptions): PreparedFrame[] {
       );
       fields.requestId = requestId;
       requestId += 1;
-      if (kind === 'get') writeGet(one, fields, key);
+      const isGet = kind === 'get' || (kind === 'mixed' && ordinal % 2 === 0);
+      if (isGet) writeGet(one, fields, key);
       else writePut(one, fields, key, undefined, CODEC_TEXT, value, 0);
     }
     one.flush();
