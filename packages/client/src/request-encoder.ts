@@ -86,6 +86,10 @@ export class RequestEncoder {
     words[operation + REQUEST.sessionHigh] = table.sessionHigh[slot]!;
     words[operation + REQUEST.sequence] = table.sequence[slot]!;
     words[operation + REQUEST.timeToLiveSeconds] = table.timeToLiveSeconds[slot]!;
+    words[operation + REQUEST.seenLow] = 0;
+    words[operation + REQUEST.seenHigh] = 0;
+    words[operation + REQUEST.ageMs] = 0;
+    words[operation + REQUEST.reserved] = 0;
     let position = operation + REQUEST_HEADER_WORDS;
     const keyBytes = this.#put(table.key[slot]!, position);
     position += paddedWords(keyBytes);

@@ -85,6 +85,8 @@ function answer(request: number, operation: number): number {
   output[operation + RESPONSE.counts] = 1 | ((isGet ? 1 : 0) << 16);
   output[operation + RESPONSE.answered] = 1 | (1 << 8);
   output[operation + RESPONSE.retryAfterMs] = 0;
+  output[operation + RESPONSE.hybridLow] = 0;
+  output[operation + RESPONSE.hybridHigh] = 0;
   const entry = operation + RESPONSE_HEADER_WORDS;
   output[entry + ENTRY.incarnationLow] = 0x1234;
   output[entry + ENTRY.incarnationHigh] = 0x5678;

@@ -63,6 +63,8 @@ export interface OperationSink {
   /** PRIORITY and milliseconds left, of the frame under construction or the next; then zero again. */
   priority: number;
   remainingMs: number;
+  /** Of the same frame, within a node: when its sender stops waiting (FRAME.due); 0: no bound named. */
+  due: number;
   /**
    * Room for one operation of at most `wordCount` words in a frame of this tag.
    * Returns its word offset in `words`, or -1 where the channel is full.

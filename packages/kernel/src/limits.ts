@@ -80,6 +80,38 @@ export interface Limits {
   readonly reserveFilesMin: number;
   /** Snapshots that one shard keeps. */
   readonly snapshotsMax: number;
+  /** Milliseconds for which an answered put still waits for late acknowledgements; then it notes. */
+  readonly lateAcksMs: number;
+  /** Milliseconds after which a get asks another replica: the recent p99 between these two. */
+  readonly hedgeMsMin: number;
+  readonly hedgeMsMax: number;
+  /** Milliseconds of the past that latency percentiles look at. */
+  readonly latencyWindowMs: number;
+  /** Repairs of stale replicas in flight to one peer; one more is skipped. */
+  readonly repairsInFlightMax: number;
+  /** Milliseconds after which a coordinator that proxies asks another one, at the most. */
+  readonly proxyHedgeMsMax: number;
+  /** Bytes that one node holds as a stand-in for others. */
+  readonly hintBytesMax: number;
+  /** Seconds for which it holds them; beyond, the range is noted as dirty and the copy goes. */
+  readonly hintAgeSecondsMax: number;
+  /** Keys of which one node remembers to whom they are owed; beyond, ranges. */
+  readonly owedMarksMax: number;
+  /** Nodes to which one coordinator hands off at once. */
+  readonly handOffTargetsMax: number;
+  /** Operations and bytes of one hand-off in flight. */
+  readonly handOffWindowMax: number;
+  readonly handOffBytesMax: number;
+  /** Bytes of one page that hand-off reads from its own shard. */
+  readonly handOffPageBytes: number;
+  /** Milliseconds between two looks for something to hand off. */
+  readonly handOffRoundMs: number;
+  /** Milliseconds within which a receiver answers while it has room for more. */
+  readonly handOffLatencyMs: number;
+  /** Milliseconds that nine of ten requests may take before fewer are admitted. */
+  readonly admissionLatencyMs: number;
+  /** Requests explained at once in one coordinator; beyond, the flag is ignored. */
+  readonly explainsMax: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -123,4 +155,21 @@ export const DEFAULT_LIMITS: Limits = {
   diskReserveBytes: 64 * 1024 * 1024,
   reserveFilesMin: 1,
   snapshotsMax: 4,
+  lateAcksMs: 250,
+  hedgeMsMin: 2,
+  hedgeMsMax: 50,
+  latencyWindowMs: 10_000,
+  repairsInFlightMax: 256,
+  proxyHedgeMsMax: 200,
+  hintBytesMax: 1024 * 1024 * 1024,
+  hintAgeSecondsMax: 10_800,
+  owedMarksMax: 1_000_000,
+  handOffTargetsMax: 4,
+  handOffWindowMax: 64,
+  handOffBytesMax: 4 * 1024 * 1024,
+  handOffPageBytes: 256 * 1024,
+  handOffRoundMs: 1000,
+  handOffLatencyMs: 20,
+  admissionLatencyMs: 100,
+  explainsMax: 64,
 };

@@ -40,7 +40,9 @@ export type ErrorName =
   | 'DEADLINE_PASSED'
   | 'BAD_REQUEST'
   | 'CANCELLED'
-  | 'CLOSED';
+  | 'CLOSED'
+  | 'CLOCK_AHEAD'
+  | 'HINTS_FULL';
 
 export const ERRORS: Readonly<Record<ErrorName, ErrorDefinition>> = {
   TIMEOUT: {
@@ -183,6 +185,18 @@ export const ERRORS: Readonly<Record<ErrorName, ErrorDefinition>> = {
   },
   CANCELLED: { code: 39, retryable: false, outcome: 'unknown', text: 'the caller gave up waiting' },
   CLOSED: { code: 40, retryable: false, outcome: 'not-applied', text: 'the client was closed' },
+  CLOCK_AHEAD: {
+    code: 41,
+    retryable: false,
+    outcome: 'not-applied',
+    text: 'the session has seen a time further ahead than this node follows',
+  },
+  HINTS_FULL: {
+    code: 42,
+    retryable: true,
+    outcome: 'not-applied',
+    text: 'the node holds as much for others as it may',
+  },
 };
 
 const NAMES: ReadonlyMap<number, ErrorName> = new Map(

@@ -16,8 +16,11 @@ import {
   REPLICA_REPLY_HEADER_WORDS,
   REPLICA_REQUEST,
   REPLICA_REQUEST_FLAG,
+  REPLICA_STORE,
+  REPLICA_WRITE_HEADER_WORDS,
   REPLY_FLAG,
   REPLY_KIND,
+  REQUEST_FLAG,
   REQUEST_OPCODE,
   RESPONSE,
   RESPONSE_FLAG,
@@ -135,11 +138,13 @@ export function sampleRequests(): Int32Array {
   const fields = { ...makeRequestFields(), requestId: 1, bucketId: 2, level: LEVEL.quorum };
   return collectFrame((writer) => {
     writer.remainingMs = 2000;
-    writeGet(writer, fields, SAMPLE_KEY);
+    writeGet(writer, { ...fields, flags: REQUEST_FLAG.monotonic }, SAMPLE_KEY);
     writePut(writer, fields, SAMPLE_KEY, SAMPLE_CONTEXT, 0, SAMPLE_VALUE, 60);
     writePut(writer, fields, SAMPLE_KEY, undefined, 2, new Uint8Array(0), 0);
     writePut(writer, fields, SAMPLE_KEY, new Int32Array(0), 1, SAMPLE_KEY, 0);
-    writeDelete(writer, fields, SAMPLE_KEY, SAMPLE_CONTEXT);
+    const retried = { ...fields, flags: REQUEST_FLAG.retry | REQUEST_FLAG.explain, ageMs: 120 };
+    const seen = { seenLow: 7, seenHigh: 0x0190_0000 };
+    writeDelete(writer, { ...retried, ...seen }, SAMPLE_KEY, SAMPLE_CONTEXT);
     const page = { partition: 3, tokenHigh: -1, tokenLow: 4, recordsMax: 10, bytesMax: 4096 };
     writeScan(writer, fields, SAMPLE_KEY, { ...page, hasPosition: true });
     writeScan(writer, fields, new Uint8Array(0), { ...page, hasPosition: false });
@@ -152,16 +157,24 @@ export function sampleResponses(): Int32Array {
   const header = RESPONSE_HEADER_WORDS;
   const answered = 2 | (1 << 8) | (1 << 16);
   return collectFrame((writer) => {
-    const respond = (opcode: number, status: number, counts: number, body: Int32Array[]): void =>
+    const respond = (
+      opcode: number,
+      status: number,
+      counts: number,
+      body: Int32Array[],
+      flags: number = RESPONSE_FLAG.sloppy,
+    ): void =>
       operation(
         writer,
         TAG.response,
         header,
         {
-          [RESPONSE.status]: status | (RESPONSE_FLAG.sloppy << 16) | (opcode << 24),
+          [RESPONSE.status]: status | (flags << 16) | (opcode << 24),
           [RESPONSE.requestId]: 9,
           [RESPONSE.counts]: counts,
           [RESPONSE.answered]: answered,
+          [RESPONSE.hybridLow]: -4,
+          [RESPONSE.hybridHigh]: 0x0190_0000,
         },
         body,
       );
@@ -174,6 +187,12 @@ export function sampleResponses(): Int32Array {
     respond(put, STATUS_OK, 2, [SAMPLE_CONTEXT]);
     respond(put, ERRORS.OVERLOADED.code, 0, []);
     respond(scan, STATUS_OK, 2 << 16, [record(1), record(2)]);
+    const { explained, duplicate } = RESPONSE_FLAG;
+    const explanation = [Int32Array.of(SAMPLE_KEY.length, 0), padded(SAMPLE_KEY)];
+    const body = [whole.slice(10, siblingsStart), whole.slice(siblingsStart), ...explanation];
+    respond(get, STATUS_OK, 2 | (1 << 16), body, explained);
+    respond(put, STATUS_OK, 2, [SAMPLE_CONTEXT, ...explanation], explained | duplicate);
+    respond(put, ERRORS.TIMEOUT.code, 0, explanation, explained);
   });
 }
 
@@ -195,11 +214,18 @@ export function sampleReplicaRequests(): Int32Array {
       [valueBytes]: SAMPLE_VALUE.length,
       [remainingMs]: 500,
     };
-    ask(16, write, [padded(SAMPLE_KEY), SAMPLE_CONTEXT, padded(SAMPLE_VALUE)]);
+    const payload = [padded(SAMPLE_KEY), SAMPLE_CONTEXT, padded(SAMPLE_VALUE)];
+    ask(REPLICA_WRITE_HEADER_WORDS, write, payload);
     ask(8, { [opcode]: REPLICA_OPCODE.store }, [record(3)]);
     const scan = { [opcode]: REPLICA_OPCODE.scan, [valueBytes]: SCAN_WORDS * 4 };
     ask(10, scan, [Int32Array.of(5, 0, 0, 0, 100, 4096)]);
     ask(8, { [opcode]: REPLICA_OPCODE.probe }, []);
+    const hinted = { ...write, [REPLICA_REQUEST.owed]: (3 << 16) | 5, [REPLICA_REQUEST.ageMs]: 70 };
+    const { hint, retry } = REPLICA_REQUEST_FLAG;
+    hinted[opcode] = write[opcode]! | ((hint | retry) << 8);
+    ask(REPLICA_WRITE_HEADER_WORDS, hinted, payload);
+    const owed = { [opcode]: REPLICA_OPCODE.store | (hint << 8), [REPLICA_STORE.owed]: 4 };
+    ask(8, owed, [record(3)]);
   });
 }
 

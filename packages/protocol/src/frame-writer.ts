@@ -30,6 +30,7 @@ export class FrameWriter implements OperationSink {
   epoch = 0;
   priority = 0;
   remainingMs = 0;
+  due = 0;
   readonly #backing: FrameBacking;
   /** Frames are begun with room for this many words, where the backing has it. */
   readonly #wordCountTarget: number;
@@ -77,11 +78,12 @@ export class FrameWriter implements OperationSink {
       words[start + FRAME.operationCount] = this.#operationCount;
       words[start + FRAME.epoch] = this.epoch;
       words[start + FRAME.remainingMs] = this.remainingMs;
-      words[start + FRAME.reserved] = 0;
+      words[start + FRAME.due] = this.due;
       this.#backing.complete(this.#position - start);
     }
     this.priority = 0;
     this.remainingMs = 0;
+    this.due = 0;
     this.#tag = 0;
     this.#limit = 0;
     this.#position = 0;

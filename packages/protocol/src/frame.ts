@@ -34,8 +34,11 @@ export const FRAME = {
   epoch: 3,
   /** Milliseconds that the sender still waits for the operations in this frame; 0: no bound named. */
   remainingMs: 4,
-  /** Zero. */
-  reserved: 5,
+  /**
+   * Within a node: the instant at which the sender stops waiting, as `dueWord` (frame-due.ts) writes
+   * it; 0: none. On sockets: zero, for instants of two processes do not compare.
+   */
+  due: 5,
 } as const;
 
 export const PRIORITY = { foreground: 0, repair: 1, background: 2 } as const;
@@ -53,10 +56,16 @@ export const REQUEST_FLAG = {
   wantContext: 2,
   /** Only primaries may answer. */
   strict: 4,
+  /** Only of a get: no later get with this flag answers with less than this one. */
+  monotonic: 8,
+  /** Only of a put or delete: an earlier try under this operation id may have happened. */
+  retry: 16,
+  /** Not of a scan: the answer ends in an account of how it came about. */
+  explain: 32,
 } as const;
 
 /** REQUEST layout: header | key | context entries | value. */
-export const REQUEST_HEADER_WORDS = 10;
+export const REQUEST_HEADER_WORDS = 14;
 export const REQUEST = {
   wordCount: 0,
   /** opcode | REQUEST_FLAG << 8 | level << 16 (R of a read, W of a write; LEVEL) | value codec << 24 */
@@ -73,6 +82,13 @@ export const REQUEST = {
   sequence: 8,
   /** Seconds until the value expires; 0: never. */
   timeToLiveSeconds: 9,
+  /** The highest hybrid time that the session had seen when it first sent this; 0: none. */
+  seenLow: 10,
+  seenHigh: 11,
+  /** Milliseconds since the first try; 0: this is the first. */
+  ageMs: 12,
+  /** Zero. */
+  reserved: 13,
 } as const;
 
 /** A consistency level in 8 bits: 0 the bucket's, 1 to 32 that many replicas, then the named ones. */
@@ -103,9 +119,9 @@ export const SCAN = {
 /**
  * RESPONSE layout: header | body. The body of a get that found something is the record's context
  * entries and siblings, word for word; of a write with `wantContext` its context entries; of a scan
- * whole records, as many as `counts` says.
+ * whole records, as many as `counts` says. Where `explained` is set the body ends in EXPLANATION.
  */
-export const RESPONSE_HEADER_WORDS = 6;
+export const RESPONSE_HEADER_WORDS = 8;
 export const RESPONSE = {
   wordCount: 0,
   /** status code (errors.ts) | RESPONSE_FLAG << 16 | opcode of the request << 24 */
@@ -113,10 +129,24 @@ export const RESPONSE = {
   requestId: 2,
   /** context entries | siblings (of a scan: records) << 16 */
   counts: 3,
-  /** replicas that answered | primaries among them << 8 | durability that the acks had << 16 */
+  /**
+   * positions that answered | those that did by their primary << 8 | durability that the
+   * acknowledgements had << 16
+   */
   answered: 4,
   /** OVERLOADED: milliseconds after which to try again. Otherwise zero. */
   retryAfterMs: 5,
+  /** The highest hybrid time of the record that was read, or was made; 0: none. */
+  hybridLow: 6,
+  hybridHigh: 7,
+} as const;
+
+/** What ends the body of an explained answer: header | JSON in UTF-8, padded. */
+export const EXPLANATION_HEADER_WORDS = 2;
+export const EXPLANATION = {
+  byteCount: 0,
+  /** Zero. */
+  reserved: 1,
 } as const;
 
 export const RESPONSE_FLAG = {
@@ -126,6 +156,10 @@ export const RESPONSE_FLAG = {
   complete: 2,
   /** The partition holds more after this page. */
   more: 4,
+  /** The body ends in EXPLANATION. */
+  explained: 8,
+  /** A retried write that had happened: this answer made nothing. */
+  duplicate: 16,
 } as const;
 
 /** Operations between coordinator and replica. Append-only. */
@@ -140,6 +174,10 @@ export const REPLICA_OPCODE = {
   scan: 4,
   /** Answer at once: the data path lives. */
   probe: 5,
+  /** Remember which positions are owed a key. Only within a node. */
+  note: 6,
+  /** Forget positions to which a hidden record was delivered. Only within a node. */
+  settle: 7,
 } as const;
 
 export const REPLICA_REQUEST_FLAG = {
@@ -147,15 +185,23 @@ export const REPLICA_REQUEST_FLAG = {
   tombstone: 2,
   /** Send the merged record back at once, on lane `now`, for other replicas. */
   forward: 4,
+  /** Of a read, write or store: of the hinted copy that the node holds as a stand-in. */
+  hint: 8,
+  /** Of a write: an earlier try under this operation id may have happened. */
+  retry: 16,
 } as const;
 
 /**
- * REPLICA_REQUEST layout. `read`: header of 10 words | key. `write`: header of 16 words | key |
+ * REPLICA_REQUEST layout. `read`: header of 10 words | key. `write`: header of 20 words | key |
  * context | value. `store`: header of 8 words | record. `scan`: header of 10 words | key | SCAN words.
+ * `note`: header of 10 words | key. `settle`: header of 12 words | key; of both the bucket is a hidden
+ * one and the key a hidden one (record/hidden.ts).
  */
 export const REPLICA_READ_HEADER_WORDS = 10;
-export const REPLICA_WRITE_HEADER_WORDS = 16;
+export const REPLICA_WRITE_HEADER_WORDS = 20;
 export const REPLICA_STORE_HEADER_WORDS = 8;
+export const REPLICA_NOTE_HEADER_WORDS = 10;
+export const REPLICA_SETTLE_HEADER_WORDS = 12;
 export const REPLICA_REQUEST = {
   wordCount: 0,
   /** opcode | REPLICA_REQUEST_FLAG << 8 | value codec << 16 | policy (POLICY bits) << 24 */
@@ -168,7 +214,7 @@ export const REPLICA_REQUEST = {
   /** The asking coordinator's slot and its generation: echoed, so that a late answer is known. */
   slot: 3,
   slotGeneration: 4,
-  /** Of a store: zero (the record says). */
+  /** Of a store: REPLICA_STORE.owed instead (the record says its bucket). */
   bucketId: 5,
   tokenHigh: 6,
   tokenLow: 7,
@@ -183,6 +229,36 @@ export const REPLICA_REQUEST = {
   /** Milliseconds left. */
   remainingMs: 14,
   replicationClass: 15,
+  /** As in REQUEST. */
+  seenLow: 16,
+  seenHigh: 17,
+  ageMs: 18,
+  /** Of a write with flag `hint`: the owed word of the hinted copy (record/hidden.ts); else zero. */
+  owed: 19,
+} as const;
+
+/** What a store has in the place of bucket and token. */
+export const REPLICA_STORE = {
+  /** With flag `hint`: the owed word of the hinted copy; else zero. */
+  owed: 5,
+  /** Positions to which the receiver passes the record on; zero. */
+  fanOut: 6,
+  /** Zero. */
+  reserved: 7,
+} as const;
+
+/** What a note has in the place of the value's bytes. */
+export const REPLICA_NOTE = {
+  /** The owed word to add. */
+  owed: 9,
+} as const;
+
+export const REPLICA_SETTLE = {
+  /** Bits of the positions that are no longer owed. */
+  positions: 9,
+  /** Of the hidden record that was delivered (record/hidden.ts). */
+  versionLow: 10,
+  versionHigh: 11,
 } as const;
 
 /** What a replica must know of a bucket, in 8 bits. */
@@ -209,7 +285,10 @@ export const REPLICA_REPLY = {
   recordWords: 7,
   /** DURABILITY that this acknowledgement has. */
   durability: 8,
-  /** Of a scan: records that follow. */
+  /**
+   * Of a scan: records that follow. Of a store's acknowledgement: 1 + the number of the node that
+   * stored it, where that is not the one that answers; else zero.
+   */
   recordCount: 9,
 } as const;
 
@@ -224,6 +303,10 @@ export const REPLY_KIND = {
   stored: 4,
   scanned: 5,
   probed: 6,
+  /** Of a note, which is durable. Only within a node. */
+  noted: 7,
+  /** Of a settle, which is durable. Only within a node. */
+  settled: 8,
 } as const;
 
 export const REPLY_FLAG = {

@@ -52,6 +52,10 @@ export const REJECTION = {
   siblingFlagsUnknown: 43,
   remainingMs: 44,
   reservedNotZero: 45,
+  flagsUnexpected: 46,
+  requestAge: 47,
+  bucketHidden: 48,
+  explanationShape: 49,
 } as const;
 
 export type RejectionName = keyof typeof REJECTION;

@@ -11,6 +11,10 @@ export function replyKindOf(opcode: number): number {
       return REPLY_KIND.written;
     case REPLICA_OPCODE.probe:
       return REPLY_KIND.probed;
+    case REPLICA_OPCODE.note:
+      return REPLY_KIND.noted;
+    case REPLICA_OPCODE.settle:
+      return REPLY_KIND.settled;
     default:
       return REPLY_KIND.read;
   }

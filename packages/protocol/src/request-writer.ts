@@ -27,12 +27,17 @@ export interface RequestFields {
   bucketId: number;
   /** LEVEL. */
   level: number;
-  /** REQUEST_FLAG.wantContext and strict; contextGiven follows from the context. */
+  /** REQUEST_FLAG; contextGiven follows from the context. */
   flags: number;
   /** The operation id, equal over retries; of a write. */
   sessionLow: number;
   sessionHigh: number;
   sequence: number;
+  /** The highest hybrid time that the session had seen at the first try; 0: none. */
+  seenLow: number;
+  seenHigh: number;
+  /** Milliseconds since the first try; 0: this is it. */
+  ageMs: number;
 }
 
 /** Where a page of a scan begins; `token` words are zero at the partition's beginning. */
@@ -54,6 +59,9 @@ export function makeRequestFields(): RequestFields {
     sessionLow: 0,
     sessionHigh: 0,
     sequence: 0,
+    seenLow: 0,
+    seenHigh: 0,
+    ageMs: 0,
   };
 }
 
@@ -159,6 +167,10 @@ function begin(
   words[operation + REQUEST.sessionHigh] = fields.sessionHigh;
   words[operation + REQUEST.sequence] = fields.sequence;
   words[operation + REQUEST.timeToLiveSeconds] = 0;
+  words[operation + REQUEST.seenLow] = fields.seenLow;
+  words[operation + REQUEST.seenHigh] = fields.seenHigh;
+  words[operation + REQUEST.ageMs] = fields.ageMs;
+  words[operation + REQUEST.reserved] = 0;
   return operation;
 }
 

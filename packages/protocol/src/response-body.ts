@@ -2,12 +2,13 @@
  * Where things lie in the body of a RESPONSE, for readers that may not import the record layout
  * themselves (the client): context entries, siblings, and the records of a scan's page. A body of a
  * get is `context entries | siblings`; of a write that wants its context `context entries`; of a scan
- * whole records.
+ * whole records. The explanation, where there is one, follows.
  *
  * data plane
  *
  * Invariants:
- *   RB1 the parts of a body follow one another and end where the operation ends
+ *   RB1 the parts of a body follow one another and end where the operation ends; the explanation is
+ *       the last of them
  */
 import {
   ENTRY_WORDS,
@@ -23,7 +24,15 @@ import {
   siblingWordCount,
   siblingsOffset,
 } from '@clockwise/record/layout';
-import { RESPONSE, RESPONSE_HEADER_WORDS } from './frame.ts';
+import {
+  EXPLANATION,
+  EXPLANATION_HEADER_WORDS,
+  REQUEST_OPCODE,
+  RESPONSE,
+  RESPONSE_FLAG,
+  RESPONSE_HEADER_WORDS,
+} from './frame.ts';
+import { readBytes } from './word-bytes.ts';
 
 export {
   ENTRY,
@@ -70,6 +79,17 @@ export function isTombstone(words: Int32Array, sibling: number): boolean {
 
 export function valueCodec(words: Int32Array, sibling: number): number {
   return words[sibling + SIBLING.flagsAndCodec]! >>> 8;
+}
+
+/** The account that an explained answer ends in, as JSON in UTF-8; undefined where there is none. */
+export function bodyExplanation(words: Int32Array, operation: number): Uint8Array | undefined {
+  const statusWord = words[operation + RESPONSE.status]!;
+  if (((statusWord >>> 16) & RESPONSE_FLAG.explained) === 0) return undefined;
+  let offset = bodySiblingsOffset(words, operation);
+  const siblings = statusWord >>> 24 === REQUEST_OPCODE.get ? bodyItemCount(words, operation) : 0;
+  for (let left = siblings; left > 0; left -= 1) offset = nextSibling(words, offset);
+  const byteCount = words[offset + EXPLANATION.byteCount]!;
+  return readBytes(words, offset + EXPLANATION_HEADER_WORDS, byteCount);
 }
 
 export function nextRecord(words: Int32Array, record: number): number {

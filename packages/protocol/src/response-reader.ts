@@ -71,6 +71,13 @@ export function responseDurability(words: Int32Array, response: number): number 
 export function responseRetryAfterMs(words: Int32Array, response: number): number {
   return words[response + RESPONSE.retryAfterMs]!;
 }
+/** The highest hybrid time of what was read or written, low and high word; both 0: none. */
+export function responseHybridLow(words: Int32Array, response: number): number {
+  return words[response + RESPONSE.hybridLow]!;
+}
+export function responseHybridHigh(words: Int32Array, response: number): number {
+  return words[response + RESPONSE.hybridHigh]!;
+}
 /** Siblings of a get, records of a scan. */
 export function responseItemCount(words: Int32Array, response: number): number {
   return words[response + RESPONSE.counts]! >>> 16;

@@ -2,34 +2,44 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import type { Limits } from '@clockwise/kernel/limits';
+import { HIDDEN_BUCKET, HIDDEN_BUCKET_MIN } from '@clockwise/record/hidden';
 import { HEADER } from '@clockwise/record/layout';
 import { recordLimits } from '@clockwise/record/validate';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from './errors.ts';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
+  REPLICA_OPCODE,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
+  REPLICA_REQUEST,
+  REPLICA_STORE,
+  REPLICA_STORE_HEADER_WORDS,
   REPLY_KIND,
   REQUEST,
+  REQUEST_FLAG,
   REQUEST_OPCODE,
   RESPONSE,
   RESPONSE_FLAG,
+  RESPONSE_HEADER_WORDS,
   TAG,
 } from './frame.ts';
 import {
   SAMPLE_CONTEXT,
+  SAMPLE_KEY,
   SAMPLE_VALUE,
   collectFrame,
   frameCorpus,
   operationsOf,
   sampleReplicaReplies,
+  sampleReplicaRequests,
   sampleRequests,
   sampleResponses,
 } from './frame-corpus.ts';
 import { readControlFrame } from './message-codec.ts';
 import { REJECTION, rejectionName } from './rejections.ts';
-import { makeRequestFields, writeGet } from './request-writer.ts';
+import { makeRequestFields, writeDelete, writeGet, writePut } from './request-writer.ts';
+import { bodyExplanation } from './response-body.ts';
 import {
   readContext,
   readScan,
@@ -122,12 +132,12 @@ test('[VR2] counts and words that do not agree are refused', () => {
   assert.is(change(first, 0), 'operationTooShort');
   assert.is(change(first, -12), 'operationTooShort');
   assert.is(change(first, 0x7fff_fffe), 'operationTooLong');
-  assert.is(change(first, 13), 'operationWordCountOdd');
-  assert.is(change(first, 14), 'operationWordCountMismatch');
+  assert.is(change(first, 15), 'operationWordCountOdd');
+  assert.is(change(first, 18), 'operationWordCountMismatch');
   assert.is(change(first + REQUEST.keyAndContext, 4), 'paddingNotZero');
   assert.is(change(first + REQUEST.opcode, 9), 'opcodeUnknown');
   assert.is(change(first + REQUEST.opcode, REQUEST_OPCODE.get | (40 << 16)), 'levelUnknown');
-  assert.is(change(first + REQUEST.opcode, REQUEST_OPCODE.get | (8 << 8)), 'flagsUnknown');
+  assert.is(change(first + REQUEST.opcode, REQUEST_OPCODE.get | (64 << 8)), 'flagsUnknown');
 });
 
 test('[VR3] what exceeds the limits of this node is answered, not cut off', () => {
@@ -138,14 +148,124 @@ test('[VR3] what exceeds the limits of this node is answered, not cut off', () =
   assert.is(judge(get!, {}), STATUS_OK);
   assert.is(judge(get!, { keyBytesMax: 4 }), ERRORS.KEY_TOO_LARGE.code);
   assert.is(judge(put!, { valueBytesMax: 28 }), ERRORS.VALUE_TOO_LARGE.code);
-  assert.is(judge(put!, { contextEntriesMax: 1 }), ERRORS.CONTEXT_TOO_LARGE.code);
-  assert.is(judge(remove!, { contextEntriesMax: 1 }), ERRORS.CONTEXT_TOO_LARGE.code);
+  const single = { contextEntriesMax: 1, siblingsMax: 0 };
+  assert.is(judge(put!, single), ERRORS.CONTEXT_TOO_LARGE.code);
+  assert.is(judge(remove!, single), ERRORS.CONTEXT_TOO_LARGE.code);
+  assert.is(judge(remove!, { ...single, siblingsMax: 1 }), STATUS_OK, 'an entry for each sibling');
   assert.is(judge(scan!, { valueBytesMax: 1 }), STATUS_OK);
   const empty = collectFrame((writer) => {
     writeGet(writer, makeRequestFields(), new Uint8Array(0));
   });
   assert.is(validateRequestFrame(empty, 0, empty.length, LIMITS), REJECTION.none);
   assert.is(requestStatus(empty, FRAME_HEADER_WORDS, LIMITS), ERRORS.KEY_TOO_LARGE.code);
+});
+
+test('[VR2] flags that have no meaning with an opcode are refused', () => {
+  const { monotonic, retry, explain } = REQUEST_FLAG;
+  const judge = (opcode: number, flags: number): string | undefined => {
+    const fields = { ...makeRequestFields(), flags };
+    const frame = collectFrame((writer) => {
+      if (opcode === REQUEST_OPCODE.get) writeGet(writer, fields, SAMPLE_KEY);
+      else if (opcode === REQUEST_OPCODE.delete) writeDelete(writer, fields, SAMPLE_KEY, undefined);
+      else writePut(writer, fields, SAMPLE_KEY, undefined, 0, SAMPLE_VALUE, 0);
+    });
+    return rejectionName(validateRequestFrame(frame, 0, frame.length, LIMITS));
+  };
+  const { get, put, delete: remove } = REQUEST_OPCODE;
+  assert.is(judge(get, monotonic | explain), 'none');
+  assert.is(judge(get, retry), 'flagsUnexpected');
+  assert.is(judge(put, retry | explain), 'none');
+  assert.is(judge(put, monotonic), 'flagsUnexpected');
+  assert.is(judge(remove, retry), 'none');
+  assert.is(judge(remove, monotonic), 'flagsUnexpected');
+  const requests = sampleRequests();
+  const scan = operationsOf(requests)[5]!;
+  requests[scan + REQUEST.opcode]! |= explain << 8;
+  assert.is(
+    rejectionName(validateRequestFrame(requests, 0, requests.length, LIMITS)),
+    'flagsUnexpected',
+  );
+});
+
+test('[VR2] an age below zero and a word that must be zero are refused', () => {
+  for (const [field, value, name] of [
+    [REQUEST.ageMs, -1, 'requestAge'],
+    [REQUEST.reserved, 1, 'reservedNotZero'],
+  ] as const) {
+    const frame = sampleRequests();
+    frame[FRAME_HEADER_WORDS + field] = value;
+    assert.is(rejectionName(validateRequestFrame(frame, 0, frame.length, LIMITS)), name);
+  }
+});
+
+test('[VP3] hidden form, and what only a node says to itself, crosses no link', () => {
+  const judge = (index: number, field: number, value: number): string | undefined => {
+    const frame = sampleReplicaRequests();
+    frame[operationsOf(frame)[index]! + field] = value;
+    return rejectionName(VALIDATORS[TAG.replicaRequest]!(frame, 0, frame.length));
+  };
+  const [read, write, store, scan] = [0, 1, 2, 3];
+  const bucket = REPLICA_REQUEST.bucketId;
+  for (const hidden of [...Object.values(HIDDEN_BUCKET), HIDDEN_BUCKET_MIN, -1]) {
+    assert.is(judge(read, bucket, hidden), 'bucketHidden');
+    assert.is(judge(write, bucket, hidden), 'bucketHidden');
+    assert.is(judge(scan, bucket, hidden), 'bucketHidden');
+    const inRecord = REPLICA_STORE_HEADER_WORDS + HEADER.bucketId;
+    assert.is(judge(store, inRecord, hidden), 'recordInvalid');
+  }
+  assert.is(judge(read, REPLICA_REQUEST.opcode, REPLICA_OPCODE.note), 'opcodeUnknown');
+  assert.is(judge(read, REPLICA_REQUEST.opcode, REPLICA_OPCODE.settle), 'opcodeUnknown');
+  const replies = sampleReplicaReplies();
+  const probed = operationsOf(replies)[4]!;
+  for (const kind of [REPLY_KIND.noted, REPLY_KIND.settled]) {
+    replies[probed + REPLICA_REPLY.kind] = kind;
+    const rejection = VALIDATORS[TAG.replicaReply]!(replies, 0, replies.length);
+    assert.is(rejectionName(rejection), 'replyKindUnknown');
+  }
+});
+
+test('[VP3] owed words come with the flag that says so only', () => {
+  const judge = (index: number, field: number, value: number): string | undefined => {
+    const frame = sampleReplicaRequests();
+    frame[operationsOf(frame)[index]! + field] = value;
+    return rejectionName(VALIDATORS[TAG.replicaRequest]!(frame, 0, frame.length));
+  };
+  const [write, store, hintedWrite, hintedStore] = [1, 2, 5, 6];
+  assert.is(judge(write, REPLICA_REQUEST.owed, 1), 'reservedNotZero');
+  assert.is(judge(hintedWrite, REPLICA_REQUEST.owed, 1), 'none');
+  assert.is(judge(store, REPLICA_STORE.owed, 1), 'reservedNotZero');
+  assert.is(judge(hintedStore, REPLICA_STORE.owed, 1), 'none');
+  assert.is(judge(hintedStore, REPLICA_STORE.fanOut, 1), 'reservedNotZero');
+});
+
+test('[VA2] an explanation ends a body where its flag says so, and has its own length', () => {
+  const judge = (change: (frame: Int32Array, answer: number) => void): string | undefined => {
+    const frame = sampleResponses();
+    change(frame, operationsOf(frame)[7]!);
+    return rejectionName(VALIDATORS[TAG.response]!(frame, 0, frame.length));
+  };
+  const text = RESPONSE_HEADER_WORDS;
+  assert.is(
+    judge(() => undefined),
+    'none',
+  );
+  const unflagged = judge((frame, answer) => {
+    frame[answer + RESPONSE.status]! &= ~(RESPONSE_FLAG.explained << 16);
+  });
+  assert.is(unflagged, 'operationWordCountMismatch');
+  for (const byteCount of [-1, 0, 9, 0x7fff_ffff]) {
+    const rejection = judge((frame, answer) => (frame[answer + text] = byteCount));
+    assert.is(rejection, 'explanationShape');
+  }
+  assert.is(
+    judge((frame, answer) => (frame[answer + text] = 4)),
+    'paddingNotZero',
+  );
+  const frame = sampleResponses();
+  for (const answer of operationsOf(frame).slice(5)) {
+    assert.equal(bodyExplanation(frame, answer), SAMPLE_KEY);
+  }
+  assert.is(bodyExplanation(frame, operationsOf(frame)[0]!), undefined);
 });
 
 test('[VA2] an error with a body, [VP2] a record that is not there: refused', () => {

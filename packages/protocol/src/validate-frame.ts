@@ -50,7 +50,7 @@ export function validateFrameHeader(
   if (remainingMs < 0 || remainingMs > limits.requestTimeoutMsMax) {
     return REJECTION.frameRemainingMs;
   }
-  return words[offset + FRAME.reserved] === 0 ? REJECTION.none : REJECTION.frameReservedNotZero;
+  return words[offset + FRAME.due] === 0 ? REJECTION.none : REJECTION.frameReservedNotZero;
 }
 
 export function frameTag(words: Int32Array, offset: number): number {

@@ -9,9 +9,11 @@
  *
  * Invariants:
  *   VP1 every operation of an accepted frame lies inside it, and so do its key, context, value and records
+ *   VP3 hidden form (record/hidden.ts), and what only a node says to itself, crosses no link
  *   VP2 on a link a record follows its reply's header: no reply names memory of another process
  */
 import type { Limits } from '@clockwise/kernel/limits';
+import { HIDDEN_BUCKET_MIN } from '@clockwise/record/hidden';
 import {
   ENTRY_WORDS,
   HEADER,
@@ -33,6 +35,7 @@ import {
   REPLICA_REPLY_HEADER_WORDS,
   REPLICA_REQUEST,
   REPLICA_REQUEST_FLAG,
+  REPLICA_STORE,
   REPLICA_STORE_HEADER_WORDS,
   REPLICA_WRITE_HEADER_WORDS,
   REPLY_FLAG,
@@ -45,9 +48,21 @@ import { validateOperationExtent, validateTaggedHeader } from './validate-frame.
 import { validateScanWords } from './validate-request.ts';
 
 const REQUEST_FLAGS_ALL =
-  REPLICA_REQUEST_FLAG.contextGiven | REPLICA_REQUEST_FLAG.tombstone | REPLICA_REQUEST_FLAG.forward;
+  REPLICA_REQUEST_FLAG.contextGiven |
+  REPLICA_REQUEST_FLAG.tombstone |
+  REPLICA_REQUEST_FLAG.forward |
+  REPLICA_REQUEST_FLAG.hint |
+  REPLICA_REQUEST_FLAG.retry;
 const REPLY_FLAGS_ALL = REPLY_FLAG.inline | REPLY_FLAG.more | REPLY_FLAG.duplicate;
 const POLICY_ALL = POLICY.lww | POLICY.durabilityMask;
+const { hint, retry } = REPLICA_REQUEST_FLAG;
+
+/** By opcode, where it is known: the newer flags that have no meaning with it. */
+const FLAGS_UNEXPECTED: Int32Array = new Int32Array(0x100);
+FLAGS_UNEXPECTED[REPLICA_OPCODE.read] = retry;
+FLAGS_UNEXPECTED[REPLICA_OPCODE.store] = retry;
+FLAGS_UNEXPECTED[REPLICA_OPCODE.scan] = hint | retry;
+FLAGS_UNEXPECTED[REPLICA_OPCODE.probe] = hint | retry;
 
 /** A whole frame of REPLICA_REQUEST operations. Returns a REJECTION. */
 export function validateReplicaRequestFrame(
@@ -122,6 +137,9 @@ function validateReplicaRequest(
   if (((opcodeWord >>> 8) & 0xff & ~REQUEST_FLAGS_ALL) !== 0) {
     return REJECTION.flagsUnknown;
   }
+  if (((opcodeWord >>> 8) & FLAGS_UNEXPECTED[opcodeWord & 0xff]!) !== 0) {
+    return REJECTION.flagsUnexpected;
+  }
   const policy = opcodeWord >>> 24;
   if ((policy & ~POLICY_ALL) !== 0) return REJECTION.policyUnknown;
   if (policy >>> POLICY.durabilityShift > DURABILITY.none) return REJECTION.policyUnknown;
@@ -141,11 +159,16 @@ function validateReplicaRequest(
   }
 }
 
+function isHiddenBucket(words: Int32Array, operation: number): boolean {
+  return words[operation + REPLICA_REQUEST.bucketId]! >>> 0 >= HIDDEN_BUCKET_MIN;
+}
+
 function validateRead(words: Int32Array, operation: number): number {
   const wordCount = words[operation + REPLICA_REQUEST.wordCount]!;
   if (wordCount < REPLICA_READ_HEADER_WORDS) return REJECTION.operationTooShort;
   const keyAndContext = words[operation + REPLICA_REQUEST.keyAndContext]!;
   const keyLength = keyAndContext & 0xffff;
+  if (isHiddenBucket(words, operation)) return REJECTION.bucketHidden;
   if (keyLength === 0) return REJECTION.keyMissing;
   if (keyAndContext >>> 16 !== 0) return REJECTION.contextUnexpected;
   if (words[operation + REPLICA_REQUEST.valueBytes] !== 0) return REJECTION.valueUnexpected;
@@ -181,6 +204,7 @@ function validateWriteFields(words: Int32Array, operation: number, records: Reco
   const keyAndContext = words[operation + REPLICA_REQUEST.keyAndContext]!;
   const entryCount = keyAndContext >>> 16;
   const valueBytes = words[operation + REPLICA_REQUEST.valueBytes]!;
+  if (isHiddenBucket(words, operation)) return REJECTION.bucketHidden;
   if ((keyAndContext & 0xffff) === 0) return REJECTION.keyMissing;
   if (entryCount > records.contextEntriesMax) return REJECTION.contextTooLarge;
   if (entryCount > 0 && (flags & REPLICA_REQUEST_FLAG.contextGiven) === 0) {
@@ -192,12 +216,21 @@ function validateWriteFields(words: Int32Array, operation: number, records: Reco
   }
   if (codec > VALUE_CODEC.structured) return REJECTION.codecUnknown;
   if (words[operation + REPLICA_REQUEST.remainingMs]! < 0) return REJECTION.remainingMs;
+  if (words[operation + REPLICA_REQUEST.ageMs]! < 0) return REJECTION.requestAge;
+  const isHint = (flags & REPLICA_REQUEST_FLAG.hint) !== 0;
+  if (!isHint && words[operation + REPLICA_REQUEST.owed] !== 0) return REJECTION.reservedNotZero;
   const replicationClass = words[operation + REPLICA_REQUEST.replicationClass]!;
   return replicationClass >>> 8 === 0 ? REJECTION.none : REJECTION.replicationClass;
 }
 
 function validateStore(words: Int32Array, operation: number, records: RecordLimits): number {
   const end = operation + words[operation + REPLICA_REQUEST.wordCount]!;
+  const flags = (words[operation + REPLICA_REQUEST.opcode]! >>> 8) & 0xff;
+  const isHint = (flags & REPLICA_REQUEST_FLAG.hint) !== 0;
+  const owed = words[operation + REPLICA_STORE.owed]!;
+  const rest =
+    words[operation + REPLICA_STORE.fanOut]! | words[operation + REPLICA_STORE.reserved]!;
+  if (rest !== 0 || (!isHint && owed !== 0)) return REJECTION.reservedNotZero;
   return validateRecords(words, operation + REPLICA_STORE_HEADER_WORDS, end, 1, records);
 }
 
@@ -206,6 +239,7 @@ function validateReplicaScan(words: Int32Array, operation: number): number {
   if (wordCount < REPLICA_READ_HEADER_WORDS) return REJECTION.operationTooShort;
   const keyAndContext = words[operation + REPLICA_REQUEST.keyAndContext]!;
   const keyLength = keyAndContext & 0xffff;
+  if (isHiddenBucket(words, operation)) return REJECTION.bucketHidden;
   if (keyAndContext >>> 16 !== 0) return REJECTION.contextUnexpected;
   if (words[operation + REPLICA_REQUEST.valueBytes] !== SCAN_WORDS * 4) return REJECTION.scanShape;
   const key = operation + REPLICA_READ_HEADER_WORDS;
@@ -265,7 +299,8 @@ function validateReplyRecords(
     if (recordWords > 0 && (flags & REPLY_FLAG.inline) === 0) return REJECTION.recordUnexpected;
     return validateRecords(words, body, end, recordCount, records);
   }
-  if (recordCount < 0 || recordCount > 1) return REJECTION.recordCountMismatch;
+  const recordCountMax = kind === REPLY_KIND.stored ? 0xffff : 1;
+  if (recordCount < 0 || recordCount > recordCountMax) return REJECTION.recordCountMismatch;
   if (recordWords === 0) {
     return (flags & REPLY_FLAG.inline) === 0 ? REJECTION.none : REJECTION.recordWordCountMismatch;
   }

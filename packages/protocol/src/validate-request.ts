@@ -31,7 +31,21 @@ import { REJECTION } from './rejections.ts';
 import { validateOperationExtent, validateTaggedHeader } from './validate-frame.ts';
 
 const REQUEST_FLAGS_ALL =
-  REQUEST_FLAG.contextGiven | REQUEST_FLAG.wantContext | REQUEST_FLAG.strict;
+  REQUEST_FLAG.contextGiven |
+  REQUEST_FLAG.wantContext |
+  REQUEST_FLAG.strict |
+  REQUEST_FLAG.monotonic |
+  REQUEST_FLAG.retry |
+  REQUEST_FLAG.explain;
+
+/** By opcode: the flags that have no meaning with it. */
+const FLAGS_UNEXPECTED: readonly number[] = [
+  0,
+  REQUEST_FLAG.retry,
+  REQUEST_FLAG.monotonic,
+  REQUEST_FLAG.monotonic,
+  REQUEST_FLAG.monotonic | REQUEST_FLAG.retry | REQUEST_FLAG.explain,
+];
 
 const KEY_TOO_LARGE = ERRORS.KEY_TOO_LARGE.code;
 const VALUE_TOO_LARGE = ERRORS.VALUE_TOO_LARGE.code;
@@ -65,10 +79,15 @@ export function requestStatus(words: Int32Array, operation: number, limits: Limi
   const keyLength = keyAndContext & 0xffff;
   if (keyLength > limits.keyBytesMax) return KEY_TOO_LARGE;
   if (keyLength === 0 && opcode !== REQUEST_OPCODE.scan) return KEY_TOO_LARGE;
-  if (keyAndContext >>> 16 > limits.contextEntriesMax) return CONTEXT_TOO_LARGE;
+  if (keyAndContext >>> 16 > clientContextEntriesMax(limits)) return CONTEXT_TOO_LARGE;
   if (opcode !== REQUEST_OPCODE.put) return STATUS_OK;
   const valueBytes = words[operation + REQUEST.valueBytes]!;
   return valueBytes > limits.valueBytesMax ? VALUE_TOO_LARGE : STATUS_OK;
+}
+
+/** Entries that a client may hand back: all that an object's context can have (versioning, V16). */
+export function clientContextEntriesMax(limits: Limits): number {
+  return Math.min(limits.contextEntriesMax + limits.siblingsMax, 0xffff);
 }
 
 export function isKnownLevel(level: number): boolean {
@@ -83,6 +102,9 @@ function validateRequest(words: Int32Array, operation: number, end: number): num
   const flags = (opcodeWord >>> 8) & 0xff;
   if (opcode < REQUEST_OPCODE.get || opcode > REQUEST_OPCODE.scan) return REJECTION.opcodeUnknown;
   if ((flags & ~REQUEST_FLAGS_ALL) !== 0) return REJECTION.flagsUnknown;
+  if ((flags & FLAGS_UNEXPECTED[opcode]!) !== 0) return REJECTION.flagsUnexpected;
+  if (words[operation + REQUEST.ageMs]! < 0) return REJECTION.requestAge;
+  if (words[operation + REQUEST.reserved] !== 0) return REJECTION.reservedNotZero;
   if (!isKnownLevel((opcodeWord >>> 16) & 0xff)) return REJECTION.levelUnknown;
   const shape = validateShape(words, operation, opcode, opcodeWord >>> 24);
   if (shape !== REJECTION.none) return shape;

@@ -5,7 +5,7 @@
  *
  * Invariants:
  *   VA1 every response of an accepted frame lies inside it, and so do its context, siblings and records
- *   VA2 an error carries no body
+ *   VA2 an error carries no body but its explanation
  */
 import type { Limits } from '@clockwise/kernel/limits';
 import {
@@ -21,6 +21,8 @@ import type { RecordLimits } from '@clockwise/record/validate';
 import { STATUS_NOT_FOUND, STATUS_OK, isStatusCode } from './errors.ts';
 import {
   DURABILITY,
+  EXPLANATION,
+  EXPLANATION_HEADER_WORDS,
   FRAME,
   FRAME_HEADER_WORDS,
   REQUEST_OPCODE,
@@ -33,7 +35,12 @@ import { REJECTION } from './rejections.ts';
 import { validateOperationExtent, validateTaggedHeader } from './validate-frame.ts';
 import { validateRecords } from './validate-replica.ts';
 
-const RESPONSE_FLAGS_ALL = RESPONSE_FLAG.sloppy | RESPONSE_FLAG.complete | RESPONSE_FLAG.more;
+const RESPONSE_FLAGS_ALL =
+  RESPONSE_FLAG.sloppy |
+  RESPONSE_FLAG.complete |
+  RESPONSE_FLAG.more |
+  RESPONSE_FLAG.explained |
+  RESPONSE_FLAG.duplicate;
 
 /** A whole frame of RESPONSE operations. Returns a REJECTION. */
 export function validateResponseFrame(
@@ -77,7 +84,8 @@ function validateResponse(
   if (((answered >>> 16) & 0xff) > DURABILITY.none) return REJECTION.durabilityUnknown;
   if (answered >>> 24 !== 0) return REJECTION.reservedNotZero;
   if (words[operation + RESPONSE.retryAfterMs]! < 0) return REJECTION.remainingMs;
-  return validateBody(words, operation, status, opcode, records);
+  const flags = (statusWord >>> 16) & 0xff;
+  return validateBody(words, operation, status, opcode, flags, records);
 }
 
 function validateBody(
@@ -85,26 +93,46 @@ function validateBody(
   operation: number,
   status: number,
   opcode: number,
+  flags: number,
   records: RecordLimits,
 ): number {
   const counts = words[operation + RESPONSE.counts]!;
   const body = operation + RESPONSE_HEADER_WORDS;
   const end = operation + words[operation + RESPONSE.wordCount]!;
+  const isExplained = (flags & RESPONSE_FLAG.explained) !== 0;
   if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
     if (counts !== 0) return REJECTION.countsUnexpected;
-    return body === end ? REJECTION.none : REJECTION.operationWordCountMismatch;
+    return validateBodyEnd(words, body, end, isExplained);
   }
   const entryCount = counts & 0xffff;
   const itemCount = counts >>> 16;
   if (opcode === REQUEST_OPCODE.scan) {
     if (entryCount !== 0) return REJECTION.countsUnexpected;
+    if (isExplained) return REJECTION.flagsUnexpected;
     return validateRecords(words, body, end, itemCount, records);
   }
   if (opcode !== REQUEST_OPCODE.get && itemCount !== 0) return REJECTION.countsUnexpected;
   const siblings = body + entryCount * ENTRY_WORDS;
   if (siblings > end) return REJECTION.operationWordCountMismatch;
   if (validateContext(words, body, entryCount) !== 0) return REJECTION.contextInvalid;
-  return validateSiblings(words, siblings, end, itemCount);
+  return validateSiblings(words, siblings, end, itemCount, isExplained);
+}
+
+/** The body ends at `offset`, but for the explanation that its flag announces. */
+function validateBodyEnd(
+  words: Int32Array,
+  offset: number,
+  end: number,
+  isExplained: boolean,
+): number {
+  if (!isExplained) return offset === end ? REJECTION.none : REJECTION.operationWordCountMismatch;
+  if (end - offset < EXPLANATION_HEADER_WORDS) return REJECTION.explanationShape;
+  const byteCount = words[offset + EXPLANATION.byteCount]!;
+  if (words[offset + EXPLANATION.reserved] !== 0) return REJECTION.reservedNotZero;
+  if (byteCount < 0 || byteCount > (end - offset) * 4) return REJECTION.explanationShape;
+  const text = offset + EXPLANATION_HEADER_WORDS;
+  if (text + paddedWords(byteCount) !== end) return REJECTION.explanationShape;
+  return paddingIsZero(words, text, byteCount) ? REJECTION.none : REJECTION.paddingNotZero;
 }
 
 function validateSiblings(
@@ -112,6 +140,7 @@ function validateSiblings(
   offset: number,
   end: number,
   siblingCount: number,
+  isExplained: boolean,
 ): number {
   let sibling = offset;
   for (let index = 0; index < siblingCount; index += 1) {
@@ -130,5 +159,5 @@ function validateSiblings(
     }
     sibling = next;
   }
-  return sibling === end ? REJECTION.none : REJECTION.operationWordCountMismatch;
+  return validateBodyEnd(words, sibling, end, isExplained);
 }

@@ -47,7 +47,7 @@ export const HEADER = {
   keyAndContext: 5,
   /** siblings | recent operations << 16 */
   siblingsAndRecents: 6,
-  /** Zero. */
+  /** Zero; of a hidden record (hidden.ts) the word that says to whom it is owed. */
   reserved: 7,
 } as const;
 

@@ -10,10 +10,11 @@
  *       siblings and recents are sorted without equals, the kind follows from the siblings
  *   RV3 every sibling's dot is covered by the context
  *
- * Boundary: limits here are ceilings of form. What a client may write is refused in versioning; what
+ * Boundary: hidden records (hidden.ts) are refused: they never leave their node. Limits here are ceilings of form. What a client may write is refused in versioning; what
  * replicas have joined must pass, or the limit would block repair.
  */
 import type { Limits } from '@clockwise/kernel/limits';
+import { HIDDEN_BUCKET_MIN } from './hidden.ts';
 import { compareDots, compareRecents, compareUnsigned64 } from './compare.ts';
 import {
   contextCount,
@@ -114,7 +115,7 @@ function validateHeader(words: Int32Array, offset: number, limits: RecordLimits)
   if (kind !== KIND.full && kind !== KIND.tombstone) return RECORD_FAULT.kind;
   if (kindWord >>> 24 !== LAYOUT_VERSION) return RECORD_FAULT.kind;
   if (((kindWord >>> 8) & 0xff) !== 0) return RECORD_FAULT.header;
-  if (words[offset + HEADER.bucketId]! < 0) return RECORD_FAULT.header;
+  if (words[offset + HEADER.bucketId]! >>> 0 >= HIDDEN_BUCKET_MIN) return RECORD_FAULT.header;
   if (words[offset + HEADER.reserved] !== 0) return RECORD_FAULT.header;
   const keyByteCount = keyBytes(words, offset);
   if (keyByteCount === 0 || keyByteCount > limits.keyBytesMax) return RECORD_FAULT.key;

@@ -21,6 +21,7 @@ import { assert } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { compareDots, compareUnsigned64 } from '@clockwise/record/compare';
 import { copyWords } from '@clockwise/record/copy';
+import { joinOwed, owedOf } from '@clockwise/record/hidden';
 import {
   contextCount,
   contextOffset,
@@ -130,7 +131,7 @@ export function joinRecords(
   copyWords(wordsLeft, left + HEADER.bucketId, out, record + HEADER.bucketId, PLACE_WORDS);
   out[record + HEADER.keyAndContext] = keyByteCount | (entries << 16);
   out[record + HEADER.siblingsAndRecents] = join.count | (recents << 16);
-  out[record + HEADER.reserved] = 0;
+  out[record + HEADER.reserved] = joinOwed(owedOf(wordsLeft, left), owedOf(wordsRight, right));
   return wordCount;
 }
 

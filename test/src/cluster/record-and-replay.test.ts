@@ -208,6 +208,14 @@ class FlippingSink implements OperationSink {
     this.#sink.remainingMs = remainingMs;
   }
 
+  get due(): number {
+    return this.#sink.due;
+  }
+
+  set due(due: number) {
+    this.#sink.due = due;
+  }
+
   begin(tag: number, wordCount: number): number {
     this.#sink.epoch = this.epoch;
     this.#start = this.#sink.begin(tag, wordCount);

@@ -91,7 +91,7 @@ test('[C1] a frame that is not valid does nothing, and closes its connection onl
 test('[C1] what follows on a connection that is being closed does nothing, in the same step or later', () => {
   const world = CoordinatorWorld.linked();
   const bad = collectFrame(put(1, 'k', 'v'));
-  bad[FRAME.reserved] = 1;
+  bad[FRAME.due] = 1;
   says(world, CLIENT, bad, collectFrame(put(2, 'k', 'v')));
   says(world, CLIENT, collectFrame(put(3, 'k', 'v')), bad);
   world.step([{ kind: 'malformed', connection: CLIENT, reason: 'text' }]);

@@ -149,6 +149,10 @@ export function sendWrite(
     timeToLive === 0 ? 0 : Math.ceil(context.wallTimeMs / 1000) + timeToLive;
   words[offset + REPLICA_REQUEST.remainingMs] = Math.ceil(slots.due[slot]! - context.now);
   words[offset + REPLICA_REQUEST.replicationClass] = bucket.replicationClass;
+  words[offset + REPLICA_REQUEST.seenLow] = request[requestOffset + REQUEST.seenLow]!;
+  words[offset + REPLICA_REQUEST.seenHigh] = request[requestOffset + REQUEST.seenHigh]!;
+  words[offset + REPLICA_REQUEST.ageMs] = request[requestOffset + REQUEST.ageMs]!;
+  words[offset + REPLICA_REQUEST.owed] = 0;
   copyWords(
     request,
     requestOffset + REQUEST_HEADER_WORDS,

@@ -34,7 +34,7 @@ function shardDown(world: CoordinatorWorld): void {
   world.step([{ kind: 'channel-down', target: 0 }]);
 }
 
-const context = Int32Array.from({ length: 65 * 4 }, (_, index) =>
+const context = Int32Array.from({ length: 165 * 4 }, (_, index) =>
   index % 4 === 0 ? index + 1 : index % 4 === 2 ? 1 : 0,
 );
 const strictBucket: WorldOptions = { bucket: { requireContext: true } };

@@ -71,6 +71,8 @@ function writeHeader(
   words[offset + RESPONSE.answered] = answered | (answered << 8) | (slots.durability[slot]! << 16);
   const isOverload = status === ERRORS.OVERLOADED.code;
   words[offset + RESPONSE.retryAfterMs] = isOverload ? RETRY_AFTER_MS : 0;
+  words[offset + RESPONSE.hybridLow] = 0;
+  words[offset + RESPONSE.hybridHigh] = 0;
 }
 
 /** An answer without a body: an error, or a success of which no context was wanted. */
@@ -197,6 +199,8 @@ export function refuse(
   words[offset + RESPONSE.counts] = 0;
   words[offset + RESPONSE.answered] = 0;
   words[offset + RESPONSE.retryAfterMs] = retryAfterMs;
+  words[offset + RESPONSE.hybridLow] = 0;
+  words[offset + RESPONSE.hybridHigh] = 0;
   sink.end(RESPONSE_HEADER_WORDS);
 }
 

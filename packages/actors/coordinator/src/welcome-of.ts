@@ -1,5 +1,6 @@
 /** What a coordinator says of itself and its cluster to whoever greets it. */
 import { PROTOCOL_VERSION } from '@clockwise/protocol/frame';
+import { clientContextEntriesMax } from '@clockwise/protocol/validate-request';
 import type { Welcome } from '@clockwise/protocol/control-messages';
 import type { CoordinatorOptions } from './coordinator-context.ts';
 
@@ -19,7 +20,7 @@ export function welcomeOf(options: CoordinatorOptions): Welcome {
     partitionCount: 1 << ring.partitionBits,
     keyBytesMax: limits.keyBytesMax,
     valueBytesMax: limits.valueBytesMax,
-    contextEntriesMax: limits.contextEntriesMax,
+    contextEntriesMax: clientContextEntriesMax(limits),
     frameBytesMax: limits.frameBytesMax,
     frameOperationsMax: limits.frameOperationsMax,
     inFlightMax: limits.requestsInFlightMax,

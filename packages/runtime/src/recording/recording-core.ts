@@ -229,10 +229,11 @@ class LiveSink implements SinkSide {
     this.#end = this.offset + wordCount;
   }
 
-  mark(epoch: number, priority: number, remainingMs: number): void {
+  mark(epoch: number, priority: number, remainingMs: number, due: number): void {
     const inner = this.inner!;
     inner.epoch = epoch;
     inner.priority = priority;
     inner.remainingMs = remainingMs;
+    inner.due = due;
   }
 }

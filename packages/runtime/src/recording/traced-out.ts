@@ -29,7 +29,7 @@ export interface SinkSide {
   readonly offset: number;
   begin(tag: number, wordCount: number): Room;
   end(wordCount: number): void;
-  mark(epoch: number, priority: number, remainingMs: number): void;
+  mark(epoch: number, priority: number, remainingMs: number, due: number): void;
 }
 
 export interface TraceSide {
@@ -145,6 +145,7 @@ class TracedSink implements OperationSink {
   #epoch = 0;
   #priority = 0;
   #remainingMs = 0;
+  #due = 0;
 
   constructor(target: number, lane: number) {
     this.#target = target;
@@ -172,6 +173,14 @@ class TracedSink implements OperationSink {
   }
   set remainingMs(remainingMs: number) {
     this.#remainingMs = remainingMs;
+    this.#mark();
+  }
+
+  get due(): number {
+    return this.#due;
+  }
+  set due(due: number) {
+    this.#due = due;
     this.#mark();
   }
 
@@ -215,12 +224,14 @@ class TracedSink implements OperationSink {
     this.#digest.word(this.#epoch);
     this.#digest.word(this.#priority);
     this.#digest.word(this.#remainingMs);
+    this.#digest.word(this.#due);
     this.#priority = 0;
     this.#remainingMs = 0;
+    this.#due = 0;
     this.#hasFrame = false;
   }
 
   #mark(): void {
-    this.side!.mark(this.#epoch, this.#priority, this.#remainingMs);
+    this.side!.mark(this.#epoch, this.#priority, this.#remainingMs, this.#due);
   }
 }
