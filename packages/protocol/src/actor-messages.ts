@@ -18,6 +18,16 @@ export interface ShardSnapshot {
 /** Why a shard makes no snapshot. */
 export type SnapshotRefusal = 'SHARD_DOWN' | 'BUSY' | 'TOO_MANY' | 'DISK_FULL' | 'FAILED';
 
+/** What a node owes to another: copies of objects, keys and ranges, and since when. */
+export interface OwedToNode {
+  readonly nodeId: string;
+  readonly copies: number;
+  readonly marks: number;
+  readonly dirty: number;
+  readonly bytes: number;
+  readonly oldestSeconds: number;
+}
+
 export type ActorMessage =
   /** gossiper -> coordinator, anti-entropy, main: a peer changed. Lost: repeated at the next change; links notice by themselves. */
   | { readonly kind: 'peer-state'; readonly nodeId: string; readonly state: PeerState }
@@ -136,6 +146,15 @@ export type ActorMessage =
       readonly kind: 'figures';
       readonly request: number;
       readonly figures: Readonly<Record<string, number | string>>;
+    }
+  /**
+   * coordinator -> main, before its figures: what its node owes to others. Lost: asked for again with
+   * the next figures. `isCounted`: what was owed before the node started is in it.
+   */
+  | {
+      readonly kind: 'hints';
+      readonly targets: readonly OwedToNode[];
+      readonly isCounted: boolean;
     }
   /** anti-entropy -> replica and back: roots of partitions, low and high word each, as of a sequence. */
   | {
