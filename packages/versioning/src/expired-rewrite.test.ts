@@ -22,7 +22,11 @@ const REPLICAS = 3;
 const NOW = 1_700_000_000;
 /** What expires up to here may be rewritten. */
 const HORIZON = NOW - 3600;
-const LIMITS = { recentOperationsMax: 1000, recentOperationsSeconds: 1_000_000 };
+const LIMITS = {
+  contextEntriesMax: 64,
+  recentOperationsMax: 1000,
+  recentOperationsSeconds: 1_000_000,
+};
 
 type Step =
   | { kind: 'put'; replica: number; mode: 'overwrite' | 'context' | 'none'; expiry: number }
@@ -191,7 +195,7 @@ class Worlds {
       const given = mode === 'overwrite' ? undefined : mode === 'none' ? [] : context;
       const rules = { lww: this.lww, nowSeconds: NOW, ...LIMITS };
       const written = modelWrite(current, { sibling: { ...template, dot }, context: given }, rules);
-      if (written !== 'duplicate') world[index] = written;
+      if (typeof written !== 'string') world[index] = written;
     }
   }
 

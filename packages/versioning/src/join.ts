@@ -13,6 +13,7 @@
  *   V2 the join is commutative to the byte, and associative and idempotent in context and siblings
  *   V3 a sibling disappears only where a write superseded it (or, in `lww`, a later one won)
  *   V4 of two reachable records of one key with equal contexts, the siblings are equal
+ *   V16 what is too much of the context retires (retire.ts)
  *
  * Boundary: both records passed validateRecord, and are of one key. The policy of a bucket never
  * changes. The output has room for both records together, and does not overlap them.
@@ -43,6 +44,11 @@ import {
 import { compareContexts, contextCovers, joinContexts, RELATION } from './context.ts';
 import { RecentsUnion } from './recents.ts';
 import type { RecentLimits } from './recents.ts';
+import { retireEntries } from './retire.ts';
+
+export interface JoinLimits extends RecentLimits {
+  readonly contextEntriesMax: number;
+}
 
 /** Bucket and token lie together in the header. */
 const PLACE_WORDS = 3;
@@ -57,12 +63,16 @@ export class RecordJoin {
   equalsRight = false;
   /** Told: `lww` dropped a sibling that no write superseded (metric lww_discarded_concurrent). */
   discardedConcurrent = false;
+  readonly contextEntriesMax: number;
   readonly recents: RecentsUnion;
-  /** The joined siblings so far. */
+  /** The joined siblings so far, and whether they are all of a side's. */
   count = 0;
   tombstones = 0;
+  siblingsEqualLeft = false;
+  siblingsEqualRight = false;
 
-  constructor(limits: RecentLimits) {
+  constructor(limits: JoinLimits) {
+    this.contextEntriesMax = limits.contextEntriesMax;
     this.recents = new RecentsUnion(limits);
   }
 }
@@ -104,7 +114,7 @@ export function joinRecords(
     context,
   );
   const siblings = context + entries * ENTRY_WORDS;
-  beginJoin(join, relation);
+  beginJoin(join);
   const siblingsEnd = join.lww
     ? joinLatest(join, wordsLeft, left, wordsRight, right, out, siblings)
     : joinSiblings(join, wordsLeft, left, wordsRight, right, out, siblings);
@@ -132,16 +142,54 @@ export function joinRecords(
   out[record + HEADER.keyAndContext] = keyByteCount | (entries << 16);
   out[record + HEADER.siblingsAndRecents] = join.count | (recents << 16);
   out[record + HEADER.reserved] = joinOwed(owedOf(wordsLeft, left), owedOf(wordsRight, right));
+  if (entries > join.contextEntriesMax) {
+    return retireJoined(join, wordsLeft, left, wordsRight, right, out, record);
+  }
+  join.equalsLeft = join.siblingsEqualLeft && (relation & RELATION.rightDominates) === 0;
+  join.equalsRight = join.siblingsEqualRight && (relation & RELATION.leftDominates) === 0;
   return wordCount;
 }
 
-function beginJoin(join: RecordJoin, relation: number): void {
+function beginJoin(join: RecordJoin): void {
   join.recents.begin();
   join.count = 0;
   join.tombstones = 0;
   join.discardedConcurrent = false;
-  join.equalsLeft = (relation & RELATION.rightDominates) === 0;
-  join.equalsRight = (relation & RELATION.leftDominates) === 0;
+  join.siblingsEqualLeft = true;
+  join.siblingsEqualRight = true;
+}
+
+/** [V16] Which side the result equals shows only when the oldest entries have left it. */
+function retireJoined(
+  join: RecordJoin,
+  wordsLeft: Int32Array,
+  left: number,
+  wordsRight: Int32Array,
+  right: number,
+  out: Int32Array,
+  record: number,
+): number {
+  const wordCount = retireEntries(out, record, join.contextEntriesMax);
+  join.equalsLeft = join.siblingsEqualLeft && contextsAreEqual(out, record, wordsLeft, left);
+  join.equalsRight = join.siblingsEqualRight && contextsAreEqual(out, record, wordsRight, right);
+  return wordCount;
+}
+
+function contextsAreEqual(
+  words: Int32Array,
+  record: number,
+  otherWords: Int32Array,
+  other: number,
+): boolean {
+  const relation = compareContexts(
+    words,
+    contextOffset(words, record),
+    contextCount(words, record),
+    otherWords,
+    contextOffset(otherWords, other),
+    contextCount(otherWords, other),
+  );
+  return relation === RELATION.equal;
 }
 
 function joinReplicationClass(
@@ -179,13 +227,13 @@ function joinSiblings(
       position = keepShared(join, wordsLeft, fromLeft, wordsRight, fromRight, out, position);
     } else if (order < 0) {
       const end = keepUncovered(join, wordsLeft, fromLeft, wordsRight, right, out, position);
-      if (end === position) join.equalsLeft = false;
-      else join.equalsRight = false;
+      if (end === position) join.siblingsEqualLeft = false;
+      else join.siblingsEqualRight = false;
       position = end;
     } else {
       const end = keepUncovered(join, wordsRight, fromRight, wordsLeft, left, out, position);
-      if (end === position) join.equalsRight = false;
-      else join.equalsLeft = false;
+      if (end === position) join.siblingsEqualRight = false;
+      else join.siblingsEqualLeft = false;
       position = end;
     }
     if (order <= 0) {
@@ -248,10 +296,10 @@ function keepShared(
   const flagsLeft = wordsLeft[siblingLeft + SIBLING.flagsAndCodec]!;
   const flagsRight = wordsRight[siblingRight + SIBLING.flagsAndCodec]!;
   if (flagsLeft === flagsRight || (flagsLeft & SIBLING_FLAG.tombstone) !== 0) {
-    if (flagsLeft !== flagsRight) join.equalsRight = false;
+    if (flagsLeft !== flagsRight) join.siblingsEqualRight = false;
     return copySibling(join, wordsLeft, siblingLeft, out, position);
   }
-  join.equalsLeft = false;
+  join.siblingsEqualLeft = false;
   return copySibling(join, wordsRight, siblingRight, out, position);
 }
 
@@ -275,11 +323,11 @@ function joinLatest(
   }
   if (compareLatest(wordsLeft, siblingLeft, wordsRight, siblingRight) > 0) {
     reachable('join: the left side of a lww bucket is the later');
-    join.equalsRight = false;
+    join.siblingsEqualRight = false;
     dropEarlier(join, wordsRight, siblingRight, wordsLeft, left);
     return copySibling(join, wordsLeft, siblingLeft, out, siblings);
   }
-  join.equalsLeft = false;
+  join.siblingsEqualLeft = false;
   dropEarlier(join, wordsLeft, siblingLeft, wordsRight, right);
   return copySibling(join, wordsRight, siblingRight, out, siblings);
 }

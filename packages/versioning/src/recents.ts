@@ -18,7 +18,11 @@ import {
   ENTRY_WORDS,
   RECENT,
   RECENT_WORDS,
+  recentCount,
+  recentsOffset,
   SIBLING,
+  siblingCount,
+  siblingsOffset,
   siblingWordCount,
 } from '@clockwise/record/layout';
 
@@ -72,6 +76,25 @@ export function recentsContain(
     }
   }
   return false;
+}
+
+/** Whether a record holds or remembers what an operation made. An id of no session is nobody's. */
+export function operationIsKnown(
+  words: Int32Array,
+  record: number,
+  sessionLow: number,
+  sessionHigh: number,
+  sequence: number,
+): boolean {
+  if ((sessionLow | sessionHigh) === 0) return false;
+  let sibling = siblingsOffset(words, record);
+  for (let remaining = siblingCount(words, record); remaining > 0; remaining -= 1) {
+    if (sameOperation(words, sibling, sessionLow, sessionHigh, sequence)) return true;
+    sibling += siblingWordCount(words, sibling);
+  }
+  const recents = recentsOffset(words, record);
+  const count = recentCount(words, record);
+  return recentsContain(words, recents, count, sessionLow, sessionHigh, sequence);
 }
 
 export class RecentsUnion {

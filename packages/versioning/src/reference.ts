@@ -16,6 +16,7 @@ export interface ModelRecord {
 export interface ModelRules {
   readonly lww: boolean;
   readonly nowSeconds: number;
+  readonly contextEntriesMax: number;
   readonly recentOperationsMax: number;
   readonly recentOperationsSeconds: number;
 }
@@ -24,6 +25,8 @@ export interface ModelWrite {
   readonly sibling: SiblingObject;
   /** Undefined: an overwrite. */
   readonly context: readonly Dot[] | undefined;
+  /** Tried before: the highest hybrid time that its session had seen then; 0: none. */
+  readonly retrySeen?: bigint;
 }
 
 export const EMPTY_RECORD: ModelRecord = { context: new Map(), siblings: [], recents: [] };
@@ -85,7 +88,7 @@ export function modelJoin(left: ModelRecord, right: ModelRecord, rules: ModelRul
         return !covers(inLeft.has(key) ? right.context : left.context, sibling.dot);
       });
   return {
-    context: joinContextMaps(left.context, right.context),
+    context: retired(joinContextMaps(left.context, right.context), kept, rules),
     siblings: kept,
     recents: remembered(
       [...left.recents, ...right.recents, ...recentsOfDropped(all, kept)],
@@ -95,30 +98,33 @@ export function modelJoin(left: ModelRecord, right: ModelRecord, rules: ModelRul
   };
 }
 
+/** `overtaken`: a retried write of a lww bucket where something later is. */
 export function modelWrite(
   current: ModelRecord,
   write: ModelWrite,
   rules: ModelRules,
-): ModelRecord | 'duplicate' {
+): ModelRecord | 'duplicate' | 'overtaken' {
   const id = operationKey(write.sibling.operation);
   const known = [...current.siblings, ...current.recents];
   if (write.sibling.operation.session !== 0n) {
     if (known.some((one) => operationKey(one.operation) === id)) return 'duplicate';
   }
-  const given = write.context === undefined || rules.lww ? undefined : contextOf(write.context);
+  const isRetry = write.retrySeen !== undefined;
   let { sibling } = write;
   const [replaced] = current.siblings;
-  if (rules.lww && replaced !== undefined && sibling.hybrid <= replaced.hybrid) {
-    sibling = { ...sibling, hybrid: replaced.hybrid + 1n };
+  if (rules.lww && replaced !== undefined) {
+    if (isRetry && latest([replaced, sibling]) === replaced) return 'overtaken';
+    if (!isRetry && sibling.hybrid <= replaced.hybrid) {
+      sibling = { ...sibling, hybrid: replaced.hybrid + 1n };
+    }
   }
-  const survivors = current.siblings.filter(
-    (one) => given !== undefined && !covers(given, one.dot),
-  );
+  const given = rules.lww || write.context === undefined ? new Map() : contextOf(write.context);
+  const survivors = current.siblings.filter((one) => !isReplaced(one, write, rules));
   const kept = [...survivors, sibling];
-  const context = joinContextMaps(current.context, given ?? new Map());
+  const context = joinContextMaps(current.context, given);
   context.set(sibling.dot.incarnation, sibling.dot.counter);
   return {
-    context,
+    context: retired(context, kept, rules),
     siblings: kept,
     recents: remembered(
       [...current.recents, ...recentsOfDropped(current.siblings, survivors)],
@@ -126,6 +132,32 @@ export function modelWrite(
       rules,
     ),
   };
+}
+
+function isReplaced(one: SiblingObject, write: ModelWrite, rules: ModelRules): boolean {
+  if (rules.lww) return true;
+  if (write.context !== undefined) return covers(contextOf(write.context), one.dot);
+  return write.retrySeen === undefined || one.hybrid <= write.retrySeen;
+}
+
+/** The entries of living siblings, and of the others the youngest, as many as there is room for. */
+export function retired(
+  context: ReadonlyMap<bigint, bigint>,
+  siblings: readonly SiblingObject[],
+  rules: { readonly contextEntriesMax: number },
+): Map<bigint, bigint> {
+  const living = new Set(siblings.map(({ dot }) => dot.incarnation));
+  const others = [...context]
+    .filter(([incarnation]) => !living.has(incarnation))
+    .toSorted(([left, leftCounter], [right, rightCounter]) => {
+      const [leftOpened, rightOpened] = [leftCounter >> 32n, rightCounter >> 32n];
+      if (leftOpened !== rightOpened) return leftOpened < rightOpened ? -1 : 1;
+      return left < right ? -1 : 1;
+    })
+    .map(([incarnation]) => incarnation);
+  const room = Math.max(0, rules.contextEntriesMax - living.size);
+  const kept = new Set(others.slice(Math.max(0, others.length - room)));
+  return new Map([...context].filter(([one]) => living.has(one) || kept.has(one)));
 }
 
 function recentsOfDropped(

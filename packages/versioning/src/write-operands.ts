@@ -43,6 +43,13 @@ export class WriteOperands {
   readonly dot: Int32Array = new Int32Array(ENTRY_WORDS);
   hybridLow = 0;
   hybridHigh = 0;
+  /** Sent before, and perhaps applied elsewhere. */
+  retry = false;
+  /** What the session had seen when it was first sent: below the time of its first dot. 0: nothing. */
+  seenLow = 0;
+  seenHigh = 0;
+  /** Of a record in a hidden bucket: to whom it is owed (record/hidden). */
+  owed = 0;
   /** The bucket's policy. There the context is not looked at: each write is an overwrite. */
   lww = false;
 }

@@ -11,15 +11,20 @@
  * Invariants:
  *   V6 a write replaces exactly what its context covers, and adds one sibling with a new dot
  *   V9 an operation id that the record holds or remembers makes nothing: the write is one event
- *   V10 a write never brings siblings, their bytes or the context beyond the limits; a write that
- *       does not add to them is never refused for them
+ *   V10 a write never brings siblings or their bytes beyond the limits; a write that does not add to
+ *       them is never refused for them
+ *   V14 a retried overwrite replaces only what its session could have seen (retry-context.ts)
+ *   V15 a retried write of a `lww` bucket makes nothing where a later one is
+ *   V16 what is too much of the context retires (retire.ts)
  *
  * Boundary: the current record was read, successfully, by the replica that makes the dot. The output
  * has room for writeWordCountMax words and overlaps no input. A negative status leaves rubbish there.
  */
 import { assert } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { compareUnsigned64 } from '@clockwise/record/compare';
 import { copyWords } from '@clockwise/record/copy';
+import { joinOwed, owedOf } from '@clockwise/record/hidden';
 import {
   contextCount,
   contextOffset,
@@ -40,8 +45,10 @@ import {
   siblingWordCount,
 } from '@clockwise/record/layout';
 import { compareEntries, contextCovers, coverNewDot, joinContexts } from './context.ts';
-import { hybridSeconds, RecentsUnion, recentsContain, sameOperation } from './recents.ts';
+import { hybridSeconds, operationIsKnown, RecentsUnion } from './recents.ts';
 import type { RecentLimits } from './recents.ts';
+import { retireEntries } from './retire.ts';
+import { contextOfSeen } from './retry-context.ts';
 import type { WriteOperands } from './write-operands.ts';
 
 export interface WriteLimits extends RecentLimits {
@@ -55,9 +62,10 @@ export const WRITE_STATUS = {
   tooManySiblings: -1,
   /** The record knows this operation already: the answer is the current record. */
   duplicate: -2,
-  contextTooLarge: -3,
   /** The client's context claims dots of this incarnation that it has not given yet. */
-  contextFromFuture: -4,
+  contextFromFuture: -3,
+  /** [V15] Answered as a duplicate: had it come in time, the present sibling had replaced it. */
+  overtaken: -4,
 } as const;
 
 /** Made once per core. */
@@ -68,6 +76,8 @@ export class RecordWriter {
   count = 0;
   tombstones = 0;
   valueBytes = 0;
+  /** What a retried overwrite may replace, as the entries of a context. */
+  seenContext: Int32Array = new Int32Array(16 * ENTRY_WORDS);
 
   constructor(limits: WriteLimits) {
     this.limits = limits;
@@ -84,11 +94,12 @@ export function applyWrite(
   out: Int32Array,
   record: number,
 ): number {
-  if (current >= 0 && knowsOperation(operands, words, current)) return WRITE_STATUS.duplicate;
+  const refusal = current < 0 ? 0 : lookBefore(writer, operands, words, current);
+  if (refusal < 0) return refusal;
   const keyWordCount = paddedWords(operands.keyByteCount);
   const context = record + HEADER_WORDS + keyWordCount;
   copyWords(operands.keyWords, operands.keyOffset, out, record + HEADER_WORDS, keyWordCount);
-  const entries = writeContext(writer, operands, words, current, out, context);
+  const entries = writeContext(operands, words, current, out, context);
   if (entries < 0) return entries;
   const siblings = context + entries * ENTRY_WORDS;
   writer.recents.begin();
@@ -122,26 +133,64 @@ export function applyWrite(
   out[record + HEADER.tokenLow] = operands.tokenLow;
   out[record + HEADER.keyAndContext] = operands.keyByteCount | (entries << 16);
   out[record + HEADER.siblingsAndRecents] = writer.count | (recents << 16);
-  out[record + HEADER.reserved] = 0;
-  return wordCount;
+  out[record + HEADER.reserved] =
+    current < 0 ? operands.owed : joinOwed(owedOf(words, current), operands.owed);
+  const { contextEntriesMax } = writer.limits;
+  return entries > contextEntriesMax ? retireEntries(out, record, contextEntriesMax) : wordCount;
 }
 
-function knowsOperation(operands: WriteOperands, words: Int32Array, current: number): boolean {
+/** What the present record says of a write that may have been made already. 0: that it is made. */
+function lookBefore(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+): number {
   const { sessionLow, sessionHigh, sequence } = operands;
-  if ((sessionLow | sessionHigh) === 0) return false;
-  let sibling = siblingsOffset(words, current);
-  for (let remaining = siblingCount(words, current); remaining > 0; remaining -= 1) {
-    if (sameOperation(words, sibling, sessionLow, sessionHigh, sequence)) return true;
-    sibling += siblingWordCount(words, sibling);
+  if (operationIsKnown(words, current, sessionLow, sessionHigh, sequence)) {
+    return WRITE_STATUS.duplicate;
   }
-  const recents = recentsOffset(words, current);
-  const count = recentCount(words, current);
-  return recentsContain(words, recents, count, sessionLow, sessionHigh, sequence);
+  if (!operands.retry) return 0;
+  if (operands.lww) return isOvertaken(operands, words, current) ? WRITE_STATUS.overtaken : 0;
+  if (!operands.contextGiven) replaceOnlySeen(writer, operands, words, current);
+  return 0;
+}
+
+/** [V15] Whether the present sibling is later, as a join would say. */
+function isOvertaken(operands: WriteOperands, words: Int32Array, current: number): boolean {
+  const sibling = siblingsOffset(words, current);
+  const byTime = compareUnsigned64(
+    words[sibling + SIBLING.hybridHigh]!,
+    words[sibling + SIBLING.hybridLow]!,
+    operands.hybridHigh,
+    operands.hybridLow,
+  );
+  if (byTime !== 0) return byTime > 0;
+  return compareEntries(words, sibling + SIBLING.incarnationLow, operands.dot, 0) > 0;
+}
+
+/** [V14] From an overwrite to a write with the context of what its session could have seen. */
+function replaceOnlySeen(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+): void {
+  const count = siblingCount(words, current);
+  if (writer.seenContext.length < count * ENTRY_WORDS) {
+    writer.seenContext = new Int32Array(count * 2 * ENTRY_WORDS);
+  }
+  const { seenLow, seenHigh } = operands;
+  operands.contextGiven = true;
+  operands.contextWords = writer.seenContext;
+  operands.contextOffset = 0;
+  operands.contextCount = contextOfSeen(words, current, seenLow, seenHigh, writer.seenContext, 0);
+  sometimes(operands.contextCount > 0, 'write: a retried overwrite replaces what its session saw');
+  sometimes(operands.contextCount === 0, 'write: a retried overwrite replaces nothing');
 }
 
 /** What is known here, what the client knew, and the new dot. Returns entries, or a status. */
 function writeContext(
-  writer: RecordWriter,
   operands: WriteOperands,
   words: Int32Array,
   current: number,
@@ -172,8 +221,7 @@ function writeContext(
     assert(!known, 'no incarnation gives a counter that its own record covers');
     return WRITE_STATUS.contextFromFuture;
   }
-  const grows = entries > entriesCurrent && entries > writer.limits.contextEntriesMax;
-  return grows ? WRITE_STATUS.contextTooLarge : entries;
+  return entries;
 }
 
 /** The current siblings that the client's context does not cover, and the new one in its place. */

@@ -53,6 +53,7 @@ const REFUSALS: readonly number[] = [
 const RULES: ModelRules = {
   lww: false,
   nowSeconds: 1_000_000,
+  contextEntriesMax: SMALL_LIMITS.contextEntriesMax,
   recentOperationsMax: SMALL_LIMITS.recentOperationsMax,
   recentOperationsSeconds: SMALL_LIMITS.recentOperationsSeconds,
 };
@@ -352,7 +353,7 @@ class ModelRun {
       after === 'duplicate',
       `${JSON.stringify(operation.sequence)} duplicate`,
     );
-    if (after === 'duplicate') return current;
+    if (typeof after === 'string') return current;
     const dot = `${sibling.dot.incarnation}:${sibling.dot.counter}`;
     assert.not(this.#dots.has(dot), 'W2: a dot is given once');
     this.#dots.add(dot);

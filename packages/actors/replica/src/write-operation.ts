@@ -105,26 +105,17 @@ function replyRefusal(
   current: number,
 ): void {
   switch (status) {
-    case WRITE_STATUS.duplicate: {
-      // The operation is in the record already: forwarded again, and acknowledged when durable.
-      const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
-      if (((flags >>> 8) & REPLICA_REQUEST_FLAG.forward) !== 0) {
-        replyRecord(context, asker, REPLY_KIND.forward, LANE.now, chunk, current);
-      }
-      const kind = REPLY_KIND.written | (REPLY_FLAG.duplicate << 24);
-      const lane = laneOf(context, chunk, current);
-      sometimes(lane === LANE.now, 'replica: a write is repeated whose record is durable');
-      sometimes(lane === LANE.durable, 'replica: a write is repeated before its record is durable');
-      replyRecord(context, asker, kind, lane, chunk, current);
+    case WRITE_STATUS.overtaken:
+      reachable('replica: a retried lww write is older than what is here');
+      context.counters.lwwDiscardedConcurrent += 1;
+      replyDuplicate(context, asker, chunk, current);
       return;
-    }
+    case WRITE_STATUS.duplicate:
+      replyDuplicate(context, asker, chunk, current);
+      return;
     case WRITE_STATUS.tooManySiblings:
       reachable('replica: a write is refused for too many siblings');
       refuse(context, asker, ERRORS.TOO_MANY_SIBLINGS.code);
-      return;
-    case WRITE_STATUS.contextTooLarge:
-      reachable('replica: a write is refused for too large a context');
-      refuse(context, asker, ERRORS.CONTEXT_TOO_LARGE.code);
       return;
     case WRITE_STATUS.contextFromFuture:
       refuse(context, asker, ERRORS.BAD_REQUEST.code);
@@ -132,6 +123,24 @@ function replyRefusal(
     default:
       unreachable(status as never);
   }
+}
+
+/** The record is as if the write had been made: forwarded again, and acknowledged when durable. */
+function replyDuplicate(
+  context: ReplicaContext,
+  asker: Asker,
+  chunk: number,
+  current: number,
+): void {
+  const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
+  if (((flags >>> 8) & REPLICA_REQUEST_FLAG.forward) !== 0) {
+    replyRecord(context, asker, REPLY_KIND.forward, LANE.now, chunk, current);
+  }
+  const kind = REPLY_KIND.written | (REPLY_FLAG.duplicate << 24);
+  const lane = laneOf(context, chunk, current);
+  sometimes(lane === LANE.now, 'replica: a write is repeated whose record is durable');
+  sometimes(lane === LANE.durable, 'replica: a write is repeated before its record is durable');
+  replyRecord(context, asker, kind, lane, chunk, current);
 }
 
 function refuse(context: ReplicaContext, asker: Asker, status: number): void {
