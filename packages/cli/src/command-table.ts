@@ -4,6 +4,7 @@ import { deleteCommand } from './commands/delete.ts';
 import { exportCommand } from './commands/export.ts';
 import { get } from './commands/get.ts';
 import { helpCommand } from './commands/help.ts';
+import { hintsCommand } from './commands/hints.ts';
 import { importCommand } from './commands/import.ts';
 import { put } from './commands/put.ts';
 import { ring } from './commands/ring.ts';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly Command[] = [
   start,
   statusCommand,
   ring,
+  hintsCommand,
   get,
   put,
   deleteCommand,

@@ -1,4 +1,4 @@
-import type { StatusReport } from '@clockwise/server/status-report';
+import type { OwedReport, StatusReport } from '@clockwise/server/status-report';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { NodeStatus } from './cluster-status.ts';
@@ -15,6 +15,7 @@ interface Said {
   readonly healthy?: boolean;
   readonly reasons?: readonly string[];
   readonly hash?: string;
+  readonly owes?: readonly OwedReport[];
   readonly sees?: Readonly<Record<string, 'up' | 'down' | 'unknown'>>;
 }
 
@@ -31,6 +32,7 @@ function reportOf(nodeId: string, said: Said): StatusReport {
     reasons: said.reasons ?? [],
     ring: { epoch: 1, hash: said.hash ?? 'same', partitions: 256, nodes },
     ...{ shards: [], actors: [], differences: [], figures: {} },
+    hints: { isCounted: true, targets: said.owes ?? [] },
   };
 }
 
@@ -64,6 +66,19 @@ test('[HL1] a node that is down is told once, not by everyone who misses it', ()
   const sees = { n3: 'down' as const };
   const texts = textsOf([answered('n1', { sees }), answered('n2', { sees }), down('n3')]);
   assert.equal(texts, ['n3 is down: refused']);
+});
+
+test('[HL1] what is owed for long is told once, with the command that waits for it', () => {
+  const owed = { nodeId: 'n2', copies: 1200, marks: 4, dirty: 0, bytes: 1, oldestSeconds: 41 };
+  const moment = { ...owed, nodeId: 'n3', oldestSeconds: 2 };
+  const reasons = ['owes n2 1,204 objects for 41 s', 'disk full'];
+  const said = { healthy: false, reasons, owes: [owed, moment] };
+  const problems = problemsOf([answered('n1', said), answered('n2')], found, '/');
+  assert.equal(
+    problems.map(({ text }) => text),
+    ['n1: disk full', 'n1 owes n2 1,204 objects for 41 s'],
+  );
+  assert.match(problems[1]!.next, 'hints --wait n2');
 });
 
 test('[HL2] every problem names the next command', () => {

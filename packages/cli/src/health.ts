@@ -2,11 +2,13 @@
  * What is wrong with a cluster, from its nodes' reports. Pure.
  *
  * Invariants:
- *   HL1 healthy means: every node answers, is ready and healthy, sees every other node up, and all
- *       hold one ring
+ *   HL1 healthy means: every node answers, is ready and healthy, sees every other node up, owes nothing
+ *       for long, and all hold one ring
  *   HL2 every problem names the next command to run
  */
 import { unreachable } from '@clockwise/kernel/assert';
+import { isOwedForLong, owedText } from '@clockwise/server/owed-text';
+import type { OwedReport, StatusReport } from '@clockwise/server/status-report';
 import { shownPath } from './cluster/data-folder.ts';
 import { logFileOf } from './cluster/node-process.ts';
 import type { NodeStatus } from './cluster-status.ts';
@@ -58,11 +60,13 @@ function nodeProblems(
           next: look,
         },
         ...reasonsOf(status.report).map((text) => ({ nodeId, text, next: look })),
+        ...owing(status.report, found),
       ];
     case 'answered':
       return [
         ...reasonsOf(status.report).map((text) => ({ nodeId, text, next: look })),
         ...unseen(status, down).map((text) => ({ nodeId, text, next: found.self('status') })),
+        ...owing(status.report, found),
       ];
     default:
       return unreachable(status);
@@ -70,10 +74,12 @@ function nodeProblems(
 }
 
 /** A report that is not healthy always has something to say. */
-function reasonsOf(report: Extract<NodeStatus, { kind: 'answered' }>['report']): string[] {
+function reasonsOf(report: StatusReport): string[] {
   const { nodeId, ready, healthy, reasons } = report;
   if (ready && healthy) return [];
-  if (reasons.length > 0) return reasons.map((reason) => `${nodeId}: ${reason}`);
+  const owed = new Set(longOwed(report).map(owedText));
+  const others = reasons.filter((reason) => !owed.has(reason));
+  if (reasons.length > 0) return others.map((reason) => `${nodeId}: ${reason}`);
   return [`${nodeId} is ${ready ? 'not healthy' : 'not ready'}`];
 }
 
@@ -86,6 +92,20 @@ function unseen(
   return report.ring.nodes
     .filter((node) => node.state !== 'up' && !down.has(node.nodeId))
     .map((node) => `${report.nodeId} sees ${node.nodeId} as ${node.state}`);
+}
+
+/** Told apart from other reasons, for there is a command for it. */
+function owing(report: StatusReport, found: FoundCluster): Problem[] {
+  const { nodeId } = report;
+  return longOwed(report).map((target) => ({
+    nodeId,
+    text: `${nodeId} ${owedText(target)}`,
+    next: found.self(`hints --wait ${target.nodeId}`),
+  }));
+}
+
+function longOwed({ hints }: StatusReport): readonly OwedReport[] {
+  return hints.targets.filter(isOwedForLong);
 }
 
 function ringProblems(nodes: readonly NodeStatus[], found: FoundCluster): Problem[] {

@@ -16,6 +16,7 @@ const REPORT: StatusReport = {
   shards: [],
   actors: [],
   differences: [],
+  hints: { isCounted: true, targets: [] },
   figures: {},
 };
 

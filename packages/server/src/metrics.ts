@@ -49,6 +49,15 @@ export function metricsText(report: StatusReport): string {
     const help = 'Partitions whose hash trees differ from those of a peer.';
     add('clockwise_partitions_differing', { labels: { node }, value }, 'gauge', help);
   }
+  for (const { nodeId: node, copies, marks, dirty, bytes, oldestSeconds } of report.hints.targets) {
+    const owed = (name: string, value: number, help: string): void =>
+      add(`clockwise_owed_${name}`, { labels: { node }, value }, 'gauge', help);
+    owed('copies', copies, 'Objects stored in place of another node.');
+    owed('marks', marks, 'Objects that another node did not acknowledge in time.');
+    owed('dirty_ranges', dirty, 'Partitions to be compared as a whole with those of another node.');
+    owed('bytes', bytes, 'Bytes of what is kept for another node.');
+    owed('oldest_seconds', oldestSeconds, 'For how long the oldest of it has waited.');
+  }
   for (const [actor, figures] of Object.entries(report.figures)) {
     const kind = actor.replace(/-\d+$/, '');
     for (const [figure, value] of Object.entries(figures)) {

@@ -107,6 +107,23 @@ test('[NS2] a shard that was given up is told with its reason', () => {
   assert.is(report.reasons[0], 'replica-0 was given up: the store is damaged');
 });
 
+test('[NS2] what is owed to a node for long is a reason; a unit that starts anew counts anew', () => {
+  const status = makeReady();
+  assert.equal(status.report({}).hints, { isCounted: false, targets: [] });
+  const counts = { copies: 3, marks: 2, dirty: 0, bytes: 500 };
+  const soon = { nodeId: 'n2', ...counts, oldestSeconds: 29 };
+  status.told({ kind: 'hints', isCounted: true, targets: [soon] });
+  assert.is(status.report({}).healthy, true);
+  const late = { ...soon, oldestSeconds: 30 };
+  status.told({ kind: 'hints', isCounted: true, targets: [late] });
+  const report = status.report({});
+  assert.equal(report.reasons, ['owes n2 5 objects for 30 s']);
+  assert.equal(report.hints, { isCounted: true, targets: [late] });
+  assert.match(metricsText(report), 'clockwise_owed_copies{node="n2"} 3\n');
+  status.unitChanged('coordinator-0', { kind: 'starting' }, 2);
+  assert.equal(status.report({}).hints, { isCounted: false, targets: [] });
+});
+
 test('the metrics are the same figures, as Prometheus reads them', () => {
   const figures = { 'replica-0': { diskReads: 7, mode: 'text' }, 'replica-1': { diskReads: 8 } };
   const text = metricsText(makeReady().report(figures));

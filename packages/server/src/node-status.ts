@@ -11,11 +11,13 @@ import { loadsOf } from '@clockwise/placement/placement-table';
 import type { Ring } from '@clockwise/placement/ring';
 import type { UnitState } from '@clockwise/runtime/supervisor/unit';
 import { unreachable } from '@clockwise/kernel/assert';
+import { isOwedForLong, owedText } from './owed-text.ts';
 import type {
   ActorReport,
   ActorState,
   DifferenceReport,
   Figures,
+  HintsReport,
   NodeState,
   RingReport,
   ShardReport,
@@ -33,6 +35,8 @@ export interface NodeStatusOptions {
   readonly now: () => number;
 }
 
+const UNCOUNTED: HintsReport = { isCounted: false, targets: [] };
+
 interface UnitReport {
   state: UnitState;
   restarts: number;
@@ -46,6 +50,7 @@ export class NodeStatus {
   readonly #fenced: Map<number, string> = new Map();
   readonly #peers: Map<string, PeerState> = new Map();
   readonly #differences: Map<string, DifferenceReport> = new Map();
+  #hints: HintsReport = UNCOUNTED;
 
   constructor(options: NodeStatusOptions) {
     this.#options = options;
@@ -59,6 +64,8 @@ export class NodeStatus {
   unitChanged(name: string, state: UnitState, life: number): void {
     this.#units.set(name, { state, restarts: Math.max(0, life - 1) });
     if (state.kind !== 'starting') return;
+    // Whoever counted may be in it; what it counted is of before.
+    this.#hints = UNCOUNTED;
     const shard = this.#shardOf(name);
     if (shard >= 0) this.#fenced.delete(shard);
   }
@@ -72,6 +79,8 @@ export class NodeStatus {
     } else if (message.kind === 'differences') {
       const { nodeId, partitionsCompared, partitionsDiffering } = message;
       this.#differences.set(nodeId, { nodeId, partitionsCompared, partitionsDiffering });
+    } else if (message.kind === 'hints') {
+      this.#hints = { isCounted: message.isCounted, targets: message.targets };
     }
   }
 
@@ -97,6 +106,7 @@ export class NodeStatus {
       actors: [...this.#units].map(([name, unit]) => actorReport(name, unit)),
       // In the order of the ring, whoever was compared first.
       differences: ring.nodes.flatMap((node) => this.#differences.get(node.id) ?? []),
+      hints: this.#hints,
       figures,
     };
   }
@@ -117,6 +127,9 @@ export class NodeStatus {
     }
     for (const { nodeId, partitionsDiffering: count } of this.#differences.values()) {
       if (count > 0) reasons.push(`${count} partitions differ from those of node ${nodeId}`);
+    }
+    for (const target of this.#hints.targets) {
+      if (isOwedForLong(target)) reasons.push(owedText(target));
     }
     return reasons;
   }

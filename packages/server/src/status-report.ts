@@ -60,6 +60,28 @@ export interface DifferenceReport {
   readonly partitionsDiffering: number;
 }
 
+/** What this node keeps for another one, until that has it. */
+export interface OwedReport {
+  readonly nodeId: string;
+  /** Objects that this node stored in its place. */
+  readonly copies: number;
+  /** Objects that it did not acknowledge in time; their values are this node's own. */
+  readonly marks: number;
+  /** Partitions that are to be compared as a whole. */
+  readonly dirty: number;
+  /** Of the copies and marks as they are stored. */
+  readonly bytes: number;
+  /** For how long the oldest of it has waited. */
+  readonly oldestSeconds: number;
+}
+
+export interface HintsReport {
+  /** The whole store was looked through; until then more may be owed than is said. */
+  readonly isCounted: boolean;
+  /** Without nodes that are owed nothing. */
+  readonly targets: readonly OwedReport[];
+}
+
 /** By actor, then by figure: counters since that actor's start, or present values. */
 export type Figures = Readonly<Record<string, Readonly<Record<string, number | string>>>>;
 
@@ -78,5 +100,6 @@ export interface StatusReport {
   readonly shards: readonly ShardReport[];
   readonly actors: readonly ActorReport[];
   readonly differences: readonly DifferenceReport[];
+  readonly hints: HintsReport;
   readonly figures: Figures;
 }

@@ -1,0 +1,231 @@
+import { Prng } from '@clockwise/kernel/prng';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  EVERYBODY,
+  HintLedger,
+  OWED_KIND,
+  type LedgerLimits,
+  type OwedRecord,
+  type PlaceCount,
+} from './hint-ledger.ts';
+
+const LIMITS: LedgerLimits = {
+  hintBytesMax: 1000,
+  hintAgeSecondsMax: 100,
+  owedMarksMax: 3,
+  handOffRoundMs: 1000,
+};
+const PARTITIONS = 2;
+const NODES = 4;
+const PLACES = PARTITIONS * 3;
+const { copy, mark, dirty } = OWED_KIND;
+
+function ledgerOf(limits: Partial<LedgerLimits> = {}): HintLedger {
+  return new HintLedger(NODES, PARTITIONS, { ...LIMITS, ...limits });
+}
+
+/** One whose store was found empty. */
+function counted(limits: Partial<LedgerLimits> = {}): HintLedger {
+  const ledger = ledgerOf(limits);
+  for (let place = 0; place < PLACES; place += 1) ledger.close(ledger.open(place, EVERYBODY));
+  return ledger;
+}
+
+function owed(nodes: readonly number[], fields: Partial<OwedRecord> = {}): OwedRecord {
+  return { place: 0, nodes, byteCount: 100, seconds: 5000, ...fields };
+}
+
+test('all is unknown until each place was counted once', () => {
+  const ledger = ledgerOf();
+  for (let place = 0; place < PLACES; place += 1) {
+    assert.is(ledger.isCounted, false);
+    assert.is(ledger.wantsCount(place, 0), true);
+    ledger.close(ledger.open(place, EVERYBODY));
+    assert.is(ledger.wantsCount(place, 0), false);
+  }
+  assert.is(ledger.isCounted, true);
+  assert.is(ledger.isIdle, true);
+  ledger.forget(3);
+  assert.is(ledger.isCounted, false);
+  assert.is(ledger.wantsCount(3, 0), true);
+});
+
+test('a report names what each node is owed, and since when', () => {
+  const ledger = counted();
+  ledger.added(owed([1, 2], { place: ledger.placeOf(copy, 1), seconds: 4000 }), 0);
+  ledger.added(owed([2], { place: ledger.placeOf(mark, 0), byteCount: 16 }), 0);
+  ledger.added(owed([2], { place: ledger.placeOf(dirty, 0), byteCount: 8, seconds: 3000 }), 0);
+  assert.equal(ledger.report(), [
+    { node: 1, copies: 1, marks: 0, dirty: 0, bytes: 100, oldestSeconds: 4000 },
+    { node: 2, copies: 1, marks: 1, dirty: 1, bytes: 124, oldestSeconds: 3000 },
+  ]);
+  assert.is(ledger.owesAnything(1), true);
+  assert.is(ledger.owesAnything(3), false);
+});
+
+test('[HL1] what is added behind the pass that settles all the rest is still owed', () => {
+  const ledger = counted();
+  const first = owed([1]);
+  ledger.added(first, 0);
+  const count = ledger.open(0, 1);
+  ledger.saw(count, first);
+  ledger.added(owed([1]), 0);
+  ledger.settled(count, first, true);
+  assert.is(ledger.owes(0, 1), true);
+  ledger.close(count);
+  assert.is(ledger.report()[0]!.copies, 1);
+});
+
+test('[HL2] a key that is written again and again is one copy, once it is counted', () => {
+  const ledger = counted();
+  for (let write = 0; write < 10; write += 1) ledger.added(owed([1]), 0);
+  assert.is(ledger.report()[0]!.copies, 10);
+  assert.is(ledger.wantsCount(0, 999), false);
+  assert.is(ledger.wantsCount(0, 1000), true);
+  const count = ledger.open(0, EVERYBODY);
+  ledger.saw(count, owed([1]));
+  ledger.close(count);
+  assert.is(ledger.report()[0]!.copies, 1);
+  assert.is(ledger.wantsCount(0, 5000), false);
+});
+
+test('under load a place is counted when it has grown by half, not at every write', () => {
+  const ledger = counted({ hintBytesMax: 1e9 });
+  let counts = 0;
+  for (let write = 1; write <= 10_000; write += 1) {
+    ledger.added(owed([1]), write);
+    if (!ledger.wantsCount(0, write)) continue;
+    counts += 1;
+    const count = ledger.open(0, EVERYBODY);
+    for (let seen = 0; seen < write; seen += 1) ledger.saw(count, owed([1]));
+    ledger.close(count);
+  }
+  assert.ok(counts > 5 && counts < 25, `${counts} counts`);
+});
+
+test('[HL3] copies are admitted within their bytes, all targets together', () => {
+  const ledger = counted();
+  for (let write = 0; write < 9; write += 1) ledger.added(owed([write % 3], { seconds: 5000 }), 0);
+  assert.is(ledger.admits([3], 100, 5000), true);
+  assert.is(ledger.admits([3], 101, 5000), false);
+  ledger.added(owed([1]), 0);
+  assert.is(ledger.admits([3], 4, 5000), false);
+  assert.is(ledger.excessCopyBytes, 0);
+  ledger.added(owed([1]), 0);
+  assert.is(ledger.excessCopyBytes, 100);
+});
+
+test('[HL3] a target whose oldest copy is too old is given no more, until that copy is gone', () => {
+  const ledger = counted();
+  const old = owed([1], { seconds: 5000 });
+  ledger.added(old, 0);
+  ledger.added(owed([2], { seconds: 5050 }), 0);
+  assert.is(ledger.admits([1, 2], 1, 5100), true);
+  assert.is(ledger.admits([1, 2], 1, 5101), false);
+  assert.is(ledger.admits([2, 3], 1, 5101), true);
+  assert.is(ledger.oldestCopySeconds, 5000);
+  const count = ledger.open(0, 1);
+  ledger.saw(count, old);
+  ledger.settled(count, old, true);
+  ledger.close(count);
+  assert.is(ledger.admits([1, 2], 1, 5101), true);
+  assert.is(ledger.oldestCopySeconds, 5050);
+});
+
+test('marks beyond their limit are told', () => {
+  const ledger = counted();
+  const place = ledger.placeOf(mark, 0);
+  for (let write = 0; write < 5; write += 1) ledger.added(owed([1], { place }), 0);
+  assert.is(ledger.excessMarks, 2);
+  assert.is(ledger.excessCopyBytes, 0);
+});
+
+/** A store of hidden records by key, and passes over it that go on while it changes. */
+function checkAgainstStore(seed: number): void {
+  const prng = new Prng(`ledger ${seed}`);
+  const ledger = counted({ hintBytesMax: 1e9, hintAgeSecondsMax: 1e9, owedMarksMax: 1e9 });
+  const store = Array.from({ length: PLACES }, () => new Map<number, Set<number>>());
+  interface Pass {
+    readonly count: PlaceCount;
+    readonly keys: number[];
+  }
+  const passes: Pass[] = [];
+  const recordOf = (place: number, nodes: Iterable<number>): OwedRecord =>
+    owed([...nodes], { place });
+  const step = (pass: Pass): void => {
+    const { count, keys } = pass;
+    const { place, node } = count;
+    const key = keys.shift();
+    if (key === undefined) {
+      passes.splice(passes.indexOf(pass), 1);
+      ledger.close(count);
+      return;
+    }
+    const nodes = store[place]!.get(key);
+    if (nodes === undefined) return;
+    const record = recordOf(place, nodes);
+    ledger.saw(count, record);
+    if (!nodes.has(node) || prng.chance(0.3)) return;
+    nodes.delete(node);
+    if (nodes.size === 0) store[place]!.delete(key);
+    ledger.settled(count, record, nodes.size === 0);
+  };
+  for (let turn = 0; turn < 400; turn += 1) {
+    const place = prng.below(PLACES);
+    if (prng.chance(0.4)) {
+      const key = prng.below(6);
+      const nodes = store[place]!.get(key) ?? new Set();
+      nodes.add(prng.below(NODES));
+      store[place]!.set(key, nodes);
+      ledger.added(recordOf(place, nodes), turn);
+    } else if (passes.length < 3 && prng.chance(0.3)) {
+      const node = prng.below(NODES + 1) - 1;
+      const isFree = passes.every(({ count }) => count.place !== place || count.node !== node);
+      if (isFree) passes.push({ count: ledger.open(place, node), keys: [0, 1, 2, 3, 4, 5] });
+    } else if (passes.length > 0) {
+      step(prng.pick(passes));
+    }
+    for (const total of exactTotals(store)) {
+      const said = ledger.report().find(({ node }) => node === total.node);
+      assert.ok((said?.copies ?? 0) >= total.copies, `[HL1] seed ${seed}, turn ${turn}`);
+      assert.ok((said?.marks ?? 0) >= total.marks, `[HL1] seed ${seed}, turn ${turn}`);
+    }
+  }
+  while (passes.length > 0) step(passes[0]!);
+  // [HL2] Nothing comes any more: a pass over what was touched makes it exact.
+  for (let place = 0; place < PLACES; place += 1) {
+    const pass = { count: ledger.open(place, EVERYBODY), keys: [0, 1, 2, 3, 4, 5] };
+    passes.push(pass);
+    while (passes.includes(pass)) step(pass);
+    assert.is(ledger.wantsCount(place, 10_000), false);
+  }
+  const said = ledger.report().map(({ node, copies, marks }) => ({ node, copies, marks }));
+  const exact = exactTotals(store).map(({ node, copies, marks }) => ({ node, copies, marks }));
+  const owing = (total: { copies: number; marks: number }): boolean =>
+    total.copies + total.marks > 0;
+  assert.equal(said.filter(owing), exact.filter(owing), `[HL2] seed ${seed}`);
+}
+
+function exactTotals(
+  store: readonly Map<number, Set<number>>[],
+): { node: number; copies: number; marks: number }[] {
+  const of = (node: number, kind: number): number => {
+    const places = store.slice(kind * PARTITIONS, (kind + 1) * PARTITIONS);
+    return places.reduce(
+      (sum, place) => sum + [...place.values()].filter((nodes) => nodes.has(node)).length,
+      0,
+    );
+  };
+  return Array.from({ length: NODES }, (_, node) => ({
+    node,
+    copies: of(node, copy),
+    marks: of(node, mark),
+  }));
+}
+
+test('[HL1, HL2] never less than the store holds, and exact when all was counted', () => {
+  for (let seed = 0; seed < 40; seed += 1) checkAgainstStore(seed);
+});
+
+test.run();

@@ -1,0 +1,331 @@
+/**
+ * What this node keeps for other nodes, by target: hinted copies, owed marks, dirty ranges. The store
+ * is what counts; this is what a coordinator knows of it, from passes over the hidden buckets and from
+ * acknowledgements since. Pure.
+ *
+ * A *place* is one hidden bucket of one partition. A *count* is one pass over a place, for one target or
+ * for everybody. What is acknowledged while a count is open is added to it, whether the pass saw it or
+ * not.
+ *
+ * Invariants:
+ *   HL1 once every place was counted, a target is never said to be owed less than the store holds for it
+ *   HL2 a place to which nothing was added since its last count began is said exactly
+ *   HL3 a copy is admitted only while the bytes of all copies and the age of those for its targets are
+ *       within their limits
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { Instant } from '@clockwise/kernel/core';
+import type { Limits } from '@clockwise/kernel/limits';
+
+/** In the order of the hidden buckets' ids. */
+export const OWED_KIND = { copy: 0, mark: 1, dirty: 2 } as const;
+const KINDS = 3;
+
+/** As the node of a count: all targets. */
+export const EVERYBODY = -1;
+
+/** One hidden record, as far as accounts go. */
+export interface OwedRecord {
+  readonly place: number;
+  /** Indexes of the nodes to which it is owed. */
+  readonly nodes: readonly number[];
+  readonly byteCount: number;
+  /** Since when, in seconds since 1970. */
+  readonly seconds: number;
+}
+
+/** What a node is owed; `oldestSeconds` since 1970, Infinity where there is nothing. */
+export interface OwedTotals {
+  readonly node: number;
+  readonly copies: number;
+  readonly marks: number;
+  readonly dirty: number;
+  readonly bytes: number;
+  readonly oldestSeconds: number;
+}
+
+interface Tally {
+  count: number;
+  bytes: number;
+  oldestSeconds: number;
+}
+
+/** A count that goes on; made by `open`, ended by `close` or `abandon`. */
+export interface PlaceCount {
+  readonly place: number;
+  readonly node: number;
+  /** By node. */
+  readonly tallies: Map<number, Tally>;
+  /** Of all records, each once. */
+  readonly whole: Tally;
+  /** What had been added to the place when the count began, which it finds. */
+  readonly addedBefore: number;
+}
+
+export type LedgerLimits = Pick<
+  Limits,
+  'hintBytesMax' | 'hintAgeSecondsMax' | 'owedMarksMax' | 'handOffRoundMs'
+>;
+
+/** A place is counted anew when it was given half as much again as it had, and this many. */
+const ADDED_MIN = 32;
+
+export class HintLedger {
+  readonly placeCount: number;
+  readonly #partitionCount: number;
+  readonly #nodeCount: number;
+  readonly #limits: LedgerLimits;
+  /** By place and node; none where nothing is owed. */
+  readonly #tallies: Map<number, Tally> = new Map();
+  /** By place: its records, each once. */
+  readonly #wholes: readonly Tally[];
+  /** By kind, of all places; their ages are not kept. */
+  readonly #totals: readonly Tally[] = Array.from({ length: KINDS }, emptyTally);
+  readonly #isCounted: Uint8Array;
+  /** By place: acknowledgements that no count of everybody has found. */
+  readonly #added: Int32Array;
+  readonly #open: Set<PlaceCount> = new Set();
+  /** By node: since when its oldest copy waits. */
+  readonly #oldestCopy: Float64Array;
+  #oldestIsKnown = true;
+  #uncounted: number;
+  #addedPlaces = 0;
+  #addedAt: Instant = -Infinity;
+
+  constructor(nodeCount: number, partitionCount: number, limits: LedgerLimits) {
+    this.#limits = limits;
+    this.#nodeCount = nodeCount;
+    this.#partitionCount = partitionCount;
+    this.placeCount = KINDS * partitionCount;
+    this.#wholes = Array.from({ length: this.placeCount }, emptyTally);
+    this.#isCounted = new Uint8Array(this.placeCount);
+    this.#added = new Int32Array(this.placeCount);
+    this.#oldestCopy = new Float64Array(nodeCount).fill(Infinity);
+    this.#uncounted = this.placeCount;
+  }
+
+  placeOf(kind: number, partition: number): number {
+    return kind * this.#partitionCount + partition;
+  }
+
+  kindOf(place: number): number {
+    return Math.floor(place / this.#partitionCount);
+  }
+
+  partitionOf(place: number): number {
+    return place % this.#partitionCount;
+  }
+
+  /** Every place was counted since it was last unknown. */
+  get isCounted(): boolean {
+    return this.#uncounted === 0;
+  }
+
+  /** Whether nothing is owed and nothing is left to be counted. */
+  get isIdle(): boolean {
+    return this.#uncounted === 0 && this.#tallies.size === 0 && this.#addedPlaces === 0;
+  }
+
+  /** A shard has acknowledged a hidden record, as it is now. */
+  added(record: OwedRecord, now: Instant): void {
+    const { place, nodes } = record;
+    if (nodes.length === 0) return;
+    for (const node of nodes) this.#addTo(node, record);
+    add(this.#wholes[place]!, record);
+    add(this.#totals[this.kindOf(place)]!, record);
+    if (this.#added[place] === 0) this.#addedPlaces += 1;
+    this.#added[place] = this.#added[place]! + 1;
+    this.#addedAt = now;
+    for (const count of this.#open) if (count.place === place) countIn(count, record);
+  }
+
+  /** A record that `count` saw is owed to its node no more; `isLast`: to nobody. */
+  settled(count: PlaceCount, record: OwedRecord, isLast: boolean): void {
+    const { place, node } = count;
+    const nodes = node === EVERYBODY ? record.nodes : [node];
+    for (const other of nodes) {
+      const key = this.#keyOf(place, other);
+      const tally = this.#tallies.get(key);
+      if (tally !== undefined && take(tally, record) === 0) this.#tallies.delete(key);
+      const counted = count.tallies.get(other);
+      if (counted !== undefined) take(counted, record);
+    }
+    this.#oldestIsKnown = false;
+    if (!isLast) return;
+    take(this.#wholes[place]!, record);
+    take(this.#totals[this.kindOf(place)]!, record);
+    take(count.whole, record);
+  }
+
+  /** Begins to count a place. REQUIRES: the place's first page is asked for after this. */
+  open(place: number, node: number): PlaceCount {
+    const addedBefore = this.#added[place]!;
+    const tallies: PlaceCount['tallies'] = new Map();
+    const count: PlaceCount = { place, node, tallies, whole: emptyTally(), addedBefore };
+    this.#open.add(count);
+    return count;
+  }
+
+  /** The pass shows a record. */
+  saw(count: PlaceCount, record: OwedRecord): void {
+    assert(this.#open.has(count), 'only an open count counts');
+    countIn(count, record);
+  }
+
+  /** [HL2] The pass has shown the place's last record: what it counted is what there is. */
+  close(count: PlaceCount): void {
+    assert(this.#open.delete(count), 'a count is ended once');
+    const { place, node, tallies, whole } = count;
+    this.#oldestIsKnown = false;
+    if (node !== EVERYBODY) {
+      this.#replace(place, node, tallies.get(node));
+      return;
+    }
+    for (let other = 0; other < this.#nodeCount; other += 1) {
+      this.#replace(place, other, tallies.get(other));
+    }
+    const known = this.#wholes[place]!;
+    const total = this.#totals[this.kindOf(place)]!;
+    total.count += whole.count - known.count;
+    total.bytes += whole.bytes - known.bytes;
+    Object.assign(known, whole);
+    const left = this.#added[place]! - count.addedBefore;
+    if (left === 0 && this.#added[place] !== 0) this.#addedPlaces -= 1;
+    this.#added[place] = left;
+    if (this.#isCounted[place] === 0) this.#uncounted -= 1;
+    this.#isCounted[place] = 1;
+  }
+
+  /** The pass was cut short: what was known before stays. */
+  abandon(count: PlaceCount): void {
+    assert(this.#open.delete(count), 'a count is ended once');
+  }
+
+  /** The shard of a place is gone with what it had not answered: the place is unknown again. */
+  forget(place: number): void {
+    if (this.#isCounted[place] === 1) this.#uncounted += 1;
+    this.#isCounted[place] = 0;
+  }
+
+  /** Whether a place should be counted for everybody. */
+  wantsCount(place: number, now: Instant): boolean {
+    if (this.#isCounted[place] === 0) return true;
+    const added = this.#added[place]!;
+    if (added === 0) return false;
+    // Where nothing comes any more, what came is counted exactly.
+    if (now - this.#addedAt >= this.#limits.handOffRoundMs) return true;
+    return added >= ADDED_MIN + this.#wholes[place]!.count / 2;
+  }
+
+  owes(place: number, node: number): boolean {
+    return this.#tallies.has(this.#keyOf(place, node));
+  }
+
+  owesAnything(node: number): boolean {
+    for (let place = 0; place < this.placeCount; place += 1) {
+      if (this.owes(place, node)) return true;
+    }
+    return false;
+  }
+
+  /** [HL3] */
+  admits(nodes: readonly number[], byteCount: number, nowSeconds: number): boolean {
+    const { hintBytesMax, hintAgeSecondsMax } = this.#limits;
+    if (this.#totals[OWED_KIND.copy]!.bytes + byteCount > hintBytesMax) return false;
+    this.#findOldest();
+    const since = nowSeconds - hintAgeSecondsMax;
+    return nodes.every((node) => this.#oldestCopy[node]! >= since);
+  }
+
+  /** Bytes of copies beyond what may be kept. */
+  get excessCopyBytes(): number {
+    return Math.max(0, this.#totals[OWED_KIND.copy]!.bytes - this.#limits.hintBytesMax);
+  }
+
+  /** Marks beyond what may be kept. */
+  get excessMarks(): number {
+    return Math.max(0, this.#totals[OWED_KIND.mark]!.count - this.#limits.owedMarksMax);
+  }
+
+  /** Since when the oldest copy waits, in seconds since 1970; Infinity: there is none. */
+  get oldestCopySeconds(): number {
+    this.#findOldest();
+    return Math.min(...this.#oldestCopy);
+  }
+
+  /** By node, without those that are owed nothing. */
+  report(): OwedTotals[] {
+    const totals = Array.from({ length: this.#nodeCount }, (_, node) => ({
+      node,
+      ...{ copies: 0, marks: 0, dirty: 0, bytes: 0 },
+      oldestSeconds: Infinity,
+    }));
+    for (const [key, { count, bytes, oldestSeconds }] of this.#tallies) {
+      const total = totals[key % this.#nodeCount]!;
+      const kind = this.kindOf(Math.floor(key / this.#nodeCount));
+      if (kind === OWED_KIND.copy) total.copies += count;
+      else if (kind === OWED_KIND.mark) total.marks += count;
+      else total.dirty += count;
+      total.bytes += bytes;
+      total.oldestSeconds = Math.min(total.oldestSeconds, oldestSeconds);
+    }
+    return totals.filter(({ copies, marks, dirty }) => copies + marks + dirty > 0);
+  }
+
+  #keyOf(place: number, node: number): number {
+    return place * this.#nodeCount + node;
+  }
+
+  #addTo(node: number, record: OwedRecord): void {
+    const key = this.#keyOf(record.place, node);
+    const tally = this.#tallies.get(key) ?? emptyTally();
+    add(tally, record);
+    this.#tallies.set(key, tally);
+    if (this.kindOf(record.place) !== OWED_KIND.copy) return;
+    if (record.seconds < this.#oldestCopy[node]!) this.#oldestCopy[node] = record.seconds;
+  }
+
+  #replace(place: number, node: number, tally: Tally | undefined): void {
+    const key = this.#keyOf(place, node);
+    if (tally === undefined || tally.count === 0) this.#tallies.delete(key);
+    else this.#tallies.set(key, { ...tally });
+  }
+
+  #findOldest(): void {
+    if (this.#oldestIsKnown) return;
+    this.#oldestIsKnown = true;
+    this.#oldestCopy.fill(Infinity);
+    for (const [key, { oldestSeconds }] of this.#tallies) {
+      if (this.kindOf(Math.floor(key / this.#nodeCount)) !== OWED_KIND.copy) continue;
+      const node = key % this.#nodeCount;
+      this.#oldestCopy[node] = Math.min(this.#oldestCopy[node]!, oldestSeconds);
+    }
+  }
+}
+
+function emptyTally(): Tally {
+  return { count: 0, bytes: 0, oldestSeconds: Infinity };
+}
+
+function add(tally: Tally, { byteCount, seconds }: OwedRecord): void {
+  tally.count += 1;
+  tally.bytes += byteCount;
+  tally.oldestSeconds = Math.min(tally.oldestSeconds, seconds);
+}
+
+/** Returns how many are left. */
+function take(tally: Tally, { byteCount }: OwedRecord): number {
+  tally.count = Math.max(0, tally.count - 1);
+  tally.bytes = tally.count === 0 ? 0 : Math.max(0, tally.bytes - byteCount);
+  return tally.count;
+}
+
+function countIn({ node, tallies, whole }: PlaceCount, record: OwedRecord): void {
+  for (const other of record.nodes) {
+    if (node !== EVERYBODY && node !== other) continue;
+    const tally = tallies.get(other) ?? emptyTally();
+    add(tally, record);
+    tallies.set(other, tally);
+  }
+  add(whole, record);
+}
