@@ -315,4 +315,6 @@ export const REPLY_FLAG = {
   more: 2,
   /** A write whose operation id was known already: nothing was made. */
   duplicate: 4,
+  /** The record that is named is a hidden one (record/hidden.ts). Only within a node. */
+  hidden: 8,
 } as const;
