@@ -33,7 +33,7 @@ const node = fc.record({
 });
 
 const bucket = fc.record({
-  id: fc.integer({ min: 2, max: 0x7fffffff }),
+  id: fc.integer({ min: 2, max: 0x3fffffff }),
   name,
   mode: fc.constantFrom('eventual' as const, 'linearizable' as const),
   conflictPolicy: fc.constantFrom('siblings' as const, 'lww' as const),

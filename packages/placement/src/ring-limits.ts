@@ -18,8 +18,10 @@ export const ringLimits = {
   partitionCountLog2Max: 14,
   /** A node's weight is 1 to this; shares are exact up to here. */
   weightMax: 1_000,
-  /** Epochs and bucket ids are positive signed 32-bit integers. */
+  /** Epochs are positive signed 32-bit integers. */
   epochMax: 0x7fffffff,
+  /** From 2^30 up ids are those of hidden buckets (record/hidden.ts). */
+  bucketIdMax: 0x3fffffff,
   /** A plan that gives a node more than this times its share (rounded up) must be forced. */
   overShareMax: 1.25,
 } as const;

@@ -127,7 +127,9 @@ function bucketFaults(
   const what = `bucket "${bucket.name}"`;
   const faults: string[] = [];
   if (!namePattern.test(bucket.name)) faults.push(`${what}: the name ${nameRule}`);
-  if (!isWhole(bucket.id, 1, ringLimits.epochMax)) faults.push(`${what}: the id must be positive`);
+  if (!isWhole(bucket.id, 1, ringLimits.bucketIdMax)) {
+    faults.push(`${what}: the id must be from 1 to ${ringLimits.bucketIdMax}`);
+  }
   const replicationClass = replicationClasses[bucket.replicationClass];
   if (replicationClass === undefined) {
     return [...faults, `${what}: replication class ${bucket.replicationClass} does not exist`];

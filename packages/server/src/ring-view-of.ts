@@ -7,9 +7,15 @@
  *       finds its data
  *   RV2 the partitions that a node holds are spread over its shards, a difference of one at the most
  */
-import type { BucketView, NodeView, RingView } from '@clockwise/coordinator/ring-view';
+import {
+  type BucketView,
+  dataCentresOf,
+  type NodeView,
+  type RingView,
+} from '@clockwise/coordinator/ring-view';
 import { isReplica } from '@clockwise/placement/placement-table';
 import type { BucketDefinition, ConsistencyLevel, Ring } from '@clockwise/placement/ring';
+import { walkOrder } from '@clockwise/placement/walk';
 import { DURABILITY, LEVEL, POLICY } from '@clockwise/protocol/frame';
 
 export interface RingPlace {
@@ -34,8 +40,13 @@ export function ringViewOf({ ring, hash, nodeId, shardCount }: RingPlace): RingV
       address: node.addresses.coordinator,
     })),
     ownNode,
+    dataCentreOf: dataCentresOf(ring.nodes),
     buckets: new Map(ring.buckets.map((bucket) => [bucket.id, bucketView(bucket)])),
     tables: ring.assignments,
+    walk: walkOrder(
+      ring.nodes.map((node) => node.id),
+      ring.partitionCount,
+    ),
     shardOfPartition: shardsOf(ring, ownNode, shardCount),
   };
 }

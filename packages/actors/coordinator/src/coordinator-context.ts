@@ -10,6 +10,9 @@ import type { Prng } from '@clockwise/kernel/prng';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import type { ConnectionKeeper } from '@clockwise/protocol/connection-keeper';
 import type { ConnectionTable } from '@clockwise/protocol/connection-table';
+import { REQUEST, REQUEST_HEADER_WORDS } from '@clockwise/protocol/frame';
+import { dueWord, laterDue } from '@clockwise/protocol/frame-due';
+import { computeToken, type Token } from '@clockwise/placement/token';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { VisibleSiblings } from '@clockwise/versioning/reconcile';
 import { RequestSlots } from './request-slots.ts';
@@ -74,6 +77,7 @@ export class CoordinatorContext {
   /** The earliest due instant of any slot in flight that is known of. */
   earliestDue: Instant = Infinity;
   readonly #join: RecordJoin;
+  readonly #token: Token = { high: 0, low: 0 };
   #out: Out<CoordinatorEffect> | undefined;
 
   constructor(options: CoordinatorOptions, keeper: ConnectionKeeper) {
@@ -129,8 +133,25 @@ export class CoordinatorContext {
 
   /** The frame that a slot's operation was written to waits as long as its longest operation. */
   nameDeadline(sink: OperationSink, slot: number): void {
-    const remainingMs = Math.ceil(this.slots.due[slot]! - this.now);
+    const due = this.slots.due[slot]!;
+    const remainingMs = Math.ceil(due - this.now);
     if (remainingMs > sink.remainingMs) sink.remainingMs = remainingMs;
+  }
+
+  /** The same of a frame that stays within this node, where instants compare. */
+  nameInstant(sink: OperationSink, slot: number): void {
+    sink.due = laterDue(sink.due, dueWord(this.slots.due[slot]!));
+  }
+
+  /** The token of a slot's kept request, until the next one is asked for. REQUIRES: one was kept. */
+  tokenOf(slot: number): Token {
+    const { slots } = this;
+    const words = slots.keptWords(slot);
+    const offset = slots.keptOffset(slot);
+    const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
+    const key = offset + REQUEST_HEADER_WORDS;
+    computeToken(this.#token, slots.bucketId[slot]!, words, key, keyByteCount);
+    return this.#token;
   }
 
   /** Whether a request can be sent to a node now: itself with its shard up, or a peer with a link. */

@@ -7,6 +7,7 @@ import { assert } from '@clockwise/kernel/assert';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
 import { Prng } from '@clockwise/kernel/prng';
+import type { PlacementTable } from '@clockwise/placement/placement-table';
 import type { ControlMessage, Hello } from '@clockwise/protocol/control-messages';
 import {
   FRAME_HEADER_WORDS,
@@ -27,12 +28,14 @@ import { type Arrival, controlArrival, StepWorld } from '@clockwise/protocol/ste
 import { frameTag } from '@clockwise/protocol/validate-frame';
 import type { CoordinatorEffect } from './coordinator-context.ts';
 import { CoordinatorCore, type CoordinatorEvent } from './coordinator-core.ts';
-import type { BucketView, RingView } from './ring-view.ts';
+import { type BucketView, dataCentresOf, type RingView } from './ring-view.ts';
 
 export interface WorldOptions {
   readonly nodeCount?: number;
   /** Replica list of every partition; by default all nodes. */
   readonly replicas?: readonly number[];
+  /** The order in which every partition meets the nodes; by default ascending. */
+  readonly walk?: readonly number[];
   readonly shardCount?: number;
   readonly limits?: Partial<Limits>;
   readonly bucket?: Partial<BucketView>;
@@ -300,7 +303,7 @@ export function requestIdOf(sent: Sent): number {
   return field(sent, sent.tag === TAG.response ? RESPONSE.requestId : REQUEST.requestId);
 }
 
-function ringOf(options: WorldOptions): RingView {
+export function ringOf(options: WorldOptions): RingView {
   const nodeCount = options.nodeCount ?? 3;
   const nodes = Array.from({ length: nodeCount }, (_, node) => ({
     nodeId: `node-${node}`,
@@ -310,10 +313,7 @@ function ringOf(options: WorldOptions): RingView {
   }));
   const replicas = options.replicas ?? nodes.map((_, node) => node);
   const partitionCount = 1 << PARTITION_BITS;
-  const table = Int32Array.from(
-    { length: partitionCount * replicas.length },
-    (_, index) => replicas[index % replicas.length]!,
-  );
+  const walk = options.walk ?? nodes.map((_, node) => node);
   const shardCount = options.shardCount ?? 1;
   return {
     ...IDENTITY,
@@ -321,7 +321,18 @@ function ringOf(options: WorldOptions): RingView {
     nodes,
     ownNode: 0,
     buckets: new Map([[BUCKET.id, { ...BUCKET, ...options.bucket }]]),
-    tables: [{ stride: replicas.length, table }],
+    dataCentreOf: dataCentresOf(nodes),
+    tables: [repeated(replicas, partitionCount)],
+    walk: repeated(walk, partitionCount),
     shardOfPartition: Int32Array.from({ length: partitionCount }, (_, index) => index % shardCount),
   };
+}
+
+/** A table in which each partition has the same list. */
+function repeated(list: readonly number[], partitionCount: number): PlacementTable {
+  const table = Int32Array.from(
+    { length: partitionCount * list.length },
+    (_, index) => list[index % list.length]!,
+  );
+  return { stride: list.length, table };
 }

@@ -12,7 +12,7 @@ import {
   type WorldOptions,
 } from './coordinator-world.ts';
 import { get, record } from './sample-requests.ts';
-import { GET_HEDGE_MS } from './request-intake.ts';
+import { GET_HEDGE_MS } from './get-core.ts';
 
 const CLIENT = 1;
 const OLD = record({ dots: [[9, 1]] });

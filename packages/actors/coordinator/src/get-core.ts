@@ -8,7 +8,8 @@
  *   G3 a replica found behind is sent what it lacks, after the answer
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
-import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { PRIORITY, REPLY_KIND } from '@clockwise/protocol/frame';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { copyWords } from '@clockwise/record/copy';
 import { recordWordCount } from '@clockwise/record/layout';
@@ -16,8 +17,18 @@ import { RELATION } from '@clockwise/versioning/context';
 import { joinRecords } from '@clockwise/versioning/join';
 import { compareRecords } from '@clockwise/versioning/relation';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { openBit, positionOfNode } from './positions.ts';
 import { sendRead, sendStore, type KeyToken } from './replica-operations.ts';
-import { bitCount, respondNotFound, respondRecord, respondStatus } from './respond.ts';
+import {
+  bitCount,
+  respondNotFound,
+  respondRecord,
+  respondStatus,
+  respondTimeout,
+} from './respond.ts';
+
+/** Milliseconds after which a get that lacks an answer asks another replica. */
+export const GET_HEDGE_MS = 50;
 
 /**
  * Asks replicas until R are on their way. Returns STATUS_OK or the status of a refusal.
@@ -43,7 +54,7 @@ export function startGet(
 }
 
 /** Asks further replicas, those not suspected first, until `wanted` are asked in all. */
-export function askMore(
+function askMore(
   context: CoordinatorContext,
   slot: number,
   wanted: number,
@@ -75,22 +86,38 @@ function askAt(
   const { slots, ring } = context;
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   const node = placement.table[slots.partition[slot]! * placement.stride + position]!;
-  if (sendRead(context, slot, node, request, requestOffset, token)) {
+  if (sendRead(context, slot, node, request, requestOffset, token, false)) {
     slots.asked[slot] = slots.asked[slot]! | (1 << position);
   }
 }
 
+/** A replica's answer; `recordOffset` -1 where it names no record. */
+export function onGetReply(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  kind: number,
+  status: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
+    onGetFailed(context, slot, node, status);
+  } else if (kind === REPLY_KIND.read) {
+    onRead(context, slot, node, record, recordOffset);
+  }
+}
+
 /** What a replica holds; `recordOffset` -1 where it holds nothing. */
-export function onRead(
+function onRead(
   context: CoordinatorContext,
   slot: number,
   node: number,
   record: Int32Array,
   recordOffset: number,
 ): void {
-  const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const position = positionOfReplica(placement, slots.partition[slot]!, node);
+  const { slots } = context;
+  const position = positionOfNode(context, slot, node);
   if (position < 0) return;
   const bit = 1 << position;
   sometimes((slots.answered[slot]! & bit) !== 0, 'get: a replica answers twice');
@@ -105,12 +132,12 @@ export function onRead(
     slots.release(slot);
     return;
   }
-  merge(context, slot, bit, record, recordOffset);
+  mergeAnswer(context, slot, bit, record, recordOffset);
   settleGet(context, slot);
 }
 
 /** Joins an answer into what is held, and keeps account of who holds exactly that. */
-function merge(
+export function mergeAnswer(
   context: CoordinatorContext,
   slot: number,
   bit: number,
@@ -162,21 +189,55 @@ function hold(
 export function onGetFailed(
   context: CoordinatorContext,
   slot: number,
-  position: number,
+  node: number,
   status: number,
-  token: KeyToken,
 ): void {
   const { slots } = context;
-  slots.failed[slot] = slots.failed[slot]! | (1 << position);
+  const bit = openBit(context, slot, node);
+  if (bit === 0) return;
+  slots.failed[slot] = slots.failed[slot]! | bit;
   slots.status[slot] = status;
   if (slots.responded[slot] === 0 && slots.hasKept(slot)) {
-    const request = slots.keptWords(slot);
-    const wanted = slots.required[slot]!;
     const asked = slots.asked[slot]!;
-    askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
+    askMoreAsKept(context, slot, slots.required[slot]!);
     sometimes(slots.asked[slot] !== asked, 'get: another is asked in place of one that failed');
   }
   settleGet(context, slot);
+}
+
+/** The request is kept: further replicas are asked until `wanted` are on their way. */
+function askMoreAsKept(context: CoordinatorContext, slot: number, wanted: number): void {
+  const { slots } = context;
+  const token = context.tokenOf(slot);
+  askMore(context, slot, wanted, slots.keptWords(slot), slots.keptOffset(slot), token);
+}
+
+/** The deadline has come, or the instant at which an answer was hoped for. */
+export function onGetDue(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  if (slots.due[slot]! > context.now) {
+    slots.hedgeAt[slot] = Infinity;
+    if (slots.responded[slot] === 0) hedge(context, slot);
+    return;
+  }
+  sometimes(slots.responded[slot] === 1, 'get: an answered read ends at its deadline');
+  sometimes(slots.responded[slot] === 0, 'sweep: a get runs out of time');
+  if (slots.responded[slot] === 0) respondTimeout(context, slot);
+  endGet(context, slot);
+}
+
+/** One more replica now, and the next after as long again. */
+function hedge(context: CoordinatorContext, slot: number): void {
+  const { slots, ring } = context;
+  const asked = slots.asked[slot]!;
+  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+  sometimes(bitCount(asked) === stride, 'get: a hedge finds that all replicas are asked');
+  if (bitCount(asked) === stride) return;
+  askMoreAsKept(context, slot, bitCount(asked & ~slots.failed[slot]!) + 1);
+  sometimes(slots.asked[slot] !== asked, 'get: a hedge asks one more replica');
+  sometimes(slots.asked[slot] === asked, 'get: a hedge reaches nobody');
+  if (slots.asked[slot] !== asked) context.counters.hedges += 1;
+  slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
 }
 
 /** Answers once R replicas have read, or cannot any more; mends and frees when all have spoken. */
@@ -203,7 +264,7 @@ function settleGet(context: CoordinatorContext, slot: number): void {
 }
 
 /** Nothing more is waited for. REQUIRES: the get was answered. */
-export function endGet(context: CoordinatorContext, slot: number): void {
+function endGet(context: CoordinatorContext, slot: number): void {
   mend(context, slot);
   context.slots.release(slot);
 }
@@ -219,8 +280,9 @@ function mend(context: CoordinatorContext, slot: number): void {
   const { policy } = ring.buckets.get(slots.bucketId[slot]!)!;
   for (let position = 0; position < placement.stride; position += 1) {
     if ((behind & (1 << position)) === 0) continue;
+    const node = placement.table[first + position]!;
     // The slot is about to end: what the replica answers to this names an old generation.
-    const isSent = sendStore(context, slot, placement.table[first + position]!, policy, held, 0);
+    const isSent = sendStore(context, slot, node, policy, held, 0, 0, PRIORITY.foreground);
     sometimes(isSent, 'get: a replica that was behind is mended');
     sometimes(!isSent, 'get: a replica that was behind cannot be reached for mending');
     context.counters.repairs += 1;

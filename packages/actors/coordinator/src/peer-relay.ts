@@ -27,13 +27,14 @@ import {
 } from '@clockwise/protocol/frame';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { copyWords } from '@clockwise/record/copy';
-import { HEADER, paddedWords } from '@clockwise/record/layout';
+import { HEADER, paddedWords, recordWordCount } from '@clockwise/record/layout';
 import {
   connectionOfRoute,
   generationOfRoute,
   routeOf,
 } from '@clockwise/protocol/connection-table';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import type { VisibleRecord } from './visible-record.ts';
 
 /** Passes a peer's frame of operations on to shards. REQUIRES: it passed its validation. */
 export function relayFrame(
@@ -119,9 +120,13 @@ function refusePeer(
   sink.end(REPLICA_REPLY_HEADER_WORDS);
 }
 
-/** Sends a shard's answer to the peer that asked; a record it names is copied from shared memory. */
+/**
+ * Sends a shard's answer to the peer that asked; a record it names is copied from shared memory, in its
+ * visible form.
+ */
 export function relayReply(
   context: CoordinatorContext,
+  visible: VisibleRecord,
   shard: number,
   words: Int32Array,
   offset: number,
@@ -134,8 +139,15 @@ export function relayReply(
   }
   const kind = words[offset + REPLICA_REPLY.kind]!;
   const isInline = (kind >>> 24) & REPLY_FLAG.inline;
-  const recordWords = words[offset + REPLICA_REPLY.recordWords]!;
-  const named = isInline === 0 && (kind & 0xff) === REPLY_KIND.read ? recordWords : 0;
+  const isNamed =
+    isInline === 0 &&
+    (kind & 0xff) === REPLY_KIND.read &&
+    words[offset + REPLICA_REPLY.recordWords] !== 0;
+  if (isNamed) {
+    const chunk = context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
+    visible.take(chunk, words[offset + REPLICA_REPLY.offset]!);
+  }
+  const named = isNamed ? recordWordCount(visible.words, visible.offset) : 0;
   const ownWords = words[offset + REPLICA_REPLY.wordCount]!;
   const sink = context.toConnection(connection);
   const start = sink.begin(TAG.replicaReply, ownWords + named);
@@ -149,10 +161,8 @@ export function relayReply(
   out[start + REPLICA_REPLY.chunk] = 0;
   out[start + REPLICA_REPLY.offset] = 0;
   if (isInline === 0) out[start + REPLICA_REPLY.recordWords] = named;
-  if (named > 0) {
-    const record = context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
-    const recordOffset = words[offset + REPLICA_REPLY.offset]!;
-    copyWords(record, recordOffset, out, start + ownWords, named);
+  if (isNamed) {
+    copyWords(visible.words, visible.offset, out, start + ownWords, named);
     out[start + REPLICA_REPLY.kind] = kind | (REPLY_FLAG.inline << 24);
   }
   sink.end(ownWords + named);

@@ -23,7 +23,7 @@ import {
 import { copyWords } from '@clockwise/record/copy';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { SLOT_BITS, SLOT_STATE } from './request-slots.ts';
-import { respondRelayed, respondStatus } from './respond.ts';
+import { respondRelayed, respondStatus, respondTimeout } from './respond.ts';
 
 /** Milliseconds without an answer after which the next node is tried. */
 export const PROXY_HEDGE_MS = 200;
@@ -149,8 +149,16 @@ function openHops(context: CoordinatorContext, slot: number): number {
   return slots.asked[slot]! & ~slots.failed[slot]! & ~slots.current[slot]!;
 }
 
-/** The hop was silent too long: another is tried beside it. */
-export function onProxySilent(context: CoordinatorContext, slot: number): void {
+/** The deadline has come, or the hop was silent too long and another is tried beside it. */
+export function onProxyDue(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  if (slots.due[slot]! <= context.now) {
+    reachable('sweep: a request that was passed on runs out of time');
+    respondTimeout(context, slot);
+    slots.release(slot);
+    return;
+  }
+  slots.hedgeAt[slot] = Infinity;
   if (passOn(context, slot) !== STATUS_OK) return;
   reachable('proxy: a silent hop is hedged');
   context.counters.hedges += 1;

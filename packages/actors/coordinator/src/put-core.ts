@@ -11,13 +11,14 @@
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
-import { positionOfReplica } from '@clockwise/placement/placement-table';
+import { PRIORITY, REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { contextCount, contextOffset, ENTRY_WORDS } from '@clockwise/record/layout';
 import type { BucketView } from './ring-view.ts';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { openBit, positionOfNode } from './positions.ts';
 import { sendStore, sendWrite, type KeyToken } from './replica-operations.ts';
-import { bitCount, respondStatus, respondWritten } from './respond.ts';
+import { bitCount, keepHybrid, respondStatus, respondTimeout, respondWritten } from './respond.ts';
 
 /**
  * Starts a put in a slot whose request, partition, shard and W are set. Returns the status of a
@@ -35,7 +36,7 @@ export function startPut(
 ): number {
   const replicaCount = context.ring.tables[bucket.replicationClass]!.stride;
   const forward = replicaCount > 1;
-  if (!sendWrite(context, slot, bucket, forward, request, requestOffset, token)) {
+  if (!sendWrite(context, slot, bucket, forward, request, requestOffset, token, 0)) {
     reachable('put: the own shard takes no more and the put is refused');
     return ERRORS.OVERLOADED.code;
   }
@@ -43,8 +44,33 @@ export function startPut(
   return STATUS_OK;
 }
 
+/** A replica's answer; `recordOffset` -1 where it names no record. */
+export function onPutReply(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  kind: number,
+  status: number,
+  flags: number,
+  record: Int32Array,
+  recordOffset: number,
+  durability: number,
+): void {
+  const { slots, ring } = context;
+  if (status !== STATUS_OK) {
+    onPutFailed(context, slot, node, status);
+  } else if (kind === REPLY_KIND.stored) {
+    acknowledge(context, slot, node, durability);
+  } else if (node === ring.ownNode && recordOffset >= 0) {
+    if ((flags & REPLY_FLAG.duplicate) !== 0) slots.duplicate[slot] = 1;
+    if (kind === REPLY_KIND.forward) onForward(context, slot, record, recordOffset);
+    else if (kind === REPLY_KIND.written)
+      onWritten(context, slot, durability, record, recordOffset);
+  }
+}
+
 /** The own replica has merged: the record goes to the other replicas, whatever the disk does. */
-export function onForward(
+function onForward(
   context: CoordinatorContext,
   slot: number,
   record: Int32Array,
@@ -53,6 +79,7 @@ export function onForward(
   const { slots, ring } = context;
   if (slots.heldWords[slot] !== 0) return;
   keepContext(context, slot, record, recordOffset);
+  keepHybrid(context, slot, record, recordOffset);
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   const first = slots.partition[slot]! * placement.stride;
   const bucket = ring.buckets.get(slots.bucketId[slot]!)!;
@@ -60,7 +87,7 @@ export function onForward(
     const node = placement.table[first + position]!;
     if (node === ring.ownNode) continue;
     const bit = 1 << position;
-    if (sendStore(context, slot, node, bucket.policy, record, recordOffset)) {
+    if (isStoreSent(context, slot, node, bucket.policy, record, recordOffset)) {
       slots.asked[slot] = slots.asked[slot]! | bit;
     } else {
       reachable('put: a replica cannot be reached when the record is forwarded');
@@ -71,7 +98,7 @@ export function onForward(
 }
 
 /** The own replica's acknowledgement. With N = 1 it is the only message, and carries the context. */
-export function onWritten(
+function onWritten(
   context: CoordinatorContext,
   slot: number,
   durability: number,
@@ -82,6 +109,7 @@ export function onWritten(
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   if (placement.stride === 1) {
     reachable('put: the only copy is acknowledged');
+    keepHybrid(context, slot, record, recordOffset);
     slots.answered[slot] = 1;
     slots.durability[slot] = durability;
     respondWritten(
@@ -97,29 +125,18 @@ export function onWritten(
   // The two lanes are two rings: a quick disk's acknowledgement may be seen before the forward.
   sometimes(slots.heldWords[slot] === 0, 'put: the acknowledgement is seen before the forward');
   onForward(context, slot, record, recordOffset);
-  const position = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
-  acknowledge(context, slot, position, durability);
+  acknowledge(context, slot, ring.ownNode, durability);
 }
 
-/** Another replica's acknowledgement of a store. */
-export function onStored(
+/** A replica's acknowledgement. */
+function acknowledge(
   context: CoordinatorContext,
   slot: number,
   node: number,
   durability: number,
 ): void {
-  const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const position = positionOfReplica(placement, slots.partition[slot]!, node);
-  if (position >= 0) acknowledge(context, slot, position, durability);
-}
-
-function acknowledge(
-  context: CoordinatorContext,
-  slot: number,
-  position: number,
-  durability: number,
-): void {
+  const position = positionOfNode(context, slot, node);
+  if (position < 0) return;
   const { slots } = context;
   const bit = 1 << position;
   sometimes((slots.answered[slot]! & bit) !== 0, 'put: a replica acknowledges twice');
@@ -136,14 +153,14 @@ function acknowledge(
 export function onPutFailed(
   context: CoordinatorContext,
   slot: number,
-  position: number,
+  node: number,
   status: number,
 ): void {
   const { slots, ring } = context;
-  slots.failed[slot] = slots.failed[slot]! | (1 << position);
+  const bit = openBit(context, slot, node);
+  if (bit === 0) return;
+  slots.failed[slot] = slots.failed[slot]! | bit;
   slots.status[slot] = status;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const node = placement.table[slots.partition[slot]! * placement.stride + position]!;
   sometimes(
     node === ring.ownNode && slots.heldWords[slot] !== 0,
     'put: the own replica is lost after the record was forwarded',
@@ -154,6 +171,15 @@ export function onPutFailed(
     respondStatus(context, slot, status);
   }
   settlePut(context, slot);
+}
+
+/** The deadline has come: what has not been acknowledged by now is not waited for. */
+export function onPutDue(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  sometimes(slots.responded[slot] === 1, 'put: an answered write ends at its deadline');
+  sometimes(slots.responded[slot] === 0, 'sweep: a put runs out of time');
+  if (slots.responded[slot] === 0) respondTimeout(context, slot);
+  slots.release(slot);
 }
 
 /** Answers where the outcome is clear, and frees the slot when nothing more can come. */
@@ -189,4 +215,15 @@ function keepContext(
   const held = slots.takeHeld(slot, wordCount);
   copyWords(record, contextOffset(record, recordOffset), held, 0, wordCount);
   slots.heldWords[slot] = wordCount;
+}
+
+function isStoreSent(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  policy: number,
+  record: Int32Array,
+  recordOffset: number,
+): boolean {
+  return sendStore(context, slot, node, policy, record, recordOffset, 0, PRIORITY.foreground);
 }

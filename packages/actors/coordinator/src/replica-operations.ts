@@ -13,6 +13,7 @@ import {
   REPLICA_READ_HEADER_WORDS,
   REPLICA_REQUEST,
   REPLICA_REQUEST_FLAG,
+  REPLICA_STORE,
   REPLICA_STORE_HEADER_WORDS,
   REPLICA_WRITE_HEADER_WORDS,
   REQUEST,
@@ -23,12 +24,13 @@ import {
   TAG,
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
+import { isHidden, visibleWordCount, writeVisible } from '@clockwise/record/hidden';
 import { ENTRY_WORDS, paddedWords, recordWordCount } from '@clockwise/record/layout';
 import type { BucketView } from './ring-view.ts';
 import type { CoordinatorContext } from './coordinator-context.ts';
 
 /** The sink for a node, with credit for one more operation; undefined where there is none. */
-function sinkFor(
+export function sinkFor(
   context: CoordinatorContext,
   node: number,
   shard: number,
@@ -43,13 +45,26 @@ function sinkFor(
   return context.toShard(shard);
 }
 
-function countSent(context: CoordinatorContext, node: number, shard: number): void {
+/** Takes the credit for the answer of an operation that was written for this node's shard. */
+export function countSent(context: CoordinatorContext, node: number, shard: number): void {
   if (node === context.ring.ownNode) {
     context.shardInFlight[shard] = context.shardInFlight[shard]! + 1;
   }
 }
 
-function writeAddress(
+/** How long the answer is waited for: what remains, and within this node the instant besides. */
+function nameDeadline(
+  context: CoordinatorContext,
+  sink: OperationSink,
+  slot: number,
+  node: number,
+): void {
+  context.nameDeadline(sink, slot);
+  if (node === context.ring.ownNode) context.nameInstant(sink, slot);
+}
+
+/** Who asks, for the answer to find its way back. */
+export function writeAddress(
   words: Int32Array,
   offset: number,
   context: CoordinatorContext,
@@ -65,7 +80,10 @@ export interface KeyToken {
   low: number;
 }
 
-/** Asks a replica for the record of the key in a request. False: it could not be sent. */
+/**
+ * Asks a node for the record of the key in a request: a replica, or with `hint` a stand-in for the
+ * hinted copy that it holds. False: it could not be sent.
+ */
 export function sendRead(
   context: CoordinatorContext,
   slot: number,
@@ -73,6 +91,7 @@ export function sendRead(
   request: Int32Array,
   requestOffset: number,
   token: KeyToken,
+  hint: boolean,
 ): boolean {
   const { slots } = context;
   const shard = slots.shard[slot]!;
@@ -84,7 +103,8 @@ export function sendRead(
   sometimes(offset < 0, 'coordinator: a channel takes no more reads');
   if (offset < 0) return false;
   const { words } = sink;
-  words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.read;
+  words[offset + REPLICA_REQUEST.opcode] =
+    REPLICA_OPCODE.read | (hint ? REPLICA_REQUEST_FLAG.hint << 8 : 0);
   writeAddress(words, offset, context, slot);
   words[offset + REPLICA_REQUEST.bucketId] = slots.bucketId[slot]!;
   words[offset + REPLICA_REQUEST.tokenHigh] = token.high;
@@ -100,12 +120,15 @@ export function sendRead(
     keyWords,
   );
   sink.end(wordCount);
-  context.nameDeadline(sink, slot);
+  nameDeadline(context, sink, slot, node);
   countSent(context, node, shard);
   return true;
 }
 
-/** Has a shard of this node make the dot for a client's put or delete. False: it could not be sent. */
+/**
+ * Has a shard of this node make the dot for a client's put or delete: in its own copy, or where `owed`
+ * names positions in the hinted copy that it holds for them. False: it could not be sent.
+ */
 export function sendWrite(
   context: CoordinatorContext,
   slot: number,
@@ -114,6 +137,7 @@ export function sendWrite(
   request: Int32Array,
   requestOffset: number,
   token: KeyToken,
+  owed: number,
 ): boolean {
   const { slots } = context;
   const shard = slots.shard[slot]!;
@@ -132,7 +156,7 @@ export function sendWrite(
   const opcode = request[requestOffset + REQUEST.opcode]!;
   words[offset + REPLICA_REQUEST.opcode] =
     REPLICA_OPCODE.write |
-    (writeFlags(opcode, forward) << 8) |
+    (writeFlags(opcode, forward, owed) << 8) |
     ((opcode >>> 24) << 16) |
     (bucket.policy << 24);
   writeAddress(words, offset, context, slot);
@@ -149,10 +173,10 @@ export function sendWrite(
     timeToLive === 0 ? 0 : Math.ceil(context.wallTimeMs / 1000) + timeToLive;
   words[offset + REPLICA_REQUEST.remainingMs] = Math.ceil(slots.due[slot]! - context.now);
   words[offset + REPLICA_REQUEST.replicationClass] = bucket.replicationClass;
-  words[offset + REPLICA_REQUEST.seenLow] = request[requestOffset + REQUEST.seenLow]!;
-  words[offset + REPLICA_REQUEST.seenHigh] = request[requestOffset + REQUEST.seenHigh]!;
-  words[offset + REPLICA_REQUEST.ageMs] = request[requestOffset + REQUEST.ageMs]!;
-  words[offset + REPLICA_REQUEST.owed] = 0;
+  words[offset + REPLICA_REQUEST.seenLow] = slots.seenLow[slot]!;
+  words[offset + REPLICA_REQUEST.seenHigh] = slots.seenHigh[slot]!;
+  words[offset + REPLICA_REQUEST.ageMs] = slots.ageMs[slot]!;
+  words[offset + REPLICA_REQUEST.owed] = owed;
   copyWords(
     request,
     requestOffset + REQUEST_HEADER_WORDS,
@@ -161,21 +185,25 @@ export function sendWrite(
     payloadWords,
   );
   sink.end(wordCount);
-  context.nameDeadline(sink, slot);
+  nameDeadline(context, sink, slot, context.ring.ownNode);
   countSent(context, context.ring.ownNode, shard);
   return true;
 }
 
-function writeFlags(opcode: number, forward: boolean): number {
+function writeFlags(opcode: number, forward: boolean, owed: number): number {
+  const requestFlags = opcode >>> 8;
   let flags = forward ? REPLICA_REQUEST_FLAG.forward : 0;
-  if (((opcode >>> 8) & REQUEST_FLAG.contextGiven) !== 0) {
-    flags |= REPLICA_REQUEST_FLAG.contextGiven;
-  }
+  if ((requestFlags & REQUEST_FLAG.contextGiven) !== 0) flags |= REPLICA_REQUEST_FLAG.contextGiven;
+  if ((requestFlags & REQUEST_FLAG.retry) !== 0) flags |= REPLICA_REQUEST_FLAG.retry;
+  if (owed !== 0) flags |= REPLICA_REQUEST_FLAG.hint;
   if ((opcode & 0xff) === REQUEST_OPCODE.delete) flags |= REPLICA_REQUEST_FLAG.tombstone;
   return flags;
 }
 
-/** Has a replica merge a record. False: it could not be sent. */
+/**
+ * Has a node merge a record: into its own copy, or where `owed` names positions into the hinted copy
+ * that it holds for them. A hidden record goes out in its visible form. False: it could not be sent.
+ */
 export function sendStore(
   context: CoordinatorContext,
   slot: number,
@@ -183,24 +211,33 @@ export function sendStore(
   policy: number,
   record: Int32Array,
   recordOffset: number,
+  owed: number,
+  priority: number,
 ): boolean {
   const shard = context.slots.shard[slot]!;
   const sink = sinkFor(context, node, shard);
   if (sink === undefined) return false;
-  const recordWords = recordWordCount(record, recordOffset);
+  const hidden = isHidden(record, recordOffset);
+  const recordWords = hidden
+    ? visibleWordCount(record, recordOffset)
+    : recordWordCount(record, recordOffset);
   const wordCount = REPLICA_STORE_HEADER_WORDS + recordWords;
+  sink.priority = priority;
   const offset = sink.begin(TAG.replicaRequest, wordCount);
   sometimes(offset < 0, 'coordinator: a channel takes no more stores');
   if (offset < 0) return false;
   const { words } = sink;
-  words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | (policy << 24);
+  const flags = owed === 0 ? 0 : REPLICA_REQUEST_FLAG.hint;
+  words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | (flags << 8) | (policy << 24);
   writeAddress(words, offset, context, slot);
-  words[offset + REPLICA_REQUEST.bucketId] = 0;
-  words[offset + REPLICA_REQUEST.tokenHigh] = 0;
-  words[offset + REPLICA_REQUEST.tokenLow] = 0;
-  copyWords(record, recordOffset, words, offset + REPLICA_STORE_HEADER_WORDS, recordWords);
+  words[offset + REPLICA_STORE.owed] = owed;
+  words[offset + REPLICA_STORE.fanOut] = 0;
+  words[offset + REPLICA_STORE.reserved] = 0;
+  const at = offset + REPLICA_STORE_HEADER_WORDS;
+  if (hidden) writeVisible(record, recordOffset, words, at);
+  else copyWords(record, recordOffset, words, at, recordWords);
   sink.end(wordCount);
-  context.nameDeadline(sink, slot);
+  nameDeadline(context, sink, slot, node);
   countSent(context, node, shard);
   return true;
 }
@@ -238,7 +275,7 @@ export function sendScan(
     payloadWords,
   );
   sink.end(wordCount);
-  context.nameDeadline(sink, slot);
+  nameDeadline(context, sink, slot, node);
   countSent(context, node, shard);
   return true;
 }

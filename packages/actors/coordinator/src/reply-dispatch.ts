@@ -7,10 +7,8 @@
  *   RD2 each answer of a shard but a forward gives its credit back, once
  *   RD3 what a peer answers that cannot be the answer to what it was asked is its failure to read
  */
-import { reachable, sometimes } from '@clockwise/kernel/probe';
-import { positionOfReplica } from '@clockwise/placement/placement-table';
-import { computeToken, type Token } from '@clockwise/placement/token';
-import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { reachable } from '@clockwise/kernel/probe';
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
@@ -25,11 +23,13 @@ import {
 import { keysEqual } from '@clockwise/record/compare';
 import { HEADER, keyBytes, keyOffset } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { onGetFailed, onRead } from './get-core.ts';
+import { onGetFailed, onGetReply } from './get-core.ts';
 import { relayReply } from './peer-relay.ts';
-import { onForward, onPutFailed, onStored, onWritten } from './put-core.ts';
+import { openBit, positionOfNode } from './positions.ts';
+import { onPutFailed, onPutReply } from './put-core.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
+import { VisibleRecord } from './visible-record.ts';
 
 const NO_RECORD = new Int32Array(0);
 
@@ -37,7 +37,7 @@ export class ReplyDispatch {
   readonly #context: CoordinatorContext;
   readonly #scans: ScanCore;
   readonly #onProbed: (probe: number) => void;
-  readonly #token: Token = { high: 0, low: 0 };
+  readonly #visible: VisibleRecord = new VisibleRecord();
 
   constructor(context: CoordinatorContext, scans: ScanCore, onProbed: (probe: number) => void) {
     this.#context = context;
@@ -57,7 +57,7 @@ export class ReplyDispatch {
         context.shardInFlight[shard] = context.shardInFlight[shard]! - 1;
       }
       if (words[offset + REPLICA_REPLY.route] !== 0) {
-        relayReply(context, shard, words, offset);
+        relayReply(context, this.#visible, shard, words, offset);
       } else if (kind === REPLY_KIND.probed) {
         this.#onProbed(words[offset + REPLICA_REPLY.slot]!);
       } else {
@@ -76,6 +76,7 @@ export class ReplyDispatch {
     }
   }
 
+  /** `shard` is -1 where the answer came by a link. */
   #takeReply(node: number, shard: number, words: Int32Array, offset: number): void {
     const { slots } = this.#context;
     const slot = words[offset + REPLICA_REPLY.slot]!;
@@ -83,45 +84,65 @@ export class ReplyDispatch {
       reachable('coordinator: a replica answers after the request has ended');
       return;
     }
-    const kind = words[offset + REPLICA_REPLY.kind]!;
-    const status = (kind >>> 8) & 0xffff;
     const state = slots.state[slot]!;
-    const isAnswer = status === STATUS_NOT_FOUND ? state === SLOT_STATE.get : status === STATUS_OK;
-    if (!isAnswer) {
-      this.failReplica(slot, node, status);
-      return;
-    }
-    if (state === SLOT_STATE.get) this.#takeRead(slot, node, shard, words, offset, status);
-    else if (state === SLOT_STATE.put) this.#takeAcknowledgement(slot, node, shard, words, offset);
+    if (state === SLOT_STATE.get) this.#takeRead(slot, node, shard, words, offset);
+    else if (state === SLOT_STATE.put) this.#takeAnswerOfPut(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.scan) this.#takePage(slot, node, words, offset);
   }
 
-  #takeRead(
+  #takeRead(slot: number, node: number, shard: number, words: Int32Array, offset: number): void {
+    const kind = words[offset + REPLICA_REPLY.kind]!;
+    const record = this.#recordOf(slot, shard, words, offset);
+    const status = record === FOREIGN ? ERRORS.READ_FAILED.code : (kind >>> 8) & 0xffff;
+    const { words: recordWords, offset: recordOffset } = this.#visible;
+    if (record === NAMED) {
+      onGetReply(this.#context, slot, node, kind & 0xff, status, recordWords, recordOffset);
+    } else {
+      onGetReply(this.#context, slot, node, kind & 0xff, status, NO_RECORD, -1);
+    }
+  }
+
+  #takeAnswerOfPut(
     slot: number,
     node: number,
     shard: number,
     words: Int32Array,
     offset: number,
-    status: number,
   ): void {
-    const kind = words[offset + REPLICA_REPLY.kind]!;
-    if ((kind & 0xff) !== REPLY_KIND.read) return;
-    if (status === STATUS_NOT_FOUND) onRead(this.#context, slot, node, NO_RECORD, -1);
-    else if (shard < 0) {
-      const record = offset + REPLICA_REPLY_HEADER_WORDS;
-      const isInline = ((kind >>> 24) & REPLY_FLAG.inline) !== 0;
-      if (isInline && this.#isOfSlot(slot, words, record)) {
-        onRead(this.#context, slot, node, words, record);
-      } else {
-        this.failReplica(slot, node, ERRORS.READ_FAILED.code);
-      }
-    } else {
-      const record = this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
-      onRead(this.#context, slot, node, record, words[offset + REPLICA_REPLY.offset]!);
-    }
+    const context = this.#context;
+    const kindWord = words[offset + REPLICA_REPLY.kind]!;
+    const kind = kindWord & 0xff;
+    const flags = kindWord >>> 24;
+    const durability = words[offset + REPLICA_REPLY.durability]!;
+    // A store's acknowledgement is asked for no record, whether it names one or not.
+    const record = kind === REPLY_KIND.stored ? NONE : this.#recordOf(slot, shard, words, offset);
+    const status = record === FOREIGN ? ERRORS.READ_FAILED.code : (kindWord >>> 8) & 0xffff;
+    const isNamed = record === NAMED;
+    const recordWords = isNamed ? this.#visible.words : NO_RECORD;
+    const recordOffset = isNamed ? this.#visible.offset : -1;
+    onPutReply(context, slot, node, kind, status, flags, recordWords, recordOffset, durability);
   }
 
-  /** [RD3] Whether a record has the key that a slot's get asked for. */
+  /** Whether an answer names a record; it is taken as `#visible` then. */
+  #recordOf(slot: number, shard: number, words: Int32Array, offset: number): number {
+    const kind = words[offset + REPLICA_REPLY.kind]!;
+    if (((kind >>> 8) & 0xffff) !== STATUS_OK) return NONE;
+    if (shard >= 0) {
+      if (words[offset + REPLICA_REPLY.recordWords] === 0) return NONE;
+      const chunk = this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
+      this.#visible.take(chunk, words[offset + REPLICA_REPLY.offset]!);
+      return NAMED;
+    }
+    // Without a kept key nobody but the own shard was asked to read.
+    if ((kind & 0xff) !== REPLY_KIND.read || !this.#context.slots.hasKept(slot)) return NONE;
+    const record = offset + REPLICA_REPLY_HEADER_WORDS;
+    const isInline = ((kind >>> 24) & REPLY_FLAG.inline) !== 0;
+    if (!isInline || !this.#isOfSlot(slot, words, record)) return FOREIGN;
+    this.#visible.take(words, record);
+    return NAMED;
+  }
+
+  /** [RD3] Whether a record has the key that a slot's read asked for. */
   #isOfSlot(slot: number, words: Int32Array, record: number): boolean {
     const { slots } = this.#context;
     const request = slots.keptWords(slot);
@@ -135,30 +156,13 @@ export class ReplyDispatch {
     );
   }
 
-  #takeAcknowledgement(
-    slot: number,
-    node: number,
-    shard: number,
-    words: Int32Array,
-    offset: number,
-  ): void {
-    const context = this.#context;
-    const kind = words[offset + REPLICA_REPLY.kind]! & 0xff;
-    const durability = words[offset + REPLICA_REPLY.durability]!;
-    if (kind === REPLY_KIND.stored) {
-      onStored(context, slot, node, durability);
-      return;
-    }
-    if (shard < 0) return;
-    const record = context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
-    const recordOffset = words[offset + REPLICA_REPLY.offset]!;
-    if (kind === REPLY_KIND.forward) onForward(context, slot, record, recordOffset);
-    else if (kind === REPLY_KIND.written)
-      onWritten(context, slot, durability, record, recordOffset);
-  }
-
   #takePage(slot: number, node: number, words: Int32Array, offset: number): void {
     const kind = words[offset + REPLICA_REPLY.kind]!;
+    const status = (kind >>> 8) & 0xffff;
+    if (status !== STATUS_OK) {
+      this.failReplica(slot, node, status);
+      return;
+    }
     if ((kind & 0xff) !== REPLY_KIND.scanned) return;
     this.#scans.onScanned(
       slot,
@@ -174,32 +178,16 @@ export class ReplyDispatch {
   /** A replica refused a slot's operation or cannot be reached any more. */
   failReplica(slot: number, node: number, status: number): void {
     const context = this.#context;
-    const { slots, ring } = context;
-    const placement = ring.tables[slots.replicationClass[slot]!]!;
-    const position = positionOfReplica(placement, slots.partition[slot]!, node);
-    if (position < 0) return;
-    const bit = 1 << position;
-    const isOpen = (slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]! & bit) !== 0;
-    sometimes(!isOpen, 'coordinator: a replica that is not waited for fails');
-    if (!isOpen) return;
-    const state = slots.state[slot]!;
-    if (state === SLOT_STATE.put) onPutFailed(context, slot, position, status);
-    else if (state === SLOT_STATE.scan) this.#scans.onFailed(slot, position, status);
-    else if (state === SLOT_STATE.get) {
-      onGetFailed(context, slot, position, status, this.tokenOf(slot));
+    const state = context.slots.state[slot]!;
+    if (state === SLOT_STATE.put) onPutFailed(context, slot, node, status);
+    else if (state === SLOT_STATE.get) onGetFailed(context, slot, node, status);
+    else if (state === SLOT_STATE.scan && openBit(context, slot, node) !== 0) {
+      this.#scans.onFailed(slot, positionOfNode(context, slot, node), status);
     }
-  }
-
-  /** The token of a slot's kept request, for asking another replica. */
-  tokenOf(slot: number): Token {
-    const { slots } = this.#context;
-    if (slots.hasKept(slot)) {
-      const words = slots.keptWords(slot);
-      const offset = slots.keptOffset(slot);
-      const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
-      const bucketId = slots.bucketId[slot]!;
-      computeToken(this.#token, bucketId, words, offset + REQUEST_HEADER_WORDS, keyByteCount);
-    }
-    return this.#token;
   }
 }
+
+/** What an answer has for a record: none, one that was named, or one that was not asked for. */
+const NONE = 0;
+const NAMED = 1;
+const FOREIGN = 2;

@@ -7,12 +7,12 @@
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { sometimes } from '@clockwise/kernel/probe';
-import { replicasOf, positionOfReplica } from '@clockwise/placement/placement-table';
 import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
+  LEVEL,
   OPERATION,
   REQUEST,
   REQUEST_FLAG,
@@ -22,19 +22,14 @@ import {
 } from '@clockwise/protocol/frame';
 import { requestStatus } from '@clockwise/protocol/validate-request';
 import { paddedWords } from '@clockwise/record/layout';
-import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { startGet } from './get-core.ts';
+import { startRead } from './get-start.ts';
 import { LEVEL_IMPOSSIBLE, replicasRequired } from './levels.ts';
-import { passOn } from './proxy-core.ts';
-import { startPut } from './put-core.ts';
+import { startWrite } from './put-start.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import { isWrite, refuse, RETRY_AFTER_MS } from './respond.ts';
 import type { BucketView } from './ring-view.ts';
 import type { ScanCore } from './scan-core.ts';
-
-/** Milliseconds after which a get that lacks an answer asks another replica. */
-export const GET_HEDGE_MS = 50;
 
 export class RequestIntake {
   readonly #context: CoordinatorContext;
@@ -98,7 +93,7 @@ export class RequestIntake {
     sometimes(slot < 0, 'intake: all slots are in use');
     if (slot < 0) return ERRORS.OVERLOADED.code;
     this.#fillSlot(slot, connection, bucket, words, offset, required);
-    const status = this.#start(slot, bucket, stride, words, offset);
+    const status = this.#start(slot, bucket, words, offset);
     if (status !== STATUS_OK) context.slots.release(slot);
     return status;
   }
@@ -128,16 +123,17 @@ export class RequestIntake {
     slots.bucketId[slot] = bucket.id;
     slots.replicationClass[slot] = bucket.replicationClass;
     slots.lww[slot] = bucket.lww ? 1 : 0;
+    const named = (opcode >>> 16) & 0xff;
+    const bucketLevel = isWrite(opcode & 0xff) ? bucket.writeLevel : bucket.readLevel;
+    slots.level[slot] = named === LEVEL.bucketDefault ? bucketLevel : named;
     slots.required[slot] = required;
+    slots.startedAt[slot] = this.#context.now;
+    slots.seenLow[slot] = words[offset + REQUEST.seenLow]!;
+    slots.seenHigh[slot] = words[offset + REQUEST.seenHigh]!;
+    slots.ageMs[slot] = words[offset + REQUEST.ageMs]!;
   }
 
-  #start(
-    slot: number,
-    bucket: BucketView,
-    stride: number,
-    words: Int32Array,
-    offset: number,
-  ): number {
+  #start(slot: number, bucket: BucketView, words: Int32Array, offset: number): number {
     const context = this.#context;
     if (context.slots.opcode[slot] === REQUEST_OPCODE.scan) {
       return this.#startScan(slot, words, offset);
@@ -145,66 +141,16 @@ export class RequestIntake {
     const token = this.#token;
     const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
     computeToken(token, bucket.id, words, offset + REQUEST_HEADER_WORDS, keyByteCount);
-    const partition = partitionOf(token.high, context.ring.partitionBits);
-    this.#placeSlot(slot, partition);
-    if (isWrite(context.slots.opcode[slot]!)) {
-      return this.#startWrite(slot, bucket, partition, words, offset);
-    }
-    const placement = context.ring.tables[bucket.replicationClass]!;
-    // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
-    // the sole copy, in this node, does without.
-    if (stride > 1 || positionOfReplica(placement, partition, context.ring.ownNode) < 0) {
-      context.slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
-    }
-    if (stride > context.slots.required[slot]!) {
-      const hedgeMs = buggify('get: hedge at once') ? 0 : GET_HEDGE_MS;
-      context.slots.hedgeAt[slot] = context.now + hedgeMs;
-      context.watchDue(context.slots.hedgeAt[slot]);
-    }
-    return startGet(context, slot, words, offset, token);
+    this.#placeSlot(slot, partitionOf(token.high, context.ring.partitionBits));
+    return isWrite(context.slots.opcode[slot]!)
+      ? startWrite(context, slot, bucket, words, offset, token)
+      : startRead(context, slot, words, offset, token);
   }
 
   #placeSlot(slot: number, partition: number): void {
     const { slots, ring } = this.#context;
     slots.partition[slot] = partition;
     slots.shard[slot] = ring.shardOfPartition[partition]!;
-  }
-
-  #startWrite(
-    slot: number,
-    bucket: BucketView,
-    partition: number,
-    words: Int32Array,
-    offset: number,
-  ): number {
-    const context = this.#context;
-    const { slots, ring } = context;
-    const placement = ring.tables[bucket.replicationClass]!;
-    const first = replicasOf(placement, partition);
-    let reachable = 0;
-    for (let position = 0; position < placement.stride; position += 1) {
-      const node = placement.table[first + position]!;
-      if (context.isReachable(node, slots.shard[slot]!)) reachable += 1;
-    }
-    const own = positionOfReplica(placement, partition, ring.ownNode);
-    if (own >= 0 && context.shardIsUp[slots.shard[slot]!] === 1) {
-      sometimes(reachable < slots.required[slot]!, 'intake: fewer than W replicas can be reached');
-      if (reachable < slots.required[slot]!) return ERRORS.UNAVAILABLE.code;
-      return startPut(context, slot, bucket, own, words, offset, this.#token);
-    }
-    const connectionState = context.connections.state[slots.connection[slot]!];
-    sometimes(own >= 0, 'intake: the own shard is down under a write');
-    sometimes(reachable === 0, 'intake: no replica of a write can be reached');
-    sometimes(
-      connectionState === CONNECTION_STATE.peer,
-      'intake: a write that was passed on finds the shard down',
-    );
-    if (connectionState === CONNECTION_STATE.peer || reachable === 0) {
-      return ERRORS.UNAVAILABLE.code;
-    }
-    slots.state[slot] = SLOT_STATE.proxied;
-    slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
-    return passOn(context, slot);
   }
 
   #startScan(slot: number, words: Int32Array, offset: number): number {

@@ -94,4 +94,17 @@ test('the number of slots is a power of two that fits its bits', () => {
   assert.throws(() => new RequestSlots(2 << SLOT_BITS), /fits the bits/);
 });
 
+test('[RS3] no position of a slot that is taken has a stand-in yet', () => {
+  const slots = new RequestSlots(1);
+  const slot = slots.take(SLOT_STATE.put, 5);
+  slots.setVia(slot, 3, 7, 31);
+  assert.is(slots.viaOf(slot, 3), 7);
+  assert.is(slots.standIns[slot], 1 << 3);
+  slots.release(slot);
+  assert.is(slots.take(SLOT_STATE.get, 5), slot);
+  for (let position = 0; position < 16; position += 1) assert.is(slots.viaOf(slot, position), -1);
+  assert.is(slots.standIns[slot], 0);
+  assert.is(slots.standInsTried[slot], 0);
+});
+
 test.run();

@@ -7,11 +7,25 @@
  * Invariants:
  *   RS1 a slot is free or in use, never both; its generation changes when it is freed
  *   RS2 a replica's answer counts once: `answered` and `failed` are sets of list positions
+ *   RS3 no position of a slot that is taken has a stand-in yet
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
+import { REQUEST, REQUEST_HEADER_WORDS } from '@clockwise/protocol/frame';
+import { paddedWords } from '@clockwise/record/layout';
 
-export const SLOT_STATE = { free: 0, get: 1, put: 2, scan: 3, proxied: 4 } as const;
+export const SLOT_STATE = {
+  free: 0,
+  get: 1,
+  put: 2,
+  scan: 3,
+  proxied: 4,
+  handOff: 5,
+  fanOut: 6,
+} as const;
+
+/** Positions that a replica list has at the most (ring-limits.ts). */
+export const POSITIONS_MAX = 16;
 
 /** Words of a request (or of a held context) that a slot keeps without allocating. */
 const INLINE_WORDS = 64;
@@ -34,6 +48,8 @@ export class RequestSlots {
   readonly lww: Uint8Array;
   readonly partition: Int32Array;
   readonly shard: Int32Array;
+  /** The consistency level that was asked for, the bucket's where none was named (LEVEL). */
+  readonly level: Uint8Array;
   /** R or W in replicas. */
   readonly required: Uint8Array;
   /** Bit sets over positions of the partition's replica list. */
@@ -42,13 +58,37 @@ export class RequestSlots {
   readonly failed: Int32Array;
   /** Of a get: who holds exactly what `held` holds. Of a proxied request: whose link was lost. */
   readonly current: Int32Array;
+  /** Positions for which a stand-in answered ... */
+  readonly sloppy: Int32Array;
+  /** ... and those whose stand-in held nothing (get). */
+  readonly empty: Int32Array;
+  /** By slot and position: the node that stands in there, or -1 (`viaOf`, `setVia`). */
+  readonly #via: Int16Array;
+  /** Positions that have a stand-in, and the walk's nodes (by index) that were chosen for that. */
+  readonly standIns: Int32Array;
+  readonly standInsTried: Int32Array;
+  /** Of a monotonic get: how many replicas must hold what is answered. */
+  readonly repairNeeded: Uint8Array;
+  /** Of a write: 1 where it is known to have happened before, so that nothing is made. */
+  readonly duplicate: Uint8Array;
   readonly responded: Uint8Array;
   /** The weakest durability that a counted acknowledgement had. */
   readonly durability: Uint8Array;
   /** The last error a replica gave. */
   readonly status: Int32Array;
+  readonly startedAt: Float64Array;
   readonly due: Float64Array;
   readonly hedgeAt: Float64Array;
+  /** Of a write: milliseconds since its first try, and the hybrid time that its session had seen then. */
+  readonly ageMs: Int32Array;
+  readonly seenLow: Int32Array;
+  readonly seenHigh: Int32Array;
+  /** The highest hybrid time of the record that is answered. */
+  readonly hybridLow: Int32Array;
+  readonly hybridHigh: Int32Array;
+  /** Of a delivery: the version of the hidden record that is settled with it. */
+  readonly versionLow: Int32Array;
+  readonly versionHigh: Int32Array;
   /** Copy of the request, for a hedge: inline or allocated. */
   readonly #inline: Int32Array;
   readonly #large: (Int32Array | undefined)[];
@@ -75,16 +115,32 @@ export class RequestSlots {
     this.lww = new Uint8Array(capacity);
     this.partition = new Int32Array(capacity);
     this.shard = new Int32Array(capacity);
+    this.level = new Uint8Array(capacity);
     this.required = new Uint8Array(capacity);
     this.asked = new Int32Array(capacity);
     this.answered = new Int32Array(capacity);
     this.failed = new Int32Array(capacity);
     this.current = new Int32Array(capacity);
+    this.sloppy = new Int32Array(capacity);
+    this.empty = new Int32Array(capacity);
+    this.#via = new Int16Array(capacity * POSITIONS_MAX).fill(-1);
+    this.standIns = new Int32Array(capacity);
+    this.standInsTried = new Int32Array(capacity);
+    this.repairNeeded = new Uint8Array(capacity);
+    this.duplicate = new Uint8Array(capacity);
     this.responded = new Uint8Array(capacity);
     this.durability = new Uint8Array(capacity);
     this.status = new Int32Array(capacity);
+    this.startedAt = new Float64Array(capacity);
     this.due = new Float64Array(capacity);
     this.hedgeAt = new Float64Array(capacity);
+    this.ageMs = new Int32Array(capacity);
+    this.seenLow = new Int32Array(capacity);
+    this.seenHigh = new Int32Array(capacity);
+    this.hybridLow = new Int32Array(capacity);
+    this.hybridHigh = new Int32Array(capacity);
+    this.versionLow = new Int32Array(capacity);
+    this.versionHigh = new Int32Array(capacity);
     this.#inline = new Int32Array(capacity * INLINE_WORDS);
     this.#large = new Array<Int32Array | undefined>(capacity).fill(undefined);
     this.#requestWords = new Int32Array(capacity);
@@ -109,11 +165,17 @@ export class RequestSlots {
     this.answered[slot] = 0;
     this.failed[slot] = 0;
     this.current[slot] = 0;
+    this.sloppy[slot] = 0;
+    this.empty[slot] = 0;
+    this.repairNeeded[slot] = 0;
+    this.duplicate[slot] = 0;
     this.responded[slot] = 0;
     this.durability[slot] = 0;
     this.status[slot] = 0;
     this.due[slot] = due;
     this.hedgeAt[slot] = Infinity;
+    this.hybridLow[slot] = 0;
+    this.hybridHigh[slot] = 0;
     this.heldWords[slot] = 0;
     this.#requestWords[slot] = 0;
     return slot;
@@ -124,10 +186,32 @@ export class RequestSlots {
     this.state[slot] = SLOT_STATE.free;
     this.generation[slot] = (this.generation[slot]! + 1) | 0;
     this.#large[slot] = undefined;
+    if (this.standIns[slot] !== 0) this.#forgetStandIns(slot);
     const held = this.held[slot];
     if (held !== undefined && held.length > INLINE_WORDS) this.held[slot] = undefined;
     this.#free[this.#freeCount] = slot;
     this.#freeCount += 1;
+  }
+
+  /** [RS3] */
+  #forgetStandIns(slot: number): void {
+    this.standIns[slot] = 0;
+    this.standInsTried[slot] = 0;
+    for (let position = 0; position < POSITIONS_MAX; position += 1) {
+      this.#via[slot * POSITIONS_MAX + position] = -1;
+    }
+  }
+
+  /** The node that stands in at a position, or -1. */
+  viaOf(slot: number, position: number): number {
+    return this.#via[slot * POSITIONS_MAX + position]!;
+  }
+
+  /** A node stands in at a position; `walkIndex` says where in the partition's walk it is met. */
+  setVia(slot: number, position: number, node: number, walkIndex: number): void {
+    this.#via[slot * POSITIONS_MAX + position] = node;
+    this.standIns[slot] = this.standIns[slot]! | (1 << position);
+    this.standInsTried[slot] = this.standInsTried[slot]! | (1 << walkIndex);
   }
 
   isCurrent(slot: number, generation: number): boolean {
@@ -159,6 +243,12 @@ export class RequestSlots {
     for (let index = 0; index < wordCount; index += 1) {
       this.#inline[start + index] = words[offset + index]!;
     }
+  }
+
+  /** Keeps header and key of the request's operation, without context and value. */
+  keepKey(slot: number, words: Int32Array, offset: number): void {
+    const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
+    this.keepRequest(slot, words, offset, REQUEST_HEADER_WORDS + paddedWords(keyByteCount));
   }
 
   /** The kept operation's memory; it begins at `keptOffset`. REQUIRES: a request was kept. */

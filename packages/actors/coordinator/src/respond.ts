@@ -11,6 +11,7 @@ import {
   REQUEST_FLAG,
   REQUEST_OPCODE,
   RESPONSE,
+  RESPONSE_FLAG,
   RESPONSE_HEADER_WORDS,
   TAG,
 } from '@clockwise/protocol/frame';
@@ -21,6 +22,9 @@ import {
   contextOffset,
   ENTRY_WORDS,
   recentsOffset,
+  SIBLING,
+  siblingCount,
+  siblingsOffset,
   siblingWordCount,
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
@@ -64,15 +68,48 @@ function writeHeader(
   counts: number,
 ): void {
   const { slots } = context;
-  words[offset + RESPONSE.status] = status | (slots.opcode[slot]! << 24);
+  const sloppy = slots.sloppy[slot]!;
+  const flags =
+    (sloppy === 0 ? 0 : RESPONSE_FLAG.sloppy) |
+    (slots.duplicate[slot] === 0 ? 0 : RESPONSE_FLAG.duplicate);
+  words[offset + RESPONSE.status] = status | (flags << 16) | (slots.opcode[slot]! << 24);
   words[offset + RESPONSE.requestId] = slots.requestId[slot]!;
   words[offset + RESPONSE.counts] = counts;
-  const answered = bitCount(slots.answered[slot]!);
-  words[offset + RESPONSE.answered] = answered | (answered << 8) | (slots.durability[slot]! << 16);
+  const answered = slots.answered[slot]!;
+  words[offset + RESPONSE.answered] =
+    bitCount(answered) | (bitCount(answered & ~sloppy) << 8) | (slots.durability[slot]! << 16);
   const isOverload = status === ERRORS.OVERLOADED.code;
   words[offset + RESPONSE.retryAfterMs] = isOverload ? RETRY_AFTER_MS : 0;
-  words[offset + RESPONSE.hybridLow] = 0;
-  words[offset + RESPONSE.hybridHigh] = 0;
+  words[offset + RESPONSE.hybridLow] = slots.hybridLow[slot]!;
+  words[offset + RESPONSE.hybridHigh] = slots.hybridHigh[slot]!;
+}
+
+/** Keeps the highest hybrid time of a record's siblings, for the answer. */
+export function keepHybrid(
+  context: CoordinatorContext,
+  slot: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  let low = 0;
+  let high = 0;
+  let sibling = siblingsOffset(record, recordOffset);
+  for (let left = siblingCount(record, recordOffset); left > 0; left -= 1) {
+    const otherLow = record[sibling + SIBLING.hybridLow]!;
+    const otherHigh = record[sibling + SIBLING.hybridHigh]!;
+    if (isLater(otherHigh, otherLow, high, low)) {
+      low = otherLow;
+      high = otherHigh;
+    }
+    sibling += siblingWordCount(record, sibling);
+  }
+  context.slots.hybridLow[slot] = low;
+  context.slots.hybridHigh[slot] = high;
+}
+
+function isLater(high: number, low: number, otherHigh: number, otherLow: number): boolean {
+  if (high !== otherHigh) return high >>> 0 > otherHigh >>> 0;
+  return low >>> 0 > otherLow >>> 0;
 }
 
 /** An answer without a body: an error, or a success of which no context was wanted. */
@@ -82,6 +119,12 @@ export function respondStatus(context: CoordinatorContext, slot: number, status:
   const sink = context.toConnection(context.slots.connection[slot]!);
   writeHeader(sink.words, offset, context, slot, status, 0);
   sink.end(RESPONSE_HEADER_WORDS);
+}
+
+/** The deadline has come and the outcome is not known. */
+export function respondTimeout(context: CoordinatorContext, slot: number): void {
+  context.counters.timeouts += 1;
+  respondStatus(context, slot, ERRORS.TIMEOUT.code);
 }
 
 /** No replica that was asked holds anything. */
@@ -136,6 +179,7 @@ export function respondRecord(
     position += size;
   }
   const status = alive === 0 ? STATUS_NOT_FOUND : STATUS_OK;
+  keepHybrid(context, slot, record, recordOffset);
   writeHeader(words, offset, context, slot, status, entries | (alive << 16));
   sink.end(position - offset);
 }

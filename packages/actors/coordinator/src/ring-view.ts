@@ -31,9 +31,19 @@ export interface RingView {
   readonly partitionBits: number;
   readonly nodes: readonly NodeView[];
   readonly ownNode: number;
+  /** By node index: nodes of one data centre have one number. */
+  readonly dataCentreOf: Int32Array;
   readonly buckets: ReadonlyMap<number, BucketView>;
   /** By replication class. */
   readonly tables: readonly PlacementTable[];
+  /** By partition all nodes in the order in which they are met clockwise: whoever stands in. */
+  readonly walk: PlacementTable;
   /** Which shard of this node holds a partition. */
   readonly shardOfPartition: Int32Array;
+}
+
+/** A number for each node's data centre, in the order in which they are first named. */
+export function dataCentresOf(nodes: readonly Pick<NodeView, 'dataCentre'>[]): Int32Array {
+  const names = [...new Set(nodes.map((node) => node.dataCentre))];
+  return Int32Array.from(nodes, (node) => names.indexOf(node.dataCentre));
 }

@@ -5,16 +5,14 @@
  * Invariants:
  *   SW1 a request is answered by its deadline, as unknown where it may have been applied
  */
-import type { Instant } from '@clockwise/kernel/core';
-import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { reachable } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { askMore, endGet } from './get-core.ts';
-import { onProxyLinkDown, onProxySilent } from './proxy-core.ts';
+import { onGetDue } from './get-core.ts';
+import { onProxyDue, onProxyLinkDown } from './proxy-core.ts';
+import { onPutDue } from './put-core.ts';
 import type { ReplyDispatch } from './reply-dispatch.ts';
-import { GET_HEDGE_MS } from './request-intake.ts';
 import { SLOT_STATE } from './request-slots.ts';
-import { bitCount, respondStatus } from './respond.ts';
 import type { ScanCore } from './scan-core.ts';
 
 export class Sweep {
@@ -35,68 +33,20 @@ export class Sweep {
     context.earliestDue = Infinity;
     for (let slot = 0; slot < slots.capacity; slot += 1) {
       if (slots.state[slot] === SLOT_STATE.free) continue;
-      if (slots.due[slot]! <= context.now) this.#expire(slot);
-      else if (slots.hedgeAt[slot]! <= context.now) this.#hedge(slot);
-      if (slots.state[slot] !== SLOT_STATE.free) context.watchDue(this.#nextInstant(slot));
+      if (Math.min(slots.due[slot]!, slots.hedgeAt[slot]!) <= context.now) this.#wake(slot);
+      if (slots.state[slot] === SLOT_STATE.free) continue;
+      context.watchDue(Math.min(slots.due[slot]!, slots.hedgeAt[slot]!));
     }
   }
 
-  #nextInstant(slot: number): Instant {
-    const { slots } = this.#context;
-    return Math.min(slots.due[slot]!, slots.hedgeAt[slot]!);
-  }
-
-  #expire(slot: number): void {
+  /** The conversation's own rule says what is due. */
+  #wake(slot: number): void {
     const context = this.#context;
-    const { slots } = context;
-    if (slots.state[slot] === SLOT_STATE.scan) {
-      this.#scans.onDue(slot);
-      return;
-    }
-    sometimes(slots.responded[slot] === 1, 'sweep: an answered request ends at its deadline');
-    if (slots.responded[slot] === 0) {
-      this.#markTimeout(slot);
-      context.counters.timeouts += 1;
-      respondStatus(context, slot, ERRORS.TIMEOUT.code);
-    }
-    if (slots.state[slot] === SLOT_STATE.get) endGet(context, slot);
-    else slots.release(slot);
-  }
-
-  #markTimeout(slot: number): void {
-    const state = this.#context.slots.state[slot];
-    sometimes(state === SLOT_STATE.get, 'sweep: a get runs out of time');
-    sometimes(state === SLOT_STATE.put, 'sweep: a put runs out of time');
-    sometimes(state === SLOT_STATE.proxied, 'sweep: a request that was passed on runs out of time');
-  }
-
-  #hedge(slot: number): void {
-    const context = this.#context;
-    const { slots } = context;
-    slots.hedgeAt[slot] = Infinity;
-    if (slots.state[slot] === SLOT_STATE.proxied) {
-      onProxySilent(context, slot);
-    } else if (slots.state[slot] === SLOT_STATE.get && slots.responded[slot] === 0) {
-      this.#hedgeGet(slot);
-    }
-  }
-
-  /** One more replica now, and the next after as long again. */
-  #hedgeGet(slot: number): void {
-    const context = this.#context;
-    const { slots, ring } = context;
-    const asked = slots.asked[slot]!;
-    const { stride } = ring.tables[slots.replicationClass[slot]!]!;
-    sometimes(bitCount(asked) === stride, 'get: a hedge finds that all replicas are asked');
-    if (bitCount(asked) === stride) return;
-    const request = slots.keptWords(slot);
-    const token = this.#replies.tokenOf(slot);
-    const wanted = bitCount(asked & ~slots.failed[slot]!) + 1;
-    askMore(context, slot, wanted, request, slots.keptOffset(slot), token);
-    sometimes(slots.asked[slot] !== asked, 'get: a hedge asks one more replica');
-    sometimes(slots.asked[slot] === asked, 'get: a hedge reaches nobody');
-    if (slots.asked[slot] !== asked) context.counters.hedges += 1;
-    slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
+    const state = context.slots.state[slot];
+    if (state === SLOT_STATE.get) onGetDue(context, slot);
+    else if (state === SLOT_STATE.put) onPutDue(context, slot);
+    else if (state === SLOT_STATE.proxied) onProxyDue(context, slot);
+    else if (state === SLOT_STATE.scan) this.#scans.onDue(slot);
   }
 
   /** All that a shard of this node had not answered is lost (H4). */
