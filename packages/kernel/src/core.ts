@@ -60,8 +60,9 @@ export interface OperationSink {
   words: Int32Array;
   /** Of the frames written here: the sender's ring epoch, kept until it is set again. */
   epoch: number;
-  /** PRIORITY and milliseconds left, of the frame under construction or the next; then zero again. */
+  /** PRIORITY of the next operation, set before `begin`; zero again when that is over. */
   priority: number;
+  /** Milliseconds left, of the frame under construction or the next; then zero again. */
   remainingMs: number;
   /** Of the same frame, within a node: when its sender stops waiting (FRAME.due); 0: no bound named. */
   due: number;

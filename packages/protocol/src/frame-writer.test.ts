@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ArrayBacking } from './array-backing.ts';
-import { FRAME, FRAME_HEADER_WORDS, OPERATION, PROTOCOL_VERSION, TAG } from './frame.ts';
+import { FRAME, FRAME_HEADER_WORDS, OPERATION, PRIORITY, PROTOCOL_VERSION, TAG } from './frame.ts';
 import { FrameWriter } from './frame-writer.ts';
 
 function write(writer: FrameWriter, tag: number, wordCount: number): void {
@@ -65,6 +65,27 @@ test('[FW3] two control messages of one step are two frames', () => {
       [TAG.control, 1],
       [TAG.control, 1],
       [TAG.response, 1],
+    ],
+  );
+});
+
+test('[FW4] an operation of another priority begins a new frame, and the next is foreground again', () => {
+  const backing = new ArrayBacking();
+  const writer = new FrameWriter(backing, 64);
+  write(writer, TAG.replicaRequest, 10);
+  for (const priority of [PRIORITY.repair, PRIORITY.repair, PRIORITY.background]) {
+    writer.priority = priority;
+    write(writer, TAG.replicaRequest, 10);
+  }
+  write(writer, TAG.replicaRequest, 10);
+  writer.flush();
+  assert.equal(
+    backing.take().map((frame) => [(frame[FRAME.tag]! >>> 16) & 0xff, frame[FRAME.operationCount]]),
+    [
+      [PRIORITY.foreground, 1],
+      [PRIORITY.repair, 2],
+      [PRIORITY.background, 1],
+      [PRIORITY.foreground, 1],
     ],
   );
 });

@@ -7,6 +7,7 @@
  * Invariants:
  *   FW1 a frame holds operations of one tag, and its header counts them and its words
  *   FW2 nothing of an operation that did not `end` is in a frame
+ *   FW4 the operations of a frame have one priority: one of another begins a new frame
  *   FW3 a control message has a frame of its own, as its readers demand
  */
 import { assert } from '@clockwise/kernel/assert';
@@ -40,6 +41,7 @@ export class FrameWriter implements OperationSink {
   #limit = 0;
   #operationCount = 0;
   #reserved = 0;
+  #framePriority = 0;
 
   constructor(backing: FrameBacking, wordCountTarget: number) {
     this.#backing = backing;
@@ -50,10 +52,16 @@ export class FrameWriter implements OperationSink {
   begin(tag: number, wordCount: number): number {
     assert(this.#reserved === 0, 'the operation before has ended');
     const isFull = this.#position + wordCount > this.#limit;
-    const isEnded = this.#tag !== tag || isFull || tag === TAG.control;
+    const { priority } = this;
+    const isAlike = this.#tag === tag && this.#framePriority === priority;
+    const isEnded = !isAlike || isFull || tag === TAG.control;
     if (isEnded || buggify('frames: begin a new frame although there is room')) {
       this.flush();
-      if (!this.#open(tag, wordCount)) return -1;
+      this.#framePriority = priority;
+      if (!this.#open(tag, wordCount)) {
+        this.priority = 0;
+        return -1;
+      }
     }
     this.#reserved = wordCount;
     return this.#position;
@@ -65,6 +73,7 @@ export class FrameWriter implements OperationSink {
     this.#position += wordCount;
     this.#operationCount += 1;
     this.#reserved = 0;
+    this.priority = 0;
   }
 
   /** Completes the frame under construction, if there is one. The world calls it after each step. */
@@ -74,14 +83,13 @@ export class FrameWriter implements OperationSink {
       const { words } = this;
       const start = this.#start;
       words[start + FRAME.wordCount] = this.#position - start;
-      words[start + FRAME.tag] = this.#tag | (PROTOCOL_VERSION << 8) | (this.priority << 16);
+      words[start + FRAME.tag] = this.#tag | (PROTOCOL_VERSION << 8) | (this.#framePriority << 16);
       words[start + FRAME.operationCount] = this.#operationCount;
       words[start + FRAME.epoch] = this.epoch;
       words[start + FRAME.remainingMs] = this.remainingMs;
       words[start + FRAME.due] = this.due;
       this.#backing.complete(this.#position - start);
     }
-    this.priority = 0;
     this.remainingMs = 0;
     this.due = 0;
     this.#tag = 0;

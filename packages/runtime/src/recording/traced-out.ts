@@ -144,6 +144,8 @@ class TracedSink implements OperationSink {
   #hasFrame = false;
   #epoch = 0;
   #priority = 0;
+  /** Of the frame under construction. */
+  #framePriority = 0;
   #remainingMs = 0;
   #due = 0;
 
@@ -189,9 +191,13 @@ class TracedSink implements OperationSink {
     const room = side.begin(tag, wordCount);
     if (room !== ROOM.continued && this.#hasFrame) this.#closeFrame();
     this.#digest.word(room);
-    if (room === ROOM.refused) return -1;
+    if (room === ROOM.refused) {
+      this.#priority = 0;
+      return -1;
+    }
     if (room === ROOM.fresh) {
       this.#hasFrame = true;
+      this.#framePriority = this.#priority;
       this.#digest.word(tag);
     }
     this.words = side.words;
@@ -203,6 +209,7 @@ class TracedSink implements OperationSink {
 
   end(wordCount: number): void {
     this.side!.end(wordCount);
+    this.#priority = 0;
     this.#operationCount += 1;
     this.words[this.#offset + OPERATION.wordCount] = wordCount;
     this.#digest.words(this.words, this.#offset, this.#offset + wordCount);
@@ -222,10 +229,9 @@ class TracedSink implements OperationSink {
 
   #closeFrame(): void {
     this.#digest.word(this.#epoch);
-    this.#digest.word(this.#priority);
+    this.#digest.word(this.#framePriority);
     this.#digest.word(this.#remainingMs);
     this.#digest.word(this.#due);
-    this.#priority = 0;
     this.#remainingMs = 0;
     this.#due = 0;
     this.#hasFrame = false;
