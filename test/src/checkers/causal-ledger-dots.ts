@@ -15,6 +15,12 @@ import {
   type VersionView,
 } from './causal-ledger-version.ts';
 
+/** Both halves as they stand in words; they count unsigned. */
+export interface HybridTime {
+  readonly low: number;
+  readonly high: number;
+}
+
 /** One write. */
 export interface DotRecord {
   readonly name: string;
@@ -169,6 +175,12 @@ export function isLater(left: DotRecord, right: DotRecord): boolean {
   if (left.high !== right.high) return left.high >>> 0 > right.high >>> 0;
   if (left.low !== right.low) return left.low >>> 0 > right.low >>> 0;
   return left.counter > right.counter;
+}
+
+/** Whether who had seen this time may have seen what was written at the dot's. */
+export function hasSeen({ low, high }: HybridTime, dot: DotRecord): boolean {
+  if (dot.hybridHigh !== high >>> 0) return dot.hybridHigh < high >>> 0;
+  return dot.hybridLow <= low >>> 0;
 }
 
 export function operationAt(words: Int32Array, sibling: number): string {

@@ -9,7 +9,9 @@
  *       bucket it shows the latest of what it covers
  *   O2h a get's answer shows only what it covers
  *   O2i the answer of a put or delete covers a dot that its operation made
- *   O2j as many replicas as its level asks for have appended what was answered with success
+ *       (not where a later write of a `lww` bucket made it needless)
+ *   O2j as many replicas as its level asks for have appended what was answered with success, and as many
+ *       primaries among them as the answer says; a stand-in's own shelf of hinted copies counts as one
  */
 import { ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
 import { WordArena } from '@clockwise/simulator/word-arena';
@@ -47,6 +49,10 @@ export interface AnsweredWrite {
   readonly shown: VersionView;
   /** How many replicas have acknowledged it, by what its level says. */
   readonly replicaCount: number;
+  /** How many of them are primaries, by what the answer says. */
+  readonly primaryCount: number;
+  /** Nothing was made of it, for something later was there. */
+  readonly isNeedless: boolean;
 }
 
 /** What was alive under a context: where later answers go on from. */
@@ -55,6 +61,8 @@ interface JudgedView {
   readonly alive: readonly DotRecord[];
 }
 
+/** How the name of a shard ends under which its hinted copies are judged. */
+export const STAND_IN_SHELF = '/hints';
 const VIEWS_KEPT = 4;
 const VIOLATIONS_MAX = 50;
 
@@ -100,18 +108,26 @@ export class CausalReplies {
     }
   }
 
-  answeredWrite({ who, keyName, operation, shown, replicaCount }: AnsweredWrite): void {
+  answeredWrite(answer: AnsweredWrite): void {
+    const { who, keyName, operation, shown, replicaCount, primaryCount, isNeedless } = answer;
     this.#areDots(who, keyName, shown);
     const made = this.#ledger.keyDots(keyName).ofOperation(operation);
+    if (isNeedless && made.length === 0) return;
     if (!made.some((dot) => isCovered(dot, shown))) {
       this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
     }
     // Nearly always there is one dot, and its holders are enough.
     if (made.length === 1 && made[0]!.holders.length >= replicaCount) return;
     const holders = new Set(made.flatMap((dot) => dot.holders));
-    if (holders.size >= replicaCount) return;
-    const text = `says that ${replicaCount} replicas have it, but only ${[...holders].join(' ')} appended it`;
-    this.#report({ who, keyName }, 'O2j', text);
+    const primaries = [...holders].filter((holder) => !holder.endsWith(STAND_IN_SHELF));
+    if (holders.size < replicaCount) {
+      const text = `says that ${replicaCount} replicas have it, but only ${[...holders].join(' ')} appended it`;
+      this.#report({ who, keyName }, 'O2j', text);
+    }
+    if (primaries.length < primaryCount) {
+      const text = `says that ${primaryCount} primaries have it, but only ${primaries.join(' ')} appended it`;
+      this.#report({ who, keyName }, 'O2j', text);
+    }
   }
 
   /** [O2f] Returns whether all is well. */

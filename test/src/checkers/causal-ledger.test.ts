@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Dot, encodeRecord, type RecordObject } from '@clockwise/record/build';
-import { CausalLedger } from './causal-ledger.ts';
+import { CausalLedger, type WasRetried } from './causal-ledger.ts';
 import { operationName } from './causal-ledger-dots.ts';
 import { CausalReplies } from './causal-ledger-replies.ts';
 import { type EarlierVersion, type VersionView, viewOfRecord } from './causal-ledger-version.ts';
@@ -64,7 +64,7 @@ class World {
     this.isLww = isLww;
   }
 
-  asked(name: string, context?: string, keyName = '1/k'): void {
+  asked(name: string, context?: string, keyName = '1/k', seen = 0): void {
     const { incarnation, counter } = dot(name);
     this.ledger.asked({
       sessionLow: Number(BigInt.asIntN(32, incarnation)),
@@ -72,11 +72,16 @@ class World {
       sequence: Number(counter),
       keyName,
       context: context === undefined ? undefined : contextWords(context),
+      seen: { low: seen, high: 0 },
     });
   }
 
   /** The replica appends; what it held before is what it appended last. */
-  append(replica: string, shape: Shape, fields: { opening?: string; key?: string } = {}): void {
+  append(
+    replica: string,
+    shape: Shape,
+    fields: { opening?: string; key?: string; wasRetried?: WasRetried } = {},
+  ): void {
     const after = view(shape);
     this.sequence += 1;
     this.ledger.appended({
@@ -87,8 +92,23 @@ class World {
       isLww: this.isLww,
       before: this.held.get(replica) ?? 'none',
       after,
+      wasRetried: () => fields.wasRetried ?? 'no',
     });
     this.held.set(replica, after);
+  }
+
+  /** The replica keeps a hinted copy. */
+  shelve(replica: string, shape: Shape): void {
+    this.sequence += 1;
+    this.ledger.appended({
+      shard: `${replica}/0/hints`,
+      opening: `${replica}#1`,
+      sequence: this.sequence,
+      keyName: '1/k',
+      isLww: this.isLww,
+      before: 'none',
+      after: view(shape),
+    });
   }
 
   /** A write that is asked for and appended as it must be. */
@@ -103,7 +123,12 @@ class World {
   }
 
   /** A put or delete was answered with a context; its operation is that of the dot of this name. */
-  answered(name: string, context: string, replicaCount = 1): void {
+  answered(
+    name: string,
+    context: string,
+    replicaCount = 1,
+    fields: { primaryCount?: number; isNeedless?: boolean } = {},
+  ): void {
     const { incarnation, counter } = dot(name);
     const operation = operationName(
       Number(BigInt.asIntN(32, incarnation)),
@@ -117,6 +142,9 @@ class World {
       operation,
       shown,
       replicaCount,
+      primaryCount: 0,
+      isNeedless: false,
+      ...fields,
     });
   }
 
@@ -337,6 +365,68 @@ test('[O2j] a write is answered when as many replicas as its level asks for have
   world.append('b', { context: 'a3 b1', siblings: 'a3 b1' });
   world.answered('a2', 'a2 b1', 2);
   assert.equal(world.rules.length, 1);
+});
+
+test('[O2j] an answer that counts stand-ins as primaries', () => {
+  const world = new World();
+  world.write('a', 'a1', { context: 'a1', siblings: 'a1' }, '');
+  world.shelve('b', { context: 'a1', siblings: 'a1' });
+  world.answered('a1', 'a1', 2, { primaryCount: 1 });
+  assert.equal(world.rules, [], 'one of two is a stand-in');
+  world.answered('a1', 'a1', 2, { primaryCount: 2 });
+  assert.equal(world.rules, ['O2 O2j']);
+});
+
+test('[O2i] of what was needless nothing was made', () => {
+  const world = new World(true);
+  world.write('a', 'a1', { context: 'a1', siblings: 'a1' }, '');
+  world.asked('b1');
+  world.answered('b1', 'a1', 1, { isNeedless: true });
+  assert.equal(world.rules, []);
+  world.answered('b1', 'a1', 0);
+  assert.equal(world.rules, ['O2 O2i']);
+});
+
+/** a1 at 10 and b1 at 20, joined at a. */
+function timed(): { readonly world: World; readonly hybrid: Record<string, number> } {
+  const world = new World();
+  const hybrid = { a1: 10, b1: 20, a2: 30, b2: 40 };
+  world.write('a', 'a1', { context: 'a1', siblings: 'a1', hybrid }, '');
+  world.write('b', 'b1', { context: 'b1', siblings: 'b1', hybrid }, '');
+  world.append('a', { context: 'a1 b1', siblings: 'a1 b1', hybrid });
+  return { world, hybrid };
+}
+
+test('[O2k] a retried overwrite replaces what its session could have seen, and keeps what is later', () => {
+  const { world, hybrid } = timed();
+  const siblings = { context: 'a2 b1', siblings: 'a2 b1', hybrid };
+  world.asked('a2', undefined, '1/k', 15);
+  world.append('a', siblings, { wasRetried: 'yes' });
+  world.append('b', siblings);
+  world.write('b', 'b2', { context: 'a2 b2', siblings: 'a2 b2', hybrid }, 'b1');
+  assert.equal(world.rules, [], 'b1 was superseded by b2 alone');
+  const both = timed();
+  both.world.asked('a2', undefined, '1/k', 15);
+  both.world.append('a', { context: 'a2 b1', siblings: 'a2', hybrid }, { wasRetried: 'both' });
+  assert.equal(both.world.rules, [], 'it may have been the first try');
+});
+
+test('[O2k] a retried overwrite that replaces what is later, or keeps what is not', () => {
+  const drops = timed();
+  drops.world.asked('a2', undefined, '1/k', 15);
+  const all = { context: 'a2 b1', siblings: 'a2', hybrid: drops.hybrid };
+  drops.world.append('a', all, { wasRetried: 'yes' });
+  assert.equal(drops.world.rules, ['O2 O2k']);
+  const keeps = timed();
+  keeps.world.asked('a2', undefined, '1/k', 25);
+  const some = { context: 'a2 b1', siblings: 'a2 b1', hybrid: keeps.hybrid };
+  keeps.world.append('a', some, { wasRetried: 'yes' });
+  assert.equal(keeps.world.rules, ['O2 O2k']);
+  const behind = timed();
+  behind.world.asked('a2', undefined, '1/k', 90);
+  const none = { context: 'a2 b1', siblings: 'a1 a2 b1', hybrid: behind.hybrid };
+  behind.world.append('a', none, { wasRetried: 'yes' });
+  assert.equal(behind.world.rules, [], 'its maker did not follow a time far ahead');
 });
 
 test('a version that was forgotten is judged by what is covered alone', () => {

@@ -4,7 +4,8 @@
  * superseded, and judges each step when it is made.
  *
  * A write truly supersedes what the context of its request covers; an overwrite (a request without a
- * context) what its maker held. In a `lww` bucket nothing is superseded but by a later sibling: hybrid
+ * context) what its maker held; an overwrite that comes again after its first try may have happened
+ * (rule R, decision 0011) the siblings that its maker held and its session could have seen before. In a `lww` bucket nothing is superseded but by a later sibling: hybrid
  * time, then incarnation, then counter.
  *
  * Invariants:
@@ -15,6 +16,8 @@
  *   O2c a replica's context of a key never shrinks, but where its store lost data in a crash
  *   O2d every entry of a context is a dot that was made on that key
  *   O2e the incarnation of a dot belongs to the opening that made it
+ *   O2k a retried overwrite replaces siblings whose time is at or below what its session had seen when
+ *       it was first sent, and no others
  *
  * Boundary: who feeds it says what the replica held before (replica-mirror.ts), cut back where a store
  * opened with less.
@@ -25,6 +28,8 @@ import {
   type DotRecord,
   gainedDots,
   isCovered,
+  hasSeen,
+  type HybridTime,
   isLater,
   KeyDots,
   operationAt,
@@ -50,6 +55,8 @@ export interface AskedWrite {
   readonly keyName: string;
   /** Entries; undefined: an overwrite. */
   readonly context: Int32Array | undefined;
+  /** The hybrid time that its session had seen when it was first sent; zero: none. */
+  readonly seen: HybridTime;
 }
 
 /** One append. */
@@ -63,7 +70,14 @@ export interface AppendedVersion {
   readonly isLww: boolean;
   readonly before: EarlierVersion;
   readonly after: VersionView;
+  /**
+   * By operation: whether this opening has been asked for it as a retry only (`yes`), as a first try only
+   * (`no`), or as both. Left out: it is not known.
+   */
+  readonly wasRetried?: (operation: string) => WasRetried;
 }
+
+export type WasRetried = 'yes' | 'no' | 'both';
 
 const NO_CONTEXT = new Int32Array(0);
 const NOTHING_MADE: readonly number[] = [];
@@ -134,14 +148,54 @@ export class CausalLedger {
     }
     for (const sibling of made) {
       const asked = this.#asked.get(operationAt(after.words, sibling));
-      const given = isLww ? undefined : asked?.context;
-      const superseded = given ?? heldContext(this.#arena, before, after, sibling);
+      const given = isLww ? undefined : (asked?.context ?? this.#seenContext(version, asked));
+      const superseded = given ?? heldContext(this.#arena, before, after);
       const dot = dots.add(after.words, sibling, superseded);
       this.#judgeOrigin(version, dot, asked);
       if (before === 'forgotten' || made.length > 1) continue;
       this.#judgeWrittenContext(version, dot, given);
       this.#judgeReplaced(version, dot, given);
     }
+  }
+
+  /**
+   * [O2k] What a retried overwrite replaced. Undefined: it was none, or replaced all that its maker held:
+   * then that is the same.
+   */
+  #seenContext(version: AppendedVersion, asked: AskedWrite | undefined): Int32Array | undefined {
+    const { before, after } = version;
+    const { vanished, stayed } = this.step;
+    if (asked === undefined || typeof before === 'string') return undefined;
+    const { sessionLow, sessionHigh, sequence } = asked;
+    const operation = operationName(sessionLow, sessionHigh, sequence);
+    const wasRetried = version.wasRetried?.(operation) ?? 'no';
+    if (wasRetried === 'no' || (wasRetried === 'both' && stayed.length === 0)) return undefined;
+    const dots = this.keyDots(version.keyName);
+    const dotAt = (words: Int32Array, sibling: number): DotRecord | undefined =>
+      dots.find(words, sibling + SIBLING.incarnationLow);
+    for (const sibling of vanished) {
+      const dot = dotAt(before.words, sibling);
+      if (dot === undefined || hasSeen(asked.seen, dot)) continue;
+      const text = `the retried overwrite ${operation} drops ${dot.name}, which is later than what its session had seen`;
+      this.#report(version, 'O2k', text);
+    }
+    for (const sibling of stayed) {
+      const dot = dotAt(after.words, sibling);
+      if (dot === undefined || !hasSeen(asked.seen, dot)) continue;
+      if (!this.#followed(version, asked.seen)) continue;
+      const text = `the retried overwrite ${operation} keeps ${dot.name}, which its session had seen`;
+      this.#report(version, 'O2k', text);
+    }
+    return stayed.length === 0 ? undefined : dotEntries(before.words, vanished);
+  }
+
+  /** Whether the maker took the session's time for its own: one far ahead of its clock counts as none. */
+  #followed({ after }: AppendedVersion, seen: HybridTime): boolean {
+    return this.step.appeared.every((sibling) => {
+      const high = after.words[sibling + SIBLING.hybridHigh]! >>> 0;
+      const low = after.words[sibling + SIBLING.hybridLow]! >>> 0;
+      return high > seen.high >>> 0 || (high === seen.high >>> 0 && low > seen.low >>> 0);
+    });
   }
 
   /** [O2e] */
@@ -292,25 +346,36 @@ export class CausalLedger {
   }
 }
 
-/** What an overwrite supersedes: what its maker held; where nobody knows that, what it covers itself. */
-function heldContext(
-  arena: WordArena,
-  before: EarlierVersion,
-  after: VersionView,
-  sibling: number,
-): Int32Array {
+/** What an overwrite supersedes: what its maker held; where nobody knows that, what it covers and does not hold. */
+function heldContext(arena: WordArena, before: EarlierVersion, after: VersionView): Int32Array {
   if (before === 'none') return NO_CONTEXT;
   const { words, context, contextCount } = before === 'forgotten' ? after : before;
   const held = arena.copy(words, context, context + contextCount * ENTRY_WORDS);
   if (before !== 'forgotten') return held;
-  for (let entry = 0; entry < held.length; entry += ENTRY_WORDS) {
-    const dot = sibling + SIBLING.incarnationLow;
-    if (held[entry] !== after.words[dot] || held[entry + 1] !== after.words[dot + 1]) continue;
-    const counter = counterAt(held, entry) - 1;
-    held[entry + ENTRY.counterLow] = counter | 0;
-    held[entry + ENTRY.counterHigh] = Math.floor(counter / 2 ** 32);
-  }
+  for (const sibling of siblingOffsets(after)) cutBelow(held, words, sibling);
   return held;
+}
+
+/** Takes the sibling's dot, and all later ones of its incarnation, out of what entries cover. */
+function cutBelow(entries: Int32Array, words: Int32Array, sibling: number): void {
+  const dot = sibling + SIBLING.incarnationLow;
+  const counter = counterAt(words, dot) - 1;
+  for (let entry = 0; entry < entries.length; entry += ENTRY_WORDS) {
+    if (entries[entry] !== words[dot] || entries[entry + 1] !== words[dot + 1]) continue;
+    if (counterAt(entries, entry) <= counter) continue;
+    entries[entry + ENTRY.counterLow] = counter | 0;
+    entries[entry + ENTRY.counterHigh] = Math.floor(counter / 2 ** 32);
+  }
+}
+
+/** The dots of siblings as entries, in the order of the siblings: of one incarnation the last counts. */
+function dotEntries(words: Int32Array, siblings: readonly number[]): Int32Array {
+  const entries = new Map<string, Int32Array>();
+  for (const sibling of siblings) {
+    const dot = sibling + SIBLING.incarnationLow;
+    entries.set(`${words[dot]}.${words[dot + 1]}`, words.slice(dot, dot + ENTRY_WORDS));
+  }
+  return Int32Array.from([...entries.values()].flatMap((entry) => [...entry]));
 }
 
 function isEntryOf(words: Int32Array, entry: number, dot: DotRecord): boolean {

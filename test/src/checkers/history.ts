@@ -21,7 +21,7 @@ export interface KeyName {
   readonly keyName?: string | undefined;
 }
 
-export interface WriteEntry extends OperationName, KeyName {
+export interface WriteEntry extends OperationName, KeyName, Manner {
   readonly kind: 'put' | 'delete';
   /** Undefined: the write overwrites, whatever its replica holds then. */
   readonly context: readonly Dot[] | undefined;
@@ -36,8 +36,18 @@ export interface WriteEntry extends OperationName, KeyName {
   readonly answer?: readonly Dot[] | undefined;
 }
 
-export interface ReadEntry extends OperationName, KeyName {
+/** How an operation was asked for and answered. Left out: no. */
+export interface Manner {
+  /** Only primaries were to count. */
+  readonly isStrict?: boolean | undefined;
+  /** The answer says that a stand-in was needed or counted. */
+  readonly isSloppy?: boolean | undefined;
+}
+
+export interface ReadEntry extends OperationName, KeyName, Manner {
   readonly kind: 'get';
+  /** Its answer was to stand on so many primaries that no later read of its level misses it. */
+  readonly isMonotonic?: boolean | undefined;
   readonly level: number;
   readonly invokedAt: number;
   readonly completedAt: number;

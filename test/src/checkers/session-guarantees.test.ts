@@ -1,6 +1,7 @@
 // O6 between the answers that clients get, on histories made by hand.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { LEVEL } from '@clockwise/protocol/frame';
 import { A, B, dot, read, write } from './hand-made.ts';
 import type { HistoryEntry } from './history.ts';
 import { checkSessionGuarantees } from './session-guarantees.ts';
@@ -64,6 +65,38 @@ test('[O6] a read need not meet what is on copies that lost it', () => {
     'two of three are left, and two are read',
   );
   assert.is(countDamaged(1, 3, all, read(50, [], [], { level: 1 })), 0);
+});
+
+test('[C8] [G6] what a monotonic read returned no later read of its level misses; a fast one promises less', () => {
+  const fast = read(10, ['v1'], [dot(A, 1)]);
+  const monotonic = { ...fast, isMonotonic: true };
+  assert.is(count(3, fast, read(50, [], [])), 0, 'two of three, and two others');
+  assert.is(count(3, monotonic, read(50, [], [])), 1);
+  assert.is(count(3, monotonic, read(50, ['v1'], [dot(A, 1)])), 0);
+  assert.is(count(3, monotonic, read(50, [], [], { level: 1 })), 0, 'of one it promised nothing');
+  const ofOne = read(10, ['v1'], [dot(A, 1)], { level: 1, isMonotonic: true });
+  assert.is(count(3, ofOne, read(50, [], [], { level: 1 })), 1, 'all three hold it');
+  assert.is(countDamaged(1, 3, monotonic, read(50, [], [])), 0, 'one of the two forgot it');
+});
+
+test('[C1] of answers that stand-ins were needed for nothing is asked', () => {
+  const sloppy = write(1, { ...ANSWERED, isSloppy: true });
+  assert.is(count(3, sloppy, read(50, [], [])), 0);
+  assert.is(count(3, write(1, ANSWERED), read(50, [], [], { isSloppy: true })), 0);
+});
+
+test('[LV2] a level per data centre promises nothing across centres, and a quorum where there is one', () => {
+  const local = write(1, { ...ANSWERED, level: LEVEL.localQuorum });
+  const later = read(50, [], []);
+  const judge = (dataCentreCount: number): number =>
+    checkSessionGuarantees({
+      history: [local, later],
+      bucketIds: new Set([1]),
+      copies: 3,
+      dataCentreCount,
+    }).length;
+  assert.is(judge(1), 1);
+  assert.is(judge(2), 0);
 });
 
 test.run();

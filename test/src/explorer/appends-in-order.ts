@@ -52,6 +52,7 @@ function tellRequests(state: WorldState, causal: CausalLedger): void {
       sequence,
       keyName: keyNameOf(operation.plan.key),
       context: given === 'overwrite' ? undefined : given,
+      seen: { low: 0, high: 0 },
     });
   }
 }

@@ -92,6 +92,7 @@ export class RunWitness {
       sequence: operation,
       keyName: nameOfKey(key),
       context,
+      seen: { low: 0, high: 0 },
     });
   }
 
@@ -112,6 +113,8 @@ export class RunWitness {
     this.replies.answeredWrite({
       who: `${client}/${operation}`,
       replicaCount: replicasOfLevel(level, this.#copies),
+      primaryCount: 0,
+      isNeedless: false,
       keyName: nameOfKey(key),
       operation: operationName(client + 1, SESSION_HIGH, operation),
       shown: viewOf(body),
