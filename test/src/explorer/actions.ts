@@ -170,7 +170,7 @@ export class Actions {
       });
     }
     const context = given === 'overwrite' ? undefined : given;
-    const frame = this.#steps.frames.intern(requestFrame(index, operation, attempt, context));
+    const frame = this.#steps.frames.intern(requestFrame(state, index, attempt, context));
     const { via, retryVia } = operation.plan;
     const connection = connectionTo(state, operation, attempt === 0 ? via : retryVia!)!;
     const tried = { connection: connection.id, state: 'open' } as const;
@@ -289,6 +289,8 @@ function crashOf(state: WorldState, { node, when }: CrashPlan): Action[] {
       return syncedSteps === length && length > 0
         ? [{ kind: 'crash', node, keptSteps: length }]
         : [];
+    case 'nothing-waits':
+      return syncedSteps === length ? [{ kind: 'crash', node, keptSteps: length }] : [];
     default:
       return unreachable(when);
   }

@@ -6,11 +6,12 @@
  * replica. Any order will do in which each dot is made before somebody else holds or covers it.
  */
 import { CausalLedger } from '../checkers/causal-ledger.ts';
+import { STAND_IN_SHELF } from '../checkers/causal-ledger-replies.ts';
 import { DotLedger } from '../checkers/dot-ledger.ts';
 import { type KeyName, nameOfDot, nameOfKey, type Violation } from '../checkers/history.ts';
 import { SESSION_HIGH, sessionOfClient } from '../simulation/client-identity.ts';
 import { checkAppliedOnce } from './applied-once.ts';
-import { contextGiven } from './client-operations.ts';
+import { contextGiven, seenBy } from './client-operations.ts';
 import type { Append } from './explored-replica.ts';
 import { BUCKET_ID, EXPLORED_LIMITS, nodeName } from './explored-setting.ts';
 import type { WorldState } from './world-state.ts';
@@ -52,7 +53,7 @@ function tellRequests(state: WorldState, causal: CausalLedger): void {
       sequence,
       keyName: keyNameOf(operation.plan.key),
       context: given === 'overwrite' ? undefined : given,
-      seen: { low: 0, high: 0 },
+      seen: seenBy(state, operation),
     });
   }
 }
@@ -63,8 +64,9 @@ function tellAppend(
   { shard, opening, append }: PlacedAppend,
 ): void {
   const { version, before } = append;
+  if (version.shelf === 'account' || version.isSettled) return;
   causal.appended({
-    shard,
+    shard: version.shelf === 'hint' ? `${shard}${STAND_IN_SHELF}` : shard,
     opening,
     sequence: version.sequence,
     keyName: keyNameOf(version.key),

@@ -35,7 +35,7 @@ function version(context: readonly Dot[], own: Dot, operation: number): Version 
     recents: [],
   };
   const view = viewOfRecord(encodeRecord(record), 0);
-  return { key: 'k', sequence: 1, record, view };
+  return { key: 'k', shelf: 'own', isSettled: false, sequence: 1, record, view };
 }
 
 function check(versions: readonly Version[], recentOperationsMax: number): string[] {

@@ -48,6 +48,8 @@ function explorerCase(
 ): ExplorerCase {
   return {
     nodeCount: 2,
+    copies: fields.nodeCount ?? 2,
+    handsOff: false,
     prelude: [],
     cut: [],
     crashes: [],

@@ -23,10 +23,13 @@ import {
 import {
   readContext,
   readSiblings,
+  responseHybridHigh,
+  responseHybridLow,
   responseRequestId,
   responseStatus,
 } from '@clockwise/protocol/response-reader';
 import { VALUE_CODEC } from '@clockwise/record/layout';
+import type { HybridTime } from '../checkers/causal-ledger-dots.ts';
 import { bytesOf, SESSION_HIGH, textOf } from '../simulation/client-identity.ts';
 import { BUCKET_ID, CLUSTER_ID } from './explored-setting.ts';
 import type { OperationPlan } from './explorer-case.ts';
@@ -77,16 +80,22 @@ export function helloFrame(client: number): Int32Array {
 
 /** The request of an operation, `attempt` counting from 0. */
 export function requestFrame(
+  state: WorldState,
   index: number,
-  { plan, client }: OperationState,
   attempt: number,
   context: Int32Array | undefined,
 ): Int32Array {
+  const operation = state.operations[index]!;
+  const { plan, client } = operation;
   const fields = makeRequestFields();
   fields.requestId = index * ATTEMPTS_MAX + attempt + 1;
   fields.bucketId = BUCKET_ID;
   fields.level = plan.level;
-  fields.flags = plan.kind === 'get' ? 0 : REQUEST_FLAG.wantContext;
+  fields.flags = flagsOf(plan, attempt);
+  const seen = seenBy(state, operation);
+  fields.seenLow = seen.low;
+  fields.seenHigh = seen.high;
+  fields.ageMs = attempt;
   fields.sessionLow = client + 1;
   fields.sessionHigh = SESSION_HIGH;
   fields.sequence = index;
@@ -97,6 +106,24 @@ export function requestFrame(
     else if (plan.kind === 'delete') writeDelete(writer, fields, key, context);
     else writePut(writer, fields, key, context, VALUE_CODEC.text, bytesOf(plan.value), 0);
   });
+}
+
+function flagsOf({ kind }: OperationPlan, attempt: number): number {
+  if (kind === 'get') return 0;
+  return REQUEST_FLAG.wantContext | (attempt > 0 ? REQUEST_FLAG.retry : 0);
+}
+
+/** The highest hybrid time that its client had been answered with when an operation began. */
+export function seenBy(state: WorldState, { client, endedBefore }: OperationState): HybridTime {
+  let seen: HybridTime = { low: 0, high: 0 };
+  for (const [index, { client: other, answer }] of state.operations.entries()) {
+    if (other !== client || answer === undefined || (endedBefore & (1 << index)) === 0) continue;
+    const high = responseHybridHigh(answer.words, FRAME_HEADER_WORDS);
+    const low = responseHybridLow(answer.words, FRAME_HEADER_WORDS);
+    const isLater = high === seen.high ? low >>> 0 > seen.low >>> 0 : high >>> 0 > seen.high >>> 0;
+    if (isLater) seen = { low, high };
+  }
+  return seen;
 }
 
 /** The context that an operation gives; `left-out`: it was to give one that there is not. */

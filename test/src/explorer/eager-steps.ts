@@ -12,7 +12,7 @@
  *     begins may as well begin later.
  */
 import { answeredBy, mayRetry } from './client-operations.ts';
-import type { ExplorerCase } from './explorer-case.ts';
+import type { CrashPlan, ExplorerCase } from './explorer-case.ts';
 import {
   type Connection,
   type OperationState,
@@ -46,8 +46,13 @@ export function syncSafeLogs(explorerCase: ExplorerCase, state: WorldState): Wor
     if (!node.isUp || node.syncedSteps === length) continue;
     const mayLose =
       state.budget.crashes > 0 &&
-      explorerCase.crashes.some((plan) => plan.node === index && plan.when !== 'all-synced');
+      explorerCase.crashes.some(({ node: victim, when }) => victim === index && loses(when));
     if (!mayLose) next = replaceNode(next, index, { ...node, syncedSteps: length });
   }
   return next;
+}
+
+/** Whether it counts for a crash what was not synced. */
+function loses(when: CrashPlan['when']): boolean {
+  return when === 'unsynced-lost' || when === 'unsynced-kept';
 }

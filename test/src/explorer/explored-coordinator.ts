@@ -137,7 +137,7 @@ class ExploredCoordinator implements LiveActor<CoordinatorInput, CoordinatorOutp
     );
     this.#core = new CoordinatorCore({
       ring: setting.views[opening.node]!,
-      limits: EXPLORED_LIMITS,
+      limits: setting.limits,
       prng: prng.stream('coordinator'),
       bootId: { low: identity.word(), high: identity.word() },
       shards: [{ chunks: this.#chunks }],

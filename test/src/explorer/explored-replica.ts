@@ -14,7 +14,14 @@ import {
   REPLICA_REPLY,
   REPLY_FLAG,
 } from '@clockwise/protocol/frame';
-import { decodeRecord, type RecordObject } from '@clockwise/record/build';
+import { decodeRecord, type Dot, type RecordObject } from '@clockwise/record/build';
+import {
+  HIDDEN_BUCKET,
+  isHidden,
+  isSettled,
+  visibleWordCount,
+  writeVisible,
+} from '@clockwise/record/hidden';
 import { HEADER, PREFIX_WORDS } from '@clockwise/record/layout';
 import { ReplicaCore } from '@clockwise/replica/replica-core';
 import {
@@ -25,6 +32,7 @@ import {
 import { StepOutput } from '@clockwise/simulator/step-output';
 import type { Memtable } from '@clockwise/storage/memtable';
 import { type VersionView, viewOfRecord } from '../checkers/causal-ledger-version.ts';
+import { nameOfDot } from '../checkers/history.ts';
 import { textOf } from '../simulation/client-identity.ts';
 import { type LoggedWords, makeDisk, openOn } from './explored-disk.ts';
 import { COORDINATOR, type ExploredSetting, nodeName, WALL_TIME_MS } from './explored-setting.ts';
@@ -52,6 +60,10 @@ export interface ReplicaInput {
 /** A version of a key as a replica appended it. */
 export interface Version {
   readonly key: string;
+  /** Whose it is: the replica's own, a hinted copy, or something that says nothing of an object. */
+  readonly shelf: 'own' | 'hint' | 'account';
+  /** A hinted copy of which nothing is owed any more. */
+  readonly isSettled: boolean;
   readonly sequence: number;
   readonly record: RecordObject;
   /** The record's own words. */
@@ -79,7 +91,7 @@ export interface ReplicaOutput {
   readonly now: readonly Frame[];
   readonly logged: readonly LoggedStep[];
   readonly appends: readonly Append[];
-  /** By key: the newest version. */
+  /** By `placeOf`: the newest version. */
   readonly held: ReadonlyMap<string, Version>;
   /** Of the core. */
   readonly hash: number;
@@ -115,6 +127,8 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
   readonly #memtable: Memtable;
   readonly #output: StepOutput<ReplicaEffect>;
   readonly #survived: ReplicaOutput;
+  /** Names the incarnation of a dot that was made here and is not this opening's own. */
+  readonly #nameDrawn: (incarnation: bigint) => void;
   readonly #lanes: [Frame[], Frame[]] = [[], []];
   readonly #written: [number, number] = [0, 0];
 
@@ -127,7 +141,8 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
     const opened = openOn(makeDisk(setting, node, past), setting, node, boot);
     const { low, high } = opened.options.incarnation;
     const incarnation = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    setting.nameIncarnation(incarnation, node, boot);
+    setting.nameIncarnation(incarnation, node, boot, true);
+    this.#nameDrawn = (drawn) => setting.nameIncarnation(drawn, node, boot, false);
     this.#memtable = opened.options.memtable;
     this.#core = new ReplicaCore(opened.options);
     this.#output = new StepOutput(
@@ -194,9 +209,12 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
     const versions = ranges.flatMap(versionsIn);
     const held = new Map(before.held);
     const appends = versions.map((version): Append => {
-      const previous = held.get(version.key);
-      held.set(version.key, version);
-      return { version, before: previous, isMade: isWrite(request) };
+      const previous = held.get(placeOf(version));
+      held.set(placeOf(version), version);
+      const before = previous?.isSettled === true ? undefined : previous;
+      const append = { version, before, isMade: isWrite(request) };
+      for (const { incarnation } of madeBy(append)) this.#nameDrawn(incarnation);
+      return append;
     });
     const [now, durable] = this.#lanes.map((lane) => lane.splice(0)) as [Frame[], Frame[]];
     const isLogged = ranges.length > 0 || durable.length > 0;
@@ -232,25 +250,58 @@ function isWrite(request: Int32Array | undefined): boolean {
   assert(request !== undefined, 'nothing is appended before the first operation');
   assert(request[FRAME.operationCount] === 1, 'operations of an explored case come one by one');
   const opcode = request[FRAME_HEADER_WORDS + OPERATION.opcode]! & 0xff;
-  assert(
-    opcode === REPLICA_OPCODE.write || opcode === REPLICA_OPCODE.store,
-    'only writes and stores append',
-  );
+  assert(APPENDING.includes(opcode), 'reads do not append');
   return opcode === REPLICA_OPCODE.write;
+}
+
+const APPENDING: readonly number[] = [
+  REPLICA_OPCODE.write,
+  REPLICA_OPCODE.store,
+  REPLICA_OPCODE.note,
+  REPLICA_OPCODE.settle,
+];
+
+/** Dots that a write brought. */
+function madeBy({ version, before, isMade }: Append): readonly Dot[] {
+  if (!isMade) return [];
+  const held = new Set(before?.record.siblings.map(({ dot }) => nameOfDot(dot)));
+  return version.record.siblings.map(({ dot }) => dot).filter((dot) => !held.has(nameOfDot(dot)));
+}
+
+/** Under which a replica keeps one version at a time; of its own objects the key. */
+function placeOf({ key, shelf, record }: Version): string {
+  return shelf === 'own' ? key : `${shelf} ${record.bucketId}/${key}`;
 }
 
 function versionsIn(range: Int32Array): Version[] {
   const versions: Version[] = [];
   for (let prefix = 0; prefix < range.length;) {
     const at = prefix + PREFIX_WORDS;
-    const end = at + range[at + HEADER.wordCount]!;
-    const words = range.slice(at, end);
-    const record = decodeRecord(words, 0);
     const sequence = sequenceOf(range, at);
-    versions.push({ key: textOf(record.key), sequence, record, view: viewOfRecord(words, 0) });
-    prefix = end;
+    const shelf = shelfOf(range, at);
+    const words = shelf === 'own' ? copyOf(range, at) : visibleCopyOf(range, at);
+    const record = decodeRecord(words, 0);
+    const key = textOf(record.key);
+    const view = viewOfRecord(words, 0);
+    versions.push({ key, shelf, isSettled: isSettled(range, at), sequence, record, view });
+    prefix = at + range[at + HEADER.wordCount]!;
   }
   return versions;
+}
+
+function shelfOf(words: Int32Array, record: number): Version['shelf'] {
+  if (!isHidden(words, record)) return 'own';
+  return words[record + HEADER.bucketId] === HIDDEN_BUCKET.hint ? 'hint' : 'account';
+}
+
+function copyOf(words: Int32Array, record: number): Int32Array {
+  return words.slice(record, record + words[record + HEADER.wordCount]!);
+}
+
+function visibleCopyOf(words: Int32Array, record: number): Int32Array {
+  const visible = new Int32Array(visibleWordCount(words, record));
+  writeVisible(words, record, visible, 0);
+  return visible;
 }
 
 function survivedFrom(past: readonly PastOpening[], openedSequence: number): ReplicaOutput {
@@ -259,7 +310,7 @@ function survivedFrom(past: readonly PastOpening[], openedSequence: number): Rep
   for (const { replica, keptSteps } of past) {
     for (const step of replica.output.logged.slice(0, keptSteps)) {
       if (step.lastSequence > 0) lastSequence = step.lastSequence;
-      for (const version of step.versions) held.set(version.key, version);
+      for (const version of step.versions) held.set(placeOf(version), version);
     }
   }
   assert(

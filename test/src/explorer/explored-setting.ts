@@ -7,8 +7,10 @@ import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
 import { Prng } from '@clockwise/kernel/prng';
 import type { RingView } from '@clockwise/coordinator/ring-view';
 import { firstRing } from '@clockwise/placement/epoch-one';
+import { type PlacementTable, replicasOf } from '@clockwise/placement/placement-table';
 import { encodeRing, hashEncodedRing } from '@clockwise/placement/ring-codec';
 import { ringViewOf } from '@clockwise/server/ring-view-of';
+import { partitionOfKey } from '../simulation/key-partition.ts';
 import { checksum } from '../simulation/shard-store.ts';
 
 export const CLUSTER_ID = 'explored';
@@ -40,6 +42,8 @@ export const EXPLORED_LIMITS: Limits = {
   runsSlow: 2000,
   runsMax: 4000,
   blockCacheBytes: 0,
+  // What is kept for others stays where it is, but where a case is about that.
+  handOffTargetsMax: 0,
 };
 
 export interface Incarnation {
@@ -47,14 +51,26 @@ export interface Incarnation {
   readonly high: number;
 }
 
+export interface ExploredCluster {
+  readonly nodeCount: number;
+  readonly copies: number;
+  readonly handsOff: boolean;
+}
+
 export class ExploredSetting {
   readonly nodeCount: number;
+  /** Of each object. */
+  readonly copies: number;
+  readonly limits: Limits;
   readonly views: readonly RingView[];
   /** By incarnation: the node and how often it had been opened, as `n1`, `n1'`, `n1''`. */
   readonly #names: Map<bigint, string> = new Map();
+  readonly #primaries: PlacementTable;
 
-  constructor(nodeCount: number) {
+  constructor({ nodeCount, copies, handsOff }: ExploredCluster) {
     this.nodeCount = nodeCount;
+    this.copies = copies;
+    this.limits = { ...EXPLORED_LIMITS, handOffTargetsMax: handsOff ? 1 : 0 };
     const planned = firstRing({
       clusterId: CLUSTER_ID,
       partitionCount: 1 << PARTITION_BITS,
@@ -72,10 +88,11 @@ export class ExploredSetting {
           requireContext: false,
         },
       ],
-      replicationClasses: [{ kind: 'total', copies: nodeCount }],
+      replicationClasses: [{ kind: 'total', copies }],
     });
     assert(planned.ok, 'the configuration of an explored cluster is sound');
     const { ring } = planned;
+    this.#primaries = ring.assignments[0]!;
     const hash = hashEncodedRing(encodeRing(ring, (bytes) => checksum(bytes, 0)));
     this.views = ring.nodes.map(({ id }) => ringViewOf({ ring, hash, nodeId: id, shardCount: 1 }));
   }
@@ -84,18 +101,28 @@ export class ExploredSetting {
     return PARTITION_BITS;
   }
 
+  /** The nodes that a key's copies live on. */
+  primariesOf(key: string): readonly number[] {
+    const { table, stride } = this.#primaries;
+    const first = replicasOf(this.#primaries, partitionOfKey(BUCKET_ID, key, PARTITION_BITS));
+    return [...table.subarray(first, first + stride)];
+  }
+
   /** Of one opening of a node (from 1): whatever is drawn in it. */
   prng(node: number, boot: number): Prng {
     return new Prng(`explored/${nodeName(node)}/${boot}`);
   }
 
-  /** Says under which name dots of an incarnation are printed. */
-  nameIncarnation(incarnation: bigint, node: number, boot: number): void {
-    this.#names.set(incarnation, `${nodeName(node)}${"'".repeat(boot - 1)}`);
+  /** Says under which name dots of an incarnation are printed; of others that an opening draws, `n1~`. */
+  nameIncarnation(incarnation: bigint, node: number, boot: number, isOwn: boolean): void {
+    if (this.#names.has(incarnation)) return;
+    this.#names.set(incarnation, `${nodeName(node)}${"'".repeat(boot - 1)}${isOwn ? '' : '~'}`);
   }
 
+  /** The high half of a counter says when its incarnation was opened, which here is always now. */
   dotName(dot: { readonly incarnation: bigint; readonly counter: bigint }): string {
-    return `${this.#names.get(dot.incarnation) ?? dot.incarnation.toString(16)}.${dot.counter}`;
+    const counter = BigInt.asUintN(32, dot.counter);
+    return `${this.#names.get(dot.incarnation) ?? dot.incarnation.toString(16)}.${counter}`;
   }
 }
 

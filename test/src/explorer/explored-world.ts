@@ -20,12 +20,12 @@ export class ExploredWorld {
   readonly #judge: Judge;
 
   constructor(explorerCase: ExplorerCase) {
-    const { nodeCount, operations, prelude, budget } = explorerCase;
+    const { operations, prelude, budget } = explorerCase;
     const plans = [...prelude, ...operations];
     const clientCount = Math.max(...plans.map(clientOf)) + 1;
     this.case = explorerCase;
     // The judge reads as a client of its own.
-    this.steps = new WorldSteps(nodeCount, clientCount + 1);
+    this.steps = new WorldSteps(explorerCase, clientCount + 1);
     this.actions = new Actions(this.steps, explorerCase);
     this.#judge = new Judge(this.steps.setting, this.actions, {
       client: clientName(clientCount),

@@ -32,9 +32,9 @@ export interface CrashPlan {
   /**
    * `unsynced-lost`: while something is not synced, which is lost; `unsynced-kept`: while something is
    * not synced, which survives (the process is killed, the machine lives); `all-synced`: while
-   * something of this opening is on the disk, and nothing waits.
+   * something of this opening is on the disk, and nothing waits; `nothing-waits`: whatever is on it.
    */
-  readonly when: 'unsynced-lost' | 'unsynced-kept' | 'all-synced';
+  readonly when: 'unsynced-lost' | 'unsynced-kept' | 'all-synced' | 'nothing-waits';
 }
 
 /** How often each may happen in a schedule. */
@@ -52,6 +52,10 @@ export interface ExplorerCase {
   readonly name: string;
   readonly what: string;
   readonly nodeCount: number;
+  /** Of each object. */
+  readonly copies: number;
+  /** Whether nodes hand off what they keep for others; else it stays with them. */
+  readonly handsOff: boolean;
   readonly operations: readonly OperationPlan[];
   /** Done one after the other before anything is explored; frames between `cut` nodes are lost then. */
   readonly prelude: readonly OperationPlan[];

@@ -25,6 +25,7 @@ import { checkHonestReads } from '../checkers/honest-reads.ts';
 import { checkQuorumReads } from '../checkers/quorum-reads.ts';
 import { checkSeenStays } from '../checkers/seen-stays.ts';
 import { sessionOfClient } from '../simulation/client-identity.ts';
+import { isSloppy as isSloppyAnswer } from '../simulation/client-requests.ts';
 import type { Actions } from './actions.ts';
 import { ledgersOf } from './appends-in-order.ts';
 import { answerValues, contextGiven, waitingOperation } from './client-operations.ts';
@@ -72,7 +73,7 @@ export class Judge {
       ...causal.violations,
       ...repeated,
       ...checkHonestReads(history),
-      ...checkQuorumReads({ history, ledger, ...this.#common(state) }),
+      ...checkQuorumReads({ history, ledger, ...this.#common() }),
       ...state.nodes.flatMap(({ coordinator }, node) =>
         coordinator.output.hungUp.map((reason) => ({
           oracle: 'C1',
@@ -128,7 +129,7 @@ export class Judge {
     const { dots: ledger } = ledgersOf(state);
     const finals = [final];
     return [
-      ...checkAckedLoss({ history, finals, ledger, oracle: 'O1', ...this.#common(state) }),
+      ...checkAckedLoss({ history, finals, ledger, oracle: 'O1', ...this.#common() }),
       ...checkSeenStays(history, finals, BUCKETS),
       ...checkHonestReads([...history, ...finalRead(final)]),
     ];
@@ -136,7 +137,8 @@ export class Judge {
 
   #convergence(state: WorldState, key: string, reads: readonly OperationState[]): Violation[] {
     const violations: Violation[] = [];
-    const states = state.nodes.map(({ replica }, node): ReplicaState => {
+    const states = this.#setting.primariesOf(key).map((node): ReplicaState => {
+      const { replica } = state.nodes[node]!;
       const held = replica.output.held.get(key);
       const answer = reads[node]!.answer!;
       const answered = readContext(answer.words, FRAME_HEADER_WORDS);
@@ -166,12 +168,12 @@ export class Judge {
     return settle(this.#actions, { ...state, operations });
   }
 
-  #common(state: WorldState): {
+  #common(): {
     readonly sessionOf: typeof sessionOfClient;
     readonly bucketIds: ReadonlySet<number>;
     readonly copies: number;
   } {
-    return { sessionOf: sessionOfClient, bucketIds: BUCKETS, copies: state.nodes.length };
+    return { sessionOf: sessionOfClient, bucketIds: BUCKETS, copies: this.#setting.copies };
   }
 }
 
@@ -199,7 +201,8 @@ function historyOf(state: WorldState, trustsRefusals: boolean): HistoryEntry[] {
     const seenBy = ranks.findIndex((mask) => (mask & (1 << index)) !== 0);
     const endedAt = (seenBy < 0 ? ranks.length : seenBy) * 2 - 1;
     const { key, level } = plan;
-    const base = { client, operation: index, bucketId: BUCKET_ID, key, level };
+    const isSloppy = answer !== undefined && isSloppyAnswer(answer.words, FRAME_HEADER_WORDS);
+    const base = { client, operation: index, bucketId: BUCKET_ID, key, level, isSloppy };
     const invokedAt = ranks.indexOf(endedBefore) * 2;
     if (plan.kind === 'get') {
       const values = answer === undefined ? undefined : answerValues(answer);

@@ -23,7 +23,7 @@ import {
   type CoordinatorInput,
 } from './explored-coordinator.ts';
 import { type ReplicaHistories, replicaHistories } from './explored-replica.ts';
-import { ExploredSetting, SHARD } from './explored-setting.ts';
+import { type ExploredCluster, ExploredSetting, SHARD } from './explored-setting.ts';
 import { type Frame, InternedFrames } from './interned-frames.ts';
 import {
   type Connection,
@@ -44,8 +44,8 @@ export class WorldSteps {
   readonly replicas: ReplicaHistories;
   readonly #clientCount: number;
 
-  constructor(nodeCount: number, clientCount: number) {
-    this.setting = new ExploredSetting(nodeCount);
+  constructor(cluster: ExploredCluster, clientCount: number) {
+    this.setting = new ExploredSetting(cluster);
     this.coordinators = coordinatorHistories(this.setting, this.frames);
     this.replicas = replicaHistories(this.setting, this.frames);
     this.#clientCount = clientCount;

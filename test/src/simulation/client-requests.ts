@@ -1,7 +1,7 @@
 /** What a simulated client sends, and what it notes of an operation that has ended. */
 import type { Instant } from '@clockwise/kernel/core';
 import { ArrayBacking } from '@clockwise/protocol/array-backing';
-import { PROTOCOL_VERSION, REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { PROTOCOL_VERSION, REQUEST_FLAG, RESPONSE_FLAG } from '@clockwise/protocol/frame';
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
 import { writeControl } from '@clockwise/protocol/message-codec';
 import {
@@ -10,6 +10,11 @@ import {
   writeGet,
   writePut,
 } from '@clockwise/protocol/request-writer';
+import {
+  responseFlags,
+  responsePrimaries,
+  responseReplicas,
+} from '@clockwise/protocol/response-reader';
 import { VALUE_CODEC } from '@clockwise/record/layout';
 import {
   contextDots,
@@ -19,6 +24,7 @@ import {
 } from '../checkers/history.ts';
 import type { PlannedOperation } from '../workloads/workload.ts';
 import { bytesOf } from './client-identity.ts';
+import type { AnswerManner } from './run-witness.ts';
 
 /** What came of an operation. */
 export interface OperationResult {
@@ -29,6 +35,8 @@ export interface OperationResult {
   readonly values: readonly string[];
   /** The answer's body, word for word. */
   readonly body: Int32Array;
+  /** The answer says that stand-ins were needed. */
+  readonly isSloppy: boolean;
 }
 
 /** An operation that has ended. */
@@ -64,15 +72,16 @@ export function helloFrames(
   return backing.take();
 }
 
-/** REQUIRES: session, sequence and request id are in `fields`. */
+/** REQUIRES: session, sequence, request id, what was seen and the age are in `fields`. */
 export function writeRequest(
   writer: FrameWriter,
   fields: RequestFields,
   planned: PlannedOperation,
+  isRetry: boolean,
 ): void {
   fields.bucketId = planned.bucketId;
   fields.level = planned.level;
-  fields.flags = planned.kind === 'get' ? 0 : REQUEST_FLAG.wantContext;
+  fields.flags = flagsOf(planned, isRetry);
   const key = bytesOf(planned.key);
   if (planned.kind === 'get') {
     writeGet(writer, fields, key);
@@ -83,14 +92,37 @@ export function writeRequest(
   else writePut(writer, fields, key, context, VALUE_CODEC.text, bytesOf(planned.value), 0);
 }
 
+export function isSloppy(frame: Int32Array, response: number): boolean {
+  return (responseFlags(frame, response) & RESPONSE_FLAG.sloppy) !== 0;
+}
+
+/** What an answer to a write of this level says of how it came about. */
+export function mannerOf(frame: Int32Array, response: number, level: number): AnswerManner {
+  return {
+    level,
+    positionCount: responseReplicas(frame, response),
+    primaryCount: responsePrimaries(frame, response),
+    isDuplicate: (responseFlags(frame, response) & RESPONSE_FLAG.duplicate) !== 0,
+  };
+}
+
+function flagsOf({ kind, isStrict, isMonotonic }: PlannedOperation, isRetry: boolean): number {
+  const strict = isStrict === true ? REQUEST_FLAG.strict : 0;
+  if (kind === 'get') return strict | (isMonotonic === true ? REQUEST_FLAG.monotonic : 0);
+  return REQUEST_FLAG.wantContext | strict | (isRetry ? REQUEST_FLAG.retry : 0);
+}
+
 export function entryOf(ended: EndedOperation): HistoryEntry {
   const { client, operation, planned, invokedAt, result, now } = ended;
-  const { level } = planned;
+  const { level, isStrict, isMonotonic } = planned;
   const { bucketId, key, keyName } = ended.key;
   const isOk = result.outcome === 'ok';
   if (planned.kind === 'get') {
     return {
       kind: 'get',
+      isStrict,
+      isSloppy: result.isSloppy,
+      isMonotonic,
       client,
       operation,
       bucketId,
@@ -106,6 +138,8 @@ export function entryOf(ended: EndedOperation): HistoryEntry {
   const { context } = planned;
   return {
     kind: planned.kind,
+    isStrict,
+    isSloppy: result.isSloppy,
     client,
     operation,
     bucketId,

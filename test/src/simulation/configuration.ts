@@ -34,7 +34,10 @@ export interface SimulationConfiguration {
   readonly dataCentreCount: number;
   readonly racksPerDataCentre: number;
   readonly shardCount: number;
+  /** Of each object. */
   readonly copies: number;
+  /** Whether copies are counted per data centre, where they go evenly into all of them. */
+  readonly isPerDataCentre: boolean;
   readonly partitionBits: number;
   readonly clientCount: number;
   readonly keyCount: number;
@@ -43,6 +46,9 @@ export interface SimulationConfiguration {
   /** Levels that operations name. */
   readonly readLevels: readonly number[];
   readonly writeLevels: readonly number[];
+  /** Of all operations: only primaries may count. Of gets: no later one may answer with less. */
+  readonly strictShare: number;
+  readonly monotonicShare: number;
   /** Bucket 1 is `sync`; 2 is `interval`; 3 is `lww` and `sync`. */
   readonly bucketIds: readonly number[];
   readonly workMs: number;
@@ -78,8 +84,16 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     'recreate',
   ]);
   // Registers are judged as such where one copy orders all writes.
-  const copies = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
-  const limits = { ...drawLimits(prng.stream('limits')), ...drawStoreLimits(prng.stream('store')) };
+  const copiesTotal = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
+  const dataCentreCount = prng.stream('data-centres').pick([1, 1, 2, 3]);
+  const copiesPerCentre = drawCopiesPerCentre(prng.stream('copies'), nodeCount, dataCentreCount);
+  const isPerDataCentre = copiesTotal > 1 && copiesPerCentre > 0;
+  const copies = isPerDataCentre ? copiesPerCentre * dataCentreCount : copiesTotal;
+  const limits = {
+    ...drawLimits(prng.stream('limits')),
+    ...drawStoreLimits(prng.stream('store')),
+    ...drawHintLimits(prng.stream('hints')),
+  };
   const pace = drawPace(prng.stream('pace'));
   const links = drawLinks(prng.stream('links'));
   // A record fits a chunk of memory, and must fit through any channel: rings and sockets let it through.
@@ -87,16 +101,22 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   return {
     seed,
     nodeCount,
-    dataCentreCount: prng.stream('data-centres').pick([1, 1, 2, 3]),
+    dataCentreCount,
     racksPerDataCentre: prng.stream('racks').pick([1, 2, 9]),
     shardCount: prng.pick([1, 1, 2, 3]),
     copies,
+    isPerDataCentre,
     partitionBits: prng.pick([3, 4, 5]),
     clientCount: prng.between(2, 12),
     keyCount: prng.pick([1, 3, 8, 30, 200]),
     workload,
     valueBytesMax: prng.pick([24, 64, 400, 1500, limits.valueBytesMax]),
-    ...drawLevels(prng.stream('levels'), copies, workload),
+    ...drawLevels(prng.stream('levels'), workload, {
+      copies,
+      hasLocalCopies: dataCentreCount === 1,
+    }),
+    strictShare: prng.stream('strict').pick([0.15, 0.15, 0.15, 1]),
+    monotonicShare: 0,
     bucketIds: drawBuckets(prng.stream('buckets'), workload),
     workMs: prng.pick([4000, 8000, 15_000]),
     clientPace: {
@@ -117,10 +137,17 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   };
 }
 
+/** Copies in each data centre, as far as each has nodes for them; 0: they are not counted so. */
+function drawCopiesPerCentre(prng: Prng, nodeCount: number, dataCentreCount: number): number {
+  const isPerCentre = dataCentreCount > 1 && prng.chance(0.4);
+  const nodesOfEach = Math.floor(nodeCount / dataCentreCount);
+  return isPerCentre ? Math.min(prng.pick([1, 2, 3]), nodesOfEach) : 0;
+}
+
 function drawLevels(
   prng: Prng,
-  copies: number,
   workload: WorkloadName,
+  { copies, hasLocalCopies }: { readonly copies: number; readonly hasLocalCopies: boolean },
 ): { readonly readLevels: readonly number[]; readonly writeLevels: readonly number[] } {
   // A put's answer covers what its replica held: whoever puts with that context must read what is
   // acknowledged before.
@@ -129,7 +156,15 @@ function drawLevels(
   }
   const any = Array.from({ length: copies }, (_, index) => index + 1);
   // Once in a while one that asks for more copies than there are, which must be refused.
-  const named = [LEVEL.one, LEVEL.quorum, LEVEL.all, LEVEL.bucketDefault];
+  const named = [
+    LEVEL.one,
+    LEVEL.quorum,
+    LEVEL.all,
+    LEVEL.bucketDefault,
+    LEVEL.eachQuorum,
+    LEVEL.localQuorum,
+  ];
+  const local = hasLocalCopies ? LEVEL.localQuorum : LEVEL.quorum;
   const every = [...any, ...any, ...named, ...named, copies + 1];
   const [readLevels, writeLevels] = prng.pick<readonly (readonly number[])[]>([
     [[LEVEL.quorum], [LEVEL.quorum]],
@@ -139,6 +174,8 @@ function drawLevels(
     [[LEVEL.all], [LEVEL.one]],
     [[LEVEL.one], [LEVEL.one, LEVEL.all]],
     [every, every],
+    [[local], [local]],
+    [[local, LEVEL.one], [LEVEL.eachQuorum]],
   ]);
   return { readLevels: readLevels!, writeLevels: writeLevels! };
 }
@@ -219,7 +256,7 @@ function drawLimits(prng: Prng): Limits {
     logIntervalMs: 200,
     handshakeTimeoutMs: 1500,
     siblingsMax: 100,
-    contextEntriesMax: prng.pick([8, 64, 64]),
+    contextEntriesMax: 64,
     requestTimeoutMs: 1500,
     tableBlockBytes: prng.pick([512, 4096]),
     diskReserveBytes: 1 << 14,
@@ -250,6 +287,28 @@ function drawStoreLimits(
     levelFanout: prng.between(2, 8),
     tableCodec: prng.between(0, 2),
     blockCacheBytes: prng.pick([0, 16_384, 65_536]),
+  };
+}
+
+/** So small that what is kept for others passes its bounds in some runs. */
+function drawHintLimits(
+  prng: Prng,
+): Pick<
+  Limits,
+  | 'lateAcksMs'
+  | 'hintBytesMax'
+  | 'handOffWindowMax'
+  | 'handOffPageBytes'
+  | 'handOffTargetsMax'
+  | 'repairsInFlightMax'
+> {
+  return {
+    lateAcksMs: prng.pick([20, 100, 250]),
+    hintBytesMax: prng.pick([4096, 65_536, 1 << 20]),
+    handOffWindowMax: prng.between(1, 8),
+    handOffPageBytes: prng.pick([2048, 65_536]),
+    handOffTargetsMax: prng.between(1, 4),
+    repairsInFlightMax: prng.pick([2, 256]),
   };
 }
 

@@ -7,6 +7,7 @@ import { type AtlasConfiguration, FaultAtlas, victimsMax, victimsOf } from './fa
 const BASE: AtlasConfiguration = {
   seed: '1',
   nodeCount: 5,
+  dataCentreCount: 1,
   copies: 3,
   writeLevels: [LEVEL.quorum],
   workload: 'mixed',

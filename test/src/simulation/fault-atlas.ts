@@ -11,12 +11,18 @@
  *       find what they never saw (`set-add-stale`)
  */
 import { Prng } from '@clockwise/kernel/prng';
-import { LEVEL } from '@clockwise/protocol/frame';
+import { replicasOfLevel } from '../checkers/quorum-reads.ts';
 import type { SimulationConfiguration } from './configuration.ts';
 
 export type AtlasConfiguration = Pick<
   SimulationConfiguration,
-  'seed' | 'nodeCount' | 'copies' | 'writeLevels' | 'workload' | 'isBeyondBudget'
+  | 'seed'
+  | 'nodeCount'
+  | 'copies'
+  | 'dataCentreCount'
+  | 'writeLevels'
+  | 'workload'
+  | 'isBeyondBudget'
 >;
 
 /** The nodes that a run may damage, by their places in the ring. */
@@ -28,14 +34,11 @@ export function victimsOf(configuration: AtlasConfiguration): readonly number[] 
 }
 
 /** [FA1] [FA2] */
-export function victimsMax({ copies, writeLevels, workload }: AtlasConfiguration): number {
+export function victimsMax(configuration: AtlasConfiguration): number {
+  const { copies, dataCentreCount, writeLevels, workload } = configuration;
   if (workload === 'set-add-stale') return 0;
-  return Math.min(...writeLevels.map((level) => replicasAsked(level, copies))) - 1;
-}
-
-function replicasAsked(level: number, copies: number): number {
-  if (level === LEVEL.all) return copies;
-  return level >= 1 && level <= copies ? level : (copies >> 1) + 1;
+  const asked = writeLevels.map((level) => replicasOfLevel(level, copies, dataCentreCount));
+  return Math.min(...asked) - 1;
 }
 
 export class FaultAtlas {

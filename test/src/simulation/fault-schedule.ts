@@ -113,6 +113,7 @@ export function injectFault(fault: FaultEvent, cluster: SimulatedCluster): void 
       injectDiskFault(fault, cluster);
       return;
     case 'crash':
+    case 'long-outage':
     case 'shard-crash':
     case 'power-loss':
     case 'actor-crash':

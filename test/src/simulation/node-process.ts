@@ -4,6 +4,7 @@
  * one of them dies or hangs.
  */
 import { CoordinatorCore } from '@clockwise/coordinator/coordinator-core';
+import type { FrameList } from '@clockwise/kernel/core';
 import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
@@ -27,6 +28,8 @@ import { SimulatedActor } from './simulated-actor.ts';
 /** Told of what a node's actors do, for those who judge it. */
 export interface NodeWatch {
   append(words: Int32Array, from: number, to: number, shard: number, opening: string): void;
+  /** What a step of a shard takes of its coordinator. */
+  took(shard: number, opening: string, frames: FrameList): void;
   synced(shard: number, sequence: number): void;
   opened(shard: number, lastSequence: number): void;
   /** [O12] The ring that a process starts with, and each frame that leaves it. */
@@ -315,6 +318,7 @@ export class NodeProcess {
       coordinator: () => this.#actors.get(COORDINATOR)?.host,
       tell: (to, message) => this.#tell(`replica-${shard}`, to, message),
       observe: (words, from, to) => watch.append(words, from, to, shard, name),
+      took: (frames) => watch.took(shard, name, frames),
       onSynced: (sequence) => watch.synced(shard, sequence),
       load: (what, value, limit) => watch.load(what, value, limit, name),
     });

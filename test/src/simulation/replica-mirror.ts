@@ -1,12 +1,14 @@
 /**
  * What each shard of each node holds, as its appends tell: per key the versions it appended, by
  * sequence. A shard that opens anew holds what its recovery brought back, and must not have lost what
- * was released as synced (O8, replica by replica).
+ * was released as synced (O8, replica by replica). What a shard keeps for others (record/hidden.ts) has
+ * names of its own here, and is gone where nothing of it is owed any more.
  *
  * Invariants:
  *   O8 after a power loss a shard still holds every sequence that its log had synced and released
  */
 import type { Dot } from '@clockwise/record/build';
+import { OWED } from '@clockwise/record/hidden';
 import { ENTRY_WORDS, recentsOffset } from '@clockwise/record/layout';
 import { WordArena } from '@clockwise/simulator/word-arena';
 import {
@@ -27,6 +29,18 @@ interface Version extends VersionView {
   readonly sequence: number;
   /** Behind the last sibling. */
   readonly end: number;
+  /** Of what is kept for others; undefined: the object itself. */
+  readonly hidden: HiddenRecord | undefined;
+}
+
+/** What a shard keeps for others under one name. */
+export interface HiddenRecord {
+  readonly kind: 'hint' | 'mark' | 'dirty';
+  /** Of the object; of a dirty range whatever tells it from others. */
+  readonly keyName: string;
+  /** The owed word; no positions: it is settled. */
+  readonly owed: number;
+  readonly byteCount: number;
 }
 
 interface KeyVersions {
@@ -67,7 +81,9 @@ export class ReplicaMirror {
     const key = this.#shard(shard).keys.get(keyName);
     if (key === undefined) return 'none';
     if (key.isUncertain) return 'forgotten';
-    return key.versions.at(-1) ?? (key.isTrimmed ? 'forgotten' : 'none');
+    const last = key.versions.at(-1);
+    if (last === undefined) return key.isTrimmed ? 'forgotten' : 'none';
+    return last.hidden !== undefined && isGone(last.hidden) ? 'none' : last;
   }
 
   append(
@@ -76,6 +92,7 @@ export class ReplicaMirror {
     keyName: string,
     words: Int32Array,
     record: number,
+    hidden?: HiddenRecord,
   ): void {
     const view = viewOfRecord(words, record);
     const { keys } = this.#shard(shard);
@@ -89,6 +106,7 @@ export class ReplicaMirror {
     const context = this.#arena.place(words, view.context, recents);
     key.versions.push({
       sequence,
+      hidden,
       words: this.#arena.placed,
       context,
       contextCount: view.contextCount,
@@ -100,6 +118,18 @@ export class ReplicaMirror {
     if (key.versions.length < VERSIONS_KEPT * 2) return;
     key.versions = key.versions.slice(-VERSIONS_KEPT);
     key.isTrimmed = true;
+  }
+
+  /** What a node keeps for others now, but for what nobody knows since its disk was damaged. */
+  hiddenOf(node: string, shardCount: number): HiddenRecord[] {
+    const found: HiddenRecord[] = [];
+    for (let shard = 0; shard < shardCount; shard += 1) {
+      for (const { versions, isUncertain } of this.#shard(`${node}/${shard}`).keys.values()) {
+        const hidden = isUncertain ? undefined : versions.at(-1)?.hidden;
+        if (hidden !== undefined && !isGone(hidden)) found.push(hidden);
+      }
+    }
+    return found;
   }
 
   synced(shard: string, sequence: number): void {
@@ -182,6 +212,15 @@ export class ReplicaMirror {
     }
     return shard;
   }
+}
+
+/** Under which a shard's mirror knows what it keeps for others: never a name of an object. */
+export function nameOfHidden(kind: HiddenRecord['kind'], keyName: string): string {
+  return `${kind} ${keyName}`;
+}
+
+function isGone({ owed }: HiddenRecord): boolean {
+  return (owed & OWED.positionMask) === 0;
 }
 
 function copyKeys(keys: ReadonlyMap<string, Readonly<KeyVersions>>): Map<string, KeyVersions> {

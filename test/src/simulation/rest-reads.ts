@@ -11,7 +11,8 @@
  * Invariants:
  *   O11 each key can be read from all replicas whose disks never lied, together; and when nobody asks
  *       any more, no coordinator waits for anything: every request has ended, every credit is back;
- *       within TAKING_MS of the opening of all shards none of them refuses values any more
+ *       within TAKING_MS of the opening of all shards none of them refuses values any more, and soon
+ *       after nobody keeps anything for others
  *   O10 a replica answers what it appended last
  */
 import { LEVEL } from '@clockwise/protocol/frame';
@@ -24,6 +25,7 @@ import {
   type Violation,
 } from '../checkers/history.ts';
 import type { OperationResult } from './client-requests.ts';
+import type { HiddenRecord } from './replica-mirror.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 
@@ -44,7 +46,14 @@ const TRY_MS = 5000;
  * that failed is tried again; the rest is their work.
  */
 const TAKING_MS = 20_000;
+const KEPT_BLAMED_MAX = 3;
 const NO_WORDS = new Int32Array(0);
+
+interface KeptRecord {
+  readonly nodeId: string;
+  readonly kind: HiddenRecord['kind'];
+  readonly keyName: string;
+}
 
 export class RestReads {
   readonly violations: Violation[] = [];
@@ -82,6 +91,31 @@ export class RestReads {
     const refusals = this.#refusals();
     for (const refusal of refusals) this.#blame('O11', `after healing, ${refusal}`);
     return refusals.length === 0;
+  }
+
+  /**
+   * [O11] What nodes keep for others comes to where it belongs, by itself. Where a disk was damaged it may
+   * have to stay: whoever it is for may be given up.
+   */
+  awaitDrained(): void {
+    const { cluster, liveMs } = this.#options;
+    const { simulation, atlas } = cluster;
+    simulation.run(simulation.now + liveMs, () => this.#kept().length === 0);
+    if (atlas.damagedCount > 0) return;
+    for (const { nodeId, kind, keyName } of this.#kept().slice(0, KEPT_BLAMED_MAX)) {
+      this.#blame('O11', `after healing, ${nodeId} still keeps a ${kind} of ${keyName} for others`);
+    }
+  }
+
+  /** Hinted copies and marks; dirty ranges wait for whoever compares whole ranges. */
+  #kept(): readonly KeptRecord[] {
+    const { cluster, shardCount } = this.#options;
+    return cluster.nodes.flatMap(({ nodeId }) =>
+      cluster.witness.mirror
+        .hiddenOf(nodeId, shardCount)
+        .filter(({ kind }) => kind !== 'dirty')
+        .map(({ kind, keyName }) => ({ nodeId, kind, keyName })),
+    );
   }
 
   #refusals(): string[] {
@@ -201,7 +235,9 @@ export class RestReads {
     const deadline = simulation.now + forMs;
     while (simulation.now < deadline) {
       const results: OperationResult[] = [];
-      judge.perform({ kind: 'get', bucketId, key, level }, (result) => results.push(result));
+      judge.perform({ kind: 'get', bucketId, key, level, isStrict: true }, (result) =>
+        results.push(result),
+      );
       simulation.run(Infinity, () => results.length > 0);
       const [result] = results;
       if (result?.outcome === 'ok') return result;

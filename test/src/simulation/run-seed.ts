@@ -53,6 +53,8 @@ export interface RunCounters {
   readonly chunksPoisoned: number;
   /** Of records: those that made a dot; the others are joins. */
   readonly writes: number;
+  /** Of records: what is kept for others. */
+  readonly hidden: number;
   /** Greetings and starts that named a ring. */
   readonly ringClaims: number;
   /** Registers without a verdict of O5: their operations overlap too much. */
@@ -261,6 +263,7 @@ class SeedRun {
     const judge = this.#client(JUDGE, undefined, this.#restHistory);
     const rest = new RestReads({ cluster, judge, copies, shardCount, liveMs: LIVE_MS });
     const isReady = rest.awaitShards() && rest.awaitTaking();
+    if (isReady) rest.awaitDrained();
     const divergence = isReady ? this.#comeToRest(rest) : undefined;
     if (divergence !== undefined) rest.awaitSilence();
     this.#violations.push(...rest.violations);
@@ -272,17 +275,21 @@ class SeedRun {
       found.length - found.filter(({ oracle }) => oracle !== O5_UNDECIDED).length;
   }
 
+  #keys(): KeyName[] {
+    return [...new Map(this.#history.map((entry) => [nameOfKey(entry), entry])).values()];
+  }
+
   /** [O4] What differs still after some rounds of mending. Undefined: what must be readable is not. */
   #comeToRest(rest: RestReads): Violation[] | undefined {
-    const keys = new Map(this.#history.map((entry) => [nameOfKey(entry), entry as KeyName]));
+    const keys = this.#keys();
     const { isBeyondBudget } = this.#cluster.atlas;
     let divergence: Violation[] = [];
     for (let round = 0; round < REST_ROUNDS_MAX; round += 1) {
-      const finals = [...keys.values()].map((key) => rest.readAll(key));
+      const finals = keys.map((key) => rest.readAll(key));
       if (finals.includes(undefined) && !isBeyondBudget) return undefined;
       this.#finals = finals.filter((state) => state !== undefined);
       this.#simulation.run(this.#simulation.now + 500);
-      const states = rest.readEach([...keys.values()]);
+      const states = rest.readEach(keys);
       if (states === undefined) return undefined;
       divergence = checkConvergence(states);
       if ((divergence.length === 0 && round > 0) || isBeyondBudget) break;
@@ -297,7 +304,7 @@ class SeedRun {
     const history = this.#history;
     const { atlas, witness } = this.#cluster;
     const { ledger, mirror } = witness;
-    const { copies, limits, workload } = this.#configuration;
+    const { copies, dataCentreCount, limits, workload } = this.#configuration;
     const { valueBytesMax } = limits;
     const evidence = { history, finals, ledger, sessionOf: sessionOfClient };
     const ackedLoss = { ...evidence, bucketIds, oracle: powerLoss ? 'O8' : 'O1' } as const;
@@ -327,8 +334,8 @@ class SeedRun {
       ...safety,
       ...checkAckedLoss(ackedLoss),
       ...checkRegisterHistory({ ...evidence, bucketIds: registers, rememberedIds }),
-      ...checkQuorumReads({ ...evidence, bucketIds, copies, damagedBefore }),
-      ...checkSessionGuarantees({ history, bucketIds, copies, damagedBefore }),
+      ...checkQuorumReads({ ...evidence, bucketIds, copies, dataCentreCount, damagedBefore }),
+      ...checkSessionGuarantees({ history, bucketIds, copies, dataCentreCount, damagedBefore }),
       ...checkSeenStays(history, finals, bucketIds, mayVanish),
       ...(isSet ? checkSetUnion(history, finals, elementsOf, addedBy) : []),
     ];
@@ -350,6 +357,7 @@ class SeedRun {
       boots: nodes.reduce((sum, node) => sum + node.bootCount, 0),
       frames: network.counters.frames,
       writes: witness.causal.writeCount,
+      hidden: witness.hiddenCount,
       ringClaims: witness.oneRing.claimCount,
       undecidedKeys: this.#undecidedKeys,
       chunksPoisoned: nodes.reduce((sum, node) => sum + node.poisonedCount, 0),

@@ -12,7 +12,7 @@ import { ENTRY_WORDS } from '@clockwise/record/layout';
 import { Bounded } from '../checkers/bounded.ts';
 import { RecordBounds } from '../checkers/bounded-records.ts';
 import { CausalLedger } from '../checkers/causal-ledger.ts';
-import { operationName } from '../checkers/causal-ledger-dots.ts';
+import { type HybridTime, operationName } from '../checkers/causal-ledger-dots.ts';
 import { CausalReplies } from '../checkers/causal-ledger-replies.ts';
 import type { VersionView } from '../checkers/causal-ledger-version.ts';
 import { DotLedger } from '../checkers/dot-ledger.ts';
@@ -23,12 +23,33 @@ import { AppendWatch } from './append-watch.ts';
 import { SESSION_HIGH } from './client-identity.ts';
 import { ReplicaMirror } from './replica-mirror.ts';
 import type { NodeWatch } from './node-process.ts';
+import { RetryWatch } from './retry-watch.ts';
 
 /** The body of an answer: context entries, then siblings, and how many there are of each. */
 export interface AnswerBody {
   readonly words: Int32Array;
   readonly contextWords: number;
   readonly siblingCount: number;
+}
+
+/** What an answer to a write says of how it came about. */
+export interface AnswerManner {
+  /** That was asked for. */
+  readonly level: number;
+  /** Positions of the replica list that confirmed, and those of them by their primary. */
+  readonly positionCount: number;
+  readonly primaryCount: number;
+  /** Nothing was made of this request: an earlier one had been. */
+  readonly isDuplicate: boolean;
+}
+
+/** A put or delete that a client begins; `context` undefined: it overwrites. */
+export interface BegunWrite {
+  readonly client: number;
+  readonly operation: number;
+  readonly key: KeyName;
+  readonly context: Int32Array | undefined;
+  readonly seen: HybridTime;
 }
 
 export class RunWitness {
@@ -38,8 +59,10 @@ export class RunWitness {
   readonly replies: CausalReplies = new CausalReplies(this.causal);
   readonly bounded: Bounded = new Bounded();
   readonly oneRing: OneRing = new OneRing();
+  readonly #retries: RetryWatch = new RetryWatch();
   readonly #appends: AppendWatch;
   readonly #copies: number;
+  readonly #dataCentreCount: number;
   readonly #limits: Limits;
   readonly #lwwBucketIds: ReadonlySet<number>;
 
@@ -49,6 +72,7 @@ export class RunWitness {
     const copies = Math.max(...ring.assignments.map((table) => table.stride));
     const { ledger, mirror, causal, bounded } = this;
     this.#copies = copies;
+    this.#dataCentreCount = new Set(ring.nodes.map((node) => node.dataCentre)).size;
     this.#limits = limits;
     this.#lwwBucketIds = new Set(lww.map((bucket) => bucket.id));
     this.#appends = new AppendWatch({
@@ -57,11 +81,17 @@ export class RunWitness {
       bounds: new RecordBounds(bounded, limits, () => copies + damageCount()),
       mirror,
       lwwBucketIds: this.#lwwBucketIds,
+      wasRetried: (...asked) => this.#retries.wasRetried(...asked),
     });
   }
 
   get recordCount(): number {
     return this.#appends.recordCount;
+  }
+
+  /** Of these: what is kept for others. */
+  get hiddenCount(): number {
+    return this.#appends.hiddenCount;
   }
 
   get violations(): readonly Violation[] {
@@ -76,6 +106,7 @@ export class RunWitness {
     return {
       synced: (shard, sequence) => mirror.synced(nameOf(shard), sequence),
       opened: (shard, lastSequence) => mirror.opened(nameOf(shard), lastSequence),
+      took: (shard, opening, frames) => this.#retries.took(nameOf(shard), opening, frames),
       append: (words, from, to, shard, opening) =>
         this.#appends.appended(words, from, to, nameOf(shard), opening),
       started: (who, ring) => this.#started(who, ring),
@@ -84,15 +115,14 @@ export class RunWitness {
     };
   }
 
-  /** A client begins a put or delete; `context` undefined: it overwrites. */
-  asked(client: number, operation: number, key: KeyName, context: Int32Array | undefined): void {
+  asked({ client, operation, key, context, seen }: BegunWrite): void {
     this.causal.asked({
       sessionLow: client + 1,
       sessionHigh: SESSION_HIGH,
       sequence: operation,
       keyName: nameOfKey(key),
       context,
-      seen: { low: 0, high: 0 },
+      seen,
     });
   }
 
@@ -108,13 +138,14 @@ export class RunWitness {
     operation: number,
     key: KeyName,
     body: AnswerBody,
-    level: number,
+    { level, positionCount, primaryCount, isDuplicate }: AnswerManner,
   ): void {
+    const asked = replicasOfLevel(level, this.#copies, this.#dataCentreCount);
     this.replies.answeredWrite({
       who: `${client}/${operation}`,
-      replicaCount: replicasOfLevel(level, this.#copies),
-      primaryCount: 0,
-      isNeedless: false,
+      replicaCount: Math.max(asked, positionCount),
+      primaryCount,
+      isNeedless: isDuplicate && this.#lwwBucketIds.has(key.bucketId),
       keyName: nameOfKey(key),
       operation: operationName(client + 1, SESSION_HIGH, operation),
       shown: viewOf(body),

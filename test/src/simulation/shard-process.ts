@@ -52,6 +52,8 @@ export interface ShardProcessOptions {
   readonly coordinator: () => ChannelReader | undefined;
   readonly tell: (to: string, message: ActorMessage) => void;
   readonly observe: AppendObserver;
+  /** Told of the frames that a step takes, before it. */
+  readonly took: (frames: FrameList) => void;
   /** Told of the highest sequence that was synced before it was released. */
   readonly onSynced: (sequence: number) => void;
   /** [O9] Told after each step of what is queued and held. */
@@ -234,6 +236,7 @@ export class ShardProcess {
     this.#batch.wallTimeMs = batch.wallTimeMs;
     this.#batch.frames = batch.frames;
     this.#batch.events = batch.events;
+    this.#options.took(batch.frames);
     this.#core.step(this.#batch, this.#out);
     output.flush();
     this.#submit();

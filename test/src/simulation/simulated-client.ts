@@ -15,6 +15,8 @@ import type { Limits } from '@clockwise/kernel/limits';
 import { makeRequestFields, type RequestFields } from '@clockwise/protocol/request-writer';
 import {
   responseContextWords,
+  responseHybridHigh,
+  responseHybridLow,
   readSiblings,
   responseItemCount,
   responseRequestId,
@@ -25,10 +27,18 @@ import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
 import type { Simulation } from '@clockwise/simulator/simulation';
 import { RouteBacking } from '@clockwise/simulator/step-output';
 import { WordArena } from '@clockwise/simulator/word-arena';
-import { entryOf, helloFrames, type OperationResult, writeRequest } from './client-requests.ts';
+import {
+  entryOf,
+  helloFrames,
+  isSloppy,
+  mannerOf,
+  type OperationResult,
+  writeRequest,
+} from './client-requests.ts';
 import { SESSION_HIGH, textOf } from './client-identity.ts';
 import { type HistoryEntry, type KeyName, nameOfKey } from '../checkers/history.ts';
-import type { AnswerBody } from './run-witness.ts';
+import type { HybridTime } from '../checkers/causal-ledger-dots.ts';
+import type { AnswerBody, AnswerManner, BegunWrite } from './run-witness.ts';
 import type { PlannedTime } from './run-plan.ts';
 import { type PlannedOperation, type Seen, type Workload } from '../workloads/workload.ts';
 
@@ -43,14 +53,14 @@ export interface ClientPace {
 
 /** Told of each write when it begins, and of each answer that says what a context covers. */
 export interface ClientWitness {
-  asked(client: number, operation: number, key: KeyName, context: Int32Array | undefined): void;
+  asked(write: BegunWrite): void;
   answeredGet(who: string, key: KeyName, body: AnswerBody): void;
   answeredWrite(
     client: number,
     operation: number,
     key: KeyName,
     body: AnswerBody,
-    level: number,
+    manner: AnswerManner,
   ): void;
 }
 
@@ -78,8 +88,12 @@ interface Pending {
   readonly key: KeyName & { readonly keyName: string };
   readonly invokedAt: number;
   readonly done: (result: OperationResult) => void;
+  /** The hybrid time that the session had seen when it began. */
+  readonly seen: HybridTime;
   /** By request id, of all attempts: whether it is certain that nothing came of it. */
   readonly attempts: Map<number, 'open' | 'refused'>;
+  /** The first of the tries that may have happened. */
+  firstSentAt: number;
   lastStatus: number;
   isOver: boolean;
   givenUpAt: number;
@@ -96,6 +110,8 @@ export class SimulatedClient implements NetworkEndpoint {
   progressCount = 0;
   readonly #options: SimulatedClientOptions;
   readonly #seen: Map<string, Seen> = new Map();
+  /** The highest hybrid time of any answer. */
+  #seenTime: HybridTime = { low: 0, high: 0 };
   readonly #written: Map<string, Int32Array> = new Map();
   readonly #fields: RequestFields = makeRequestFields();
   /** Requests go out on the greeted connection. */
@@ -162,7 +178,9 @@ export class SimulatedClient implements NetworkEndpoint {
       key: { bucketId: planned.bucketId, key: planned.key, keyName: nameOfKey(planned) },
       invokedAt: simulation.now,
       done,
+      seen: this.#seenTime,
       attempts: new Map(),
+      firstSentAt: simulation.now,
       lastStatus: ERRORS.UNAVAILABLE.code,
       isOver: false,
       givenUpAt: Infinity,
@@ -172,7 +190,9 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#pending = pending;
     if (planned.kind !== 'get') {
       const context = planned.context.kind === 'given' ? planned.context.words : undefined;
-      this.#options.witness.asked(this.#options.client, pending.operation, pending.key, context);
+      const { client, witness } = this.#options;
+      const { operation, key, seen } = pending;
+      witness.asked({ client, operation, key, context, seen });
     }
     pending.givenUpAt = simulation.now + pace.patienceMs;
     this.#attempt(pending);
@@ -270,10 +290,16 @@ export class SimulatedClient implements NetworkEndpoint {
     const { simulation, pace } = this.#options;
     this.#requestId += 1;
     const requestId = this.#requestId;
+    const isRetry = this.#mayHaveHappened(pending);
     pending.attempts.set(requestId, 'open');
-    this.#send(pending, requestId);
+    this.#send(pending, requestId, isRetry);
     pending.attemptOverAt = simulation.now + pace.attemptMs;
     this.#arm(pending.attemptOverAt);
+  }
+
+  #mayHaveHappened({ attempts }: Pending): boolean {
+    if (!this.#options.trustsRefusals) return attempts.size > 0;
+    return [...attempts.values()].includes('open');
   }
 
   /** One alarm for all operations: nearly all of them end long before it. */
@@ -302,13 +328,18 @@ export class SimulatedClient implements NetworkEndpoint {
     if (!pending.isOver) this.#arm(Math.min(pending.givenUpAt, pending.attemptOverAt));
   }
 
-  #send(pending: Pending, requestId: number): void {
+  #send(pending: Pending, requestId: number, isRetry: boolean): void {
     const fields = this.#fields;
+    const { simulation } = this.#options;
     fields.requestId = requestId;
     fields.sequence = pending.operation;
+    fields.seenLow = pending.seen.low;
+    fields.seenHigh = pending.seen.high;
+    if (!isRetry) pending.firstSentAt = simulation.now;
+    fields.ageMs = isRetry ? Math.ceil(simulation.now - pending.firstSentAt) : 0;
     const writer = this.#writer;
     writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
-    writeRequest(writer, fields, pending.planned);
+    writeRequest(writer, fields, pending.planned, isRetry);
     writer.flush();
   }
 
@@ -330,8 +361,10 @@ export class SimulatedClient implements NetworkEndpoint {
       };
       const { witness, client } = this.#options;
       const { key, operation } = pending;
+      this.#sawTime(responseHybridLow(frame, offset), responseHybridHigh(frame, offset));
       if (isWrite) {
-        witness.answeredWrite(client, operation, key, body, pending.planned.level);
+        const { level } = pending.planned;
+        witness.answeredWrite(client, operation, key, body, mannerOf(frame, offset, level));
       } else witness.answeredGet(this.site, key, body);
       this.#finish(pending, {
         status,
@@ -339,6 +372,7 @@ export class SimulatedClient implements NetworkEndpoint {
         context,
         values: isWrite ? [] : readSiblings(frame, offset).map((sibling) => textOf(sibling.bytes)),
         body: words,
+        isSloppy: isSloppy(frame, offset),
       });
       return;
     }
@@ -347,6 +381,12 @@ export class SimulatedClient implements NetworkEndpoint {
     if (definition.outcome === 'not-applied') pending.attempts.set(requestId, 'refused');
     if (definition.retryable) this.#retryLater(pending);
     else this.#giveUp(pending);
+  }
+
+  #sawTime(low: number, high: number): void {
+    const seen = this.#seenTime;
+    const isLater = high === seen.high ? low >>> 0 > seen.low >>> 0 : high >>> 0 > seen.high >>> 0;
+    if (isLater) this.#seenTime = { low, high };
   }
 
   #retryLater(pending: Pending): void {
@@ -367,6 +407,7 @@ export class SimulatedClient implements NetworkEndpoint {
       context: NO_WORDS,
       values: [],
       body: NO_WORDS,
+      isSloppy: false,
     });
   }
 

@@ -6,11 +6,8 @@
 import { assert } from '@clockwise/kernel/assert';
 import { type FirstRing, firstRing } from '@clockwise/placement/epoch-one';
 import { replicasOf } from '@clockwise/placement/placement-table';
-import type { BucketDefinition, Ring } from '@clockwise/placement/ring';
+import type { BucketDefinition, ReplicationClass, Ring } from '@clockwise/placement/ring';
 import { encodeRing, hashEncodedRing } from '@clockwise/placement/ring-codec';
-import { computeToken, partitionOf, type Token } from '@clockwise/placement/token';
-import { writeBytes } from '@clockwise/record/build';
-import { paddedWords } from '@clockwise/record/layout';
 import { addressesOf } from '@clockwise/server/node-plan';
 import { ringViewOf } from '@clockwise/server/ring-view-of';
 import { CALM_LINKS } from '@clockwise/simulator/link-faults';
@@ -20,7 +17,7 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import { BUCKET, type SimulationConfiguration } from './configuration.ts';
 import { FaultAtlas } from './fault-atlas.ts';
 import { type FaultEvent, injectFault } from './fault-schedule.ts';
-import { bytesOf } from './client-identity.ts';
+import { partitionOfKey } from './key-partition.ts';
 import { RunWitness } from './run-witness.ts';
 import { SimulatedNode } from './simulated-node.ts';
 import { checksum } from './shard-store.ts';
@@ -133,17 +130,12 @@ export class SimulatedCluster {
   }
 
   #partitionOf(bucketId: number, key: string): number {
-    const bytes = bytesOf(key);
-    const words = new Int32Array(paddedWords(bytes.length));
-    writeBytes(words, 0, bytes);
-    const token: Token = { high: 0, low: 0 };
-    computeToken(token, bucketId, words, 0, bytes.length);
-    return partitionOf(token.high, Math.log2(this.ring.partitionCount));
+    return partitionOfKey(bucketId, key, Math.log2(this.ring.partitionCount));
   }
 }
 
 function makeRing(configuration: SimulationConfiguration): Ring {
-  const { nodeCount, copies, partitionBits, dataCentreCount, racksPerDataCentre } = configuration;
+  const { nodeCount, partitionBits, dataCentreCount, racksPerDataCentre } = configuration;
   const planned: FirstRing = firstRing({
     clusterId: CLUSTER_ID,
     partitionCount: 2 ** partitionBits,
@@ -169,10 +161,23 @@ function makeRing(configuration: SimulationConfiguration): Ring {
       bucket(BUCKET.interval, 'quick', { durability: 'interval' }),
       bucket(BUCKET.lww, 'latest', { conflictPolicy: 'lww' }),
     ],
-    replicationClasses: [{ kind: 'total', copies }],
+    replicationClasses: [replicationClassOf(configuration)],
   });
   assert(planned.ok, 'the configuration of a simulated cluster is sound');
   return planned.ring;
+}
+
+function replicationClassOf(configuration: SimulationConfiguration): ReplicationClass {
+  const { copies, isPerDataCentre, dataCentreCount, nodeCount } = configuration;
+  const copiesOfEach = copies / dataCentreCount;
+  const isEven =
+    Number.isInteger(copiesOfEach) && copiesOfEach <= Math.floor(nodeCount / dataCentreCount);
+  if (!isPerDataCentre || !isEven) return { kind: 'total', copies };
+  const dataCentres = Array.from({ length: dataCentreCount }, (_, index) => ({
+    dataCentre: `dc${index + 1}`,
+    copies: copiesOfEach,
+  }));
+  return { kind: 'per-data-centre', dataCentres };
 }
 
 function bucket(id: number, name: string, fields: Partial<BucketDefinition>): BucketDefinition {

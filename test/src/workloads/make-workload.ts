@@ -3,10 +3,18 @@ import { unreachable } from '@clockwise/kernel/assert';
 import type { SimulationConfiguration } from '../simulation/configuration.ts';
 import { DeleteAndRecreate } from './delete-and-recreate.ts';
 import { BLIND_PUTS, CONTEXTUAL, MIXED, MixedOperations, REGISTER } from './mixed-operations.ts';
+import { MannerOf } from './manner.ts';
 import { SetAdd } from './set-add.ts';
 import type { Workload, WorkloadOptions } from './workload.ts';
 
 export function makeWorkload(configuration: SimulationConfiguration): Workload {
+  const { seed, strictShare, monotonicShare, workload } = configuration;
+  // Whoever writes under contexts of values that it has not read relies on quorums of primaries.
+  const shares = { strictShare: workload === 'set-add-stale' ? 1 : strictShare, monotonicShare };
+  return new MannerOf(operationsOf(configuration), seed, shares);
+}
+
+function operationsOf(configuration: SimulationConfiguration): Workload {
   const { seed, bucketIds, keyCount, readLevels, writeLevels, limits } = configuration;
   const options: WorkloadOptions = {
     seed,

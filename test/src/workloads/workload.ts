@@ -12,28 +12,38 @@ export type WriteContext =
   /** What the words cover; an empty one adds a sibling. */
   | { readonly kind: 'given'; readonly words: Int32Array };
 
-export type PlannedOperation =
-  | {
-      readonly kind: 'get';
-      readonly bucketId: number;
-      readonly key: string;
-      readonly level: number;
-    }
-  | {
-      readonly kind: 'put';
-      readonly bucketId: number;
-      readonly key: string;
-      readonly level: number;
-      readonly context: WriteContext;
-      readonly value: string;
-    }
-  | {
-      readonly kind: 'delete';
-      readonly bucketId: number;
-      readonly key: string;
-      readonly level: number;
-      readonly context: WriteContext;
-    };
+export type PlannedOperation = AskedManner &
+  (
+    | {
+        readonly kind: 'get';
+        readonly bucketId: number;
+        readonly key: string;
+        readonly level: number;
+      }
+    | {
+        readonly kind: 'put';
+        readonly bucketId: number;
+        readonly key: string;
+        readonly level: number;
+        readonly context: WriteContext;
+        readonly value: string;
+      }
+    | {
+        readonly kind: 'delete';
+        readonly bucketId: number;
+        readonly key: string;
+        readonly level: number;
+        readonly context: WriteContext;
+      }
+  );
+
+/** How the answer is to come about. Left out: no. */
+export interface AskedManner {
+  /** Only primaries count. */
+  readonly isStrict?: boolean;
+  /** Of a get: what it returns no later get of its level may miss. */
+  readonly isMonotonic?: boolean;
+}
 
 /** What a client saw of a key last. */
 export interface Seen {

@@ -8,6 +8,7 @@ import { invariants } from './invariants.ts';
 import { names } from './names.ts';
 import { ownPaths } from './own-paths.ts';
 import { purity } from './purity.ts';
+import { quorumClaims } from './quorum-claims.ts';
 import { sharedMemory } from './shared-memory.ts';
 import type { Finding, Rule } from './tree.ts';
 import { unfinished } from './unfinished.ts';
@@ -24,6 +25,7 @@ export const RULES: readonly Rule[] = [
   invariants,
   unfinished,
   ownPaths,
+  quorumClaims,
 ];
 
 export function findingLine(finding: Finding): string {

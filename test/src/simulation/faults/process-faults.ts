@@ -16,6 +16,13 @@ export type ProcessFault =
       readonly model: CrashModel;
       readonly downMs: number;
     }
+  /** The process is killed, and nobody starts it again for so long that others must keep much for it. */
+  | {
+      readonly kind: 'long-outage';
+      readonly atMs: number;
+      readonly node: number;
+      readonly downMs: number;
+    }
   /** One replica's worker, in a process that lives on; a new one opens its store (H4). */
   | {
       readonly kind: 'shard-crash';
@@ -71,6 +78,7 @@ export type ProcessFault =
 /** Mean virtual milliseconds between two faults of a kind; Infinity: there are none. */
 export interface ProcessFaultRates {
   readonly crashMs: number;
+  readonly longOutageMs: number;
   readonly shardCrashMs: number;
   readonly powerLossMs: number;
   readonly actorCrashMs: number;
@@ -83,6 +91,7 @@ export interface ProcessFaultRates {
 
 export const NO_PROCESS_FAULTS: ProcessFaultRates = {
   crashMs: Infinity,
+  longOutageMs: Infinity,
   shardCrashMs: Infinity,
   powerLossMs: Infinity,
   actorCrashMs: Infinity,
@@ -106,6 +115,7 @@ export function drawProcessFaultRates(prng: Prng): ProcessFaultRates {
     rebootMs: drawMeanMs(prng, [3000, 8000]),
     wipeMs: drawMeanMs(prng, [4000, 10_000]),
     restoreMs: drawMeanMs(prng, [4000, 10_000]),
+    longOutageMs: drawMeanMs(prng, [8000, 20_000]),
   };
 }
 
@@ -163,6 +173,12 @@ function drawCrashes(
       node: stream.below(nodeIds.length),
       actor: stream.chance(0.5) ? COORDINATOR : stream.pick(SMALL_ACTORS),
       downMs: stream.pick([1, 100, 1000]),
+    })),
+    ...kind('long-outage', rates.longOutageMs, (stream, atMs) => ({
+      kind: 'long-outage',
+      atMs,
+      node: stream.below(nodeIds.length),
+      downMs: stream.pick([4000, 9000, 20_000]),
     })),
     ...kind('reboot', rates.rebootMs, (stream, atMs) => ({
       kind: 'reboot',
@@ -232,6 +248,9 @@ export function injectProcessFault(fault: ProcessFault, cluster: SimulatedCluste
   switch (fault.kind) {
     case 'crash':
       cluster.crash(fault.node, fault.model, fault.downMs);
+      return;
+    case 'long-outage':
+      cluster.crash(fault.node, 'keep-all', fault.downMs);
       return;
     case 'shard-crash':
       node.crashShard(fault.shard, fault.downMs);
