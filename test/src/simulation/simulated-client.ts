@@ -339,7 +339,7 @@ export class SimulatedClient implements NetworkEndpoint {
     fields.ageMs = isRetry ? Math.ceil(simulation.now - pending.firstSentAt) : 0;
     const writer = this.#writer;
     writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
-    writeRequest(writer, fields, pending.planned, isRetry);
+    writeRequest(writer, fields, pending.planned, false);
     writer.flush();
   }
 
