@@ -69,7 +69,6 @@ export class CoordinatorContext {
     repairs: 0,
     proxied: 0,
   };
-  readonly dataCentreCount: number;
   /** Which siblings a reader is shown; made once, used for every answer. */
   readonly visible: VisibleSiblings = new VisibleSiblings();
   now: Instant = 0;
@@ -93,7 +92,6 @@ export class CoordinatorContext {
     this.suspected = new Uint8Array(options.ring.nodes.length);
     this.shardIsUp = new Uint8Array(options.shards.length);
     this.shardInFlight = new Int32Array(options.shards.length);
-    this.dataCentreCount = new Set(options.ring.nodes.map((node) => node.dataCentre)).size;
   }
 
   beginStep(now: Instant, wallTimeMs: number, out: Out<CoordinatorEffect>): void {

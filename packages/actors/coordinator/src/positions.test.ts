@@ -1,12 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import { ConnectionKeeper } from '@clockwise/protocol/connection-keeper';
-import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
-import { Prng } from '@clockwise/kernel/prng';
-import { PROTOCOL_VERSION } from '@clockwise/protocol/frame';
-import { CoordinatorContext } from './coordinator-context.ts';
-import { ringOf } from './coordinator-world.ts';
+import { placedSlot, type SlotShape } from './placed-slot.ts';
 import {
   allPositions,
   isUsable,
@@ -17,66 +12,8 @@ import {
   standInFor,
   takeStandIn,
 } from './positions.ts';
-import { SLOT_STATE } from './request-slots.ts';
-import { welcomeOf } from './welcome-of.ts';
 
-interface Shape {
-  readonly replicas: readonly number[];
-  readonly walk: readonly number[];
-  readonly dataCentres: readonly string[];
-  /** By node; node 0 is the own one. */
-  readonly linked: readonly boolean[];
-  readonly suspected: readonly boolean[];
-}
-
-interface Placed {
-  readonly context: CoordinatorContext;
-  readonly slot: number;
-}
-
-/** A slot of partition 0 at node 0, whose peers are linked and suspected as the shape says. */
-function placed(shape: Shape): Placed {
-  const ring = ringOf({
-    nodeCount: shape.walk.length,
-    replicas: shape.replicas,
-    walk: shape.walk,
-    dataCentres: shape.dataCentres,
-  });
-  const prng = new Prng('positions');
-  const bootId = { low: 1, high: 1 };
-  const shards = [{ chunks: [] }];
-  const limits = { ...DEFAULT_LIMITS, requestsInFlightMax: 1 };
-  const options = { ring, limits, prng, shards, bootId };
-  const keeper = new ConnectionKeeper({
-    self: {
-      endpoint: 'coordinator',
-      protocolVersionMin: PROTOCOL_VERSION,
-      protocolVersionMax: PROTOCOL_VERSION,
-      clusterId: ring.clusterId,
-      nodeId: 'node-0',
-      session: bootId,
-      epoch: ring.epoch,
-      ringHash: ring.ringHash,
-      members: ring.nodes.map((node) => node.nodeId),
-    },
-    welcome: welcomeOf(options),
-    addresses: ring.nodes.map((node) => node.address),
-    nodeIds: ring.nodes.map((node) => node.nodeId),
-    ownNode: ring.ownNode,
-    limits,
-    prng,
-    timer: 2,
-  });
-  const context = new CoordinatorContext(options, keeper);
-  shape.linked.forEach((isLinked, node) => {
-    context.linkOfNode[node] = isLinked && node > 0 ? node : -1;
-    context.suspected[node] = shape.suspected[node] === true ? 1 : 0;
-  });
-  context.shardIsUp[0] = shape.linked[0] === true ? 1 : 0;
-  return { context, slot: context.slots.take(SLOT_STATE.put, 10) };
-}
-
-const shapes: fc.Arbitrary<Shape> = fc.integer({ min: 1, max: 8 }).chain((nodeCount) =>
+const shapes: fc.Arbitrary<SlotShape> = fc.integer({ min: 1, max: 8 }).chain((nodeCount) =>
   fc.record({
     replicas: fc
       .shuffledSubarray(
@@ -99,7 +36,7 @@ const shapes: fc.Arbitrary<Shape> = fc.integer({ min: 1, max: 8 }).chain((nodeCo
 
 /** Who may stand in, in the order of the walk, by the rule read aloud. */
 function candidates(
-  { replicas, walk, dataCentres, linked, suspected }: Shape,
+  { replicas, walk, dataCentres, linked, suspected }: SlotShape,
   home: string,
 ): number[] {
   return walk.filter(
@@ -114,7 +51,7 @@ function candidates(
 test("[PS1] a stand-in is the first usable node of the walk that is not on the list, in the target's data centre", () => {
   fc.assert(
     fc.property(shapes, (shape) => {
-      const { context, slot } = placed(shape);
+      const { context, slot } = placedSlot(shape);
       shape.replicas.forEach((primary, position) => {
         const home = shape.dataCentres[primary]!;
         const ahead = shape.replicas
@@ -131,7 +68,7 @@ test("[PS1] a stand-in is the first usable node of the walk that is not on the l
 test('[PS2] two positions of one slot never have one stand-in', () => {
   fc.assert(
     fc.property(shapes, fc.array(fc.nat(4), { maxLength: 12 }), (shape, turns) => {
-      const { context, slot } = placed(shape);
+      const { context, slot } = placedSlot(shape);
       const chosen: number[] = [];
       for (const turn of turns) {
         const position = turn % shape.replicas.length;
@@ -152,7 +89,7 @@ test('[PS2] two positions of one slot never have one stand-in', () => {
 test('[PS1] what one position was named stays its own when those before it have taken theirs', () => {
   fc.assert(
     fc.property(shapes, (shape) => {
-      const { context, slot } = placed(shape);
+      const { context, slot } = placedSlot(shape);
       const orphaned = shape.replicas.flatMap((node, position) =>
         isUsable(context, node, 0) ? [] : [position],
       );
@@ -169,7 +106,7 @@ test('[PS1] what one position was named stays its own when those before it have 
 test('positions are those of the list, and the local ones are those of the own data centre', () => {
   fc.assert(
     fc.property(shapes, (shape) => {
-      const { context, slot } = placed(shape);
+      const { context, slot } = placedSlot(shape);
       assert.is(allPositions(context, slot), 2 ** shape.replicas.length - 1);
       shape.replicas.forEach((node, position) => {
         assert.is(primaryAt(context, slot, position), node);

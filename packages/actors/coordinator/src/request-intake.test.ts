@@ -52,8 +52,8 @@ const REFUSALS: readonly Row[] = [
   { why: 'IMPOSSIBLE_LEVEL', fill: scan(1, 0, { level: 4 }) },
   {
     why: 'IMPOSSIBLE_LEVEL',
-    fill: get(1, 'k', { level: LEVEL.eachQuorum }),
-    options: { dataCentres: ['one', 'two', 'two'] },
+    fill: get(1, 'k', { level: LEVEL.localQuorum }),
+    options: { dataCentres: ['one', 'two', 'two'], replicas: [1, 2] },
   },
   { why: 'UNAVAILABLE', fill: get(1, 'k'), prepare: cutAll },
   { why: 'UNAVAILABLE', fill: put(1, 'k', 'v'), prepare: cutAll },

@@ -12,7 +12,6 @@ import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
-  LEVEL,
   OPERATION,
   REQUEST,
   REQUEST_FLAG,
@@ -24,7 +23,7 @@ import { requestStatus } from '@clockwise/protocol/validate-request';
 import { paddedWords } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { startRead } from './get-start.ts';
-import { LEVEL_IMPOSSIBLE, replicasRequired } from './levels.ts';
+import { LEVEL_IMPOSSIBLE, positionsRequired, resolveLevel } from './levels.ts';
 import { startWrite } from './put-start.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import { isWrite, refuse, RETRY_AFTER_MS } from './respond.ts';
@@ -80,19 +79,11 @@ export class RequestIntake {
     const limitStatus = this.#checkLimits(bucket, opcode, words, offset);
     if (limitStatus !== STATUS_OK) return limitStatus;
     const write = isWrite(opcode & 0xff);
-    const { stride } = context.ring.tables[bucket.replicationClass]!;
-    const required = replicasRequired(
-      (opcode >>> 16) & 0xff,
-      write ? bucket.writeLevel : bucket.readLevel,
-      stride,
-      context.dataCentreCount,
-    );
-    if (required === LEVEL_IMPOSSIBLE) return ERRORS.IMPOSSIBLE_LEVEL.code;
     if (buggify('intake: refuse a request although a slot is free')) return ERRORS.OVERLOADED.code;
     const slot = context.slots.take(write ? SLOT_STATE.put : SLOT_STATE.get, due);
     sometimes(slot < 0, 'intake: all slots are in use');
     if (slot < 0) return ERRORS.OVERLOADED.code;
-    this.#fillSlot(slot, connection, bucket, words, offset, required);
+    this.#fillSlot(slot, connection, bucket, words, offset);
     const status = this.#start(slot, bucket, words, offset);
     if (status !== STATUS_OK) context.slots.release(slot);
     return status;
@@ -111,7 +102,6 @@ export class RequestIntake {
     bucket: BucketView,
     words: Int32Array,
     offset: number,
-    required: number,
   ): void {
     const { slots, connections } = this.#context;
     const opcode = words[offset + REQUEST.opcode]!;
@@ -123,10 +113,8 @@ export class RequestIntake {
     slots.bucketId[slot] = bucket.id;
     slots.replicationClass[slot] = bucket.replicationClass;
     slots.lww[slot] = bucket.lww ? 1 : 0;
-    const named = (opcode >>> 16) & 0xff;
     const bucketLevel = isWrite(opcode & 0xff) ? bucket.writeLevel : bucket.readLevel;
-    slots.level[slot] = named === LEVEL.bucketDefault ? bucketLevel : named;
-    slots.required[slot] = required;
+    slots.level[slot] = resolveLevel((opcode >>> 16) & 0xff, bucketLevel);
     slots.startedAt[slot] = this.#context.now;
     slots.seenLow[slot] = words[offset + REQUEST.seenLow]!;
     slots.seenHigh[slot] = words[offset + REQUEST.seenHigh]!;
@@ -141,16 +129,22 @@ export class RequestIntake {
     const token = this.#token;
     const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
     computeToken(token, bucket.id, words, offset + REQUEST_HEADER_WORDS, keyByteCount);
-    this.#placeSlot(slot, partitionOf(token.high, context.ring.partitionBits));
+    const status = this.#placeSlot(slot, partitionOf(token.high, context.ring.partitionBits));
+    if (status !== STATUS_OK) return status;
     return isWrite(context.slots.opcode[slot]!)
       ? startWrite(context, slot, bucket, words, offset, token)
       : startRead(context, slot, words, offset, token);
   }
 
-  #placeSlot(slot: number, partition: number): void {
+  /** Where the slot's replicas are, and how many of them its level wants. */
+  #placeSlot(slot: number, partition: number): number {
     const { slots, ring } = this.#context;
     slots.partition[slot] = partition;
     slots.shard[slot] = ring.shardOfPartition[partition]!;
+    const required = positionsRequired(this.#context, slot);
+    if (required === LEVEL_IMPOSSIBLE) return ERRORS.IMPOSSIBLE_LEVEL.code;
+    slots.required[slot] = required;
+    return STATUS_OK;
   }
 
   #startScan(slot: number, words: Int32Array, offset: number): number {
@@ -160,7 +154,8 @@ export class RequestIntake {
     const partition = words[scan + SCAN.partition]!;
     if (partition < 0 || partition >= 1 << ring.partitionBits) return ERRORS.BAD_REQUEST.code;
     slots.state[slot] = SLOT_STATE.scan;
-    this.#placeSlot(slot, partition);
+    const status = this.#placeSlot(slot, partition);
+    if (status !== STATUS_OK) return status;
     slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
     return this.#scans.start(slot, words, offset);
   }
