@@ -39,8 +39,13 @@ export function viewOfRecord(words: Int32Array, record: number): VersionView {
   };
 }
 
+/**
+ * A counter as a number: the high half, in which an incarnation's opening second stands, by its lower 20
+ * bits, so that it is exact. Counters of one incarnation stand in their order by that.
+ */
 export function counterAt(words: Int32Array, entry: number): number {
-  return (words[entry + ENTRY.counterLow]! >>> 0) + words[entry + ENTRY.counterHigh]! * 2 ** 32;
+  const high = words[entry + ENTRY.counterHigh]! & 0xf_ffff;
+  return (words[entry + ENTRY.counterLow]! >>> 0) + high * 2 ** 32;
 }
 
 /** The counter up to which `context` covers an incarnation; 0: it does not name it. */
@@ -77,9 +82,10 @@ export function nameOfEntry(words: Int32Array, entry: number): string {
   return nameOfDotAs(low, high, counterAt(words, entry));
 }
 
+/** By the low half of the counter: the high half is the same for all of an incarnation. */
 export function nameOfDotAs(low: number, high: number, counter: number): string {
   const incarnation = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-  return `${incarnation.toString(16)}:${counter}`;
+  return `${incarnation.toString(16)}:${counter >>> 0}`;
 }
 
 /** Offsets of the siblings of a view, in their order. */

@@ -363,8 +363,8 @@ function cutBelow(entries: Int32Array, words: Int32Array, sibling: number): void
   for (let entry = 0; entry < entries.length; entry += ENTRY_WORDS) {
     if (entries[entry] !== words[dot] || entries[entry + 1] !== words[dot + 1]) continue;
     if (counterAt(entries, entry) <= counter) continue;
-    entries[entry + ENTRY.counterLow] = counter | 0;
-    entries[entry + ENTRY.counterHigh] = Math.floor(counter / 2 ** 32);
+    // Counters count from 1 above their high half.
+    entries[entry + ENTRY.counterLow] = words[dot + ENTRY.counterLow]! - 1;
   }
 }
 

@@ -90,6 +90,11 @@ export function isWriteEntry(entry: HistoryEntry): entry is WriteEntry {
   return entry.kind !== 'get';
 }
 
+/** A counter as a number, as `counterAt` has it. */
+export function counterNumber(counter: bigint): number {
+  return Number(BigInt.asUintN(52, counter));
+}
+
 /** Context entries as they stand in words; of `from` on, so many. */
 export function contextDots(
   words: Int32Array,

@@ -8,7 +8,7 @@
  */
 import type { Dot } from '@clockwise/record/build';
 import type { LedgerEntry } from './dot-ledger.ts';
-import type { WriteEntry } from './history.ts';
+import { counterNumber, type WriteEntry } from './history.ts';
 
 export interface MadeWrite {
   readonly write: WriteEntry;
@@ -40,10 +40,13 @@ export class Supersessions {
   constructor(writes: readonly MadeWrite[]) {
     const dots = writes
       .flatMap((made) => made.dots.map((entry) => ({ made, entry })))
-      .toSorted((left, right) => Number(left.entry.dot.counter - right.entry.dot.counter));
+      .toSorted(
+        (left, right) =>
+          counterNumber(left.entry.dot.counter) - counterNumber(right.entry.dot.counter),
+      );
     for (const { made, entry } of dots) {
       const { incarnation, counter } = entry.dot;
-      this.#made[this.#numberOf(incarnation)]!.push({ counter: Number(counter), made });
+      this.#made[this.#numberOf(incarnation)]!.push({ counter: counterNumber(counter), made });
       const took = made.write.context ?? entry.context;
       for (const victim of took) this.#take(victim, entry.dot);
     }
@@ -55,7 +58,7 @@ export class Supersessions {
     covered.fill(0);
     for (const { incarnation, counter } of context) {
       const number = this.#numbers.get(incarnation);
-      if (number !== undefined) covered[number] = Number(counter);
+      if (number !== undefined) covered[number] = counterNumber(counter);
     }
     return this.#takings.map((takers) => {
       let until = 0;
@@ -69,7 +72,7 @@ export class Supersessions {
 
   isSuperseded(superseded: Superseded, { incarnation, counter }: Dot): boolean {
     const number = this.#numbers.get(incarnation);
-    return number !== undefined && Number(counter) <= superseded[number]!;
+    return number !== undefined && counterNumber(counter) <= superseded[number]!;
   }
 
   /** The writes of which `context` covers a dot that nothing within it superseded. */
@@ -83,7 +86,7 @@ export class Supersessions {
       for (let place = list.length - 1; place >= 0; place -= 1) {
         const one = list[place]!;
         if (one.counter <= until) break;
-        if (one.counter <= Number(counter)) survivors.add(one.made);
+        if (one.counter <= counterNumber(counter)) survivors.add(one.made);
       }
     }
     return survivors;
@@ -99,10 +102,12 @@ export class Supersessions {
       takers.push(takings);
     }
     // A maker's record covers its own dot too, and nothing takes itself away.
-    const own = Number(taker.counter) - 1;
+    const own = counterNumber(taker.counter) - 1;
     const isOwn = victim.incarnation === taker.incarnation;
-    const until = isOwn ? Math.min(own, Number(victim.counter)) : Number(victim.counter);
-    takings.counters.push(Number(taker.counter));
+    const until = isOwn
+      ? Math.min(own, counterNumber(victim.counter))
+      : counterNumber(victim.counter);
+    takings.counters.push(counterNumber(taker.counter));
     takings.taken.push(Math.max(takings.taken.at(-1) ?? 0, until));
   }
 
