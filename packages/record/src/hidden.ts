@@ -46,8 +46,12 @@ export const HIDDEN_KEY_BYTES = 4;
  */
 export const OWED = { positionMask: 0xffff, epochShift: 16 } as const;
 
+export function isHiddenBucket(bucketId: number): boolean {
+  return bucketId >>> 0 >= HIDDEN_BUCKET_MIN;
+}
+
 export function isHidden(words: Int32Array, record: number): boolean {
-  return words[record + HEADER.bucketId]! >>> 0 >= HIDDEN_BUCKET_MIN;
+  return isHiddenBucket(words[record + HEADER.bucketId]!);
 }
 
 export function owedOf(words: Int32Array, record: number): number {

@@ -40,7 +40,7 @@ export interface StoreParts {
 
 /** Opens the store behind `disk` for the replica of the context's name. */
 export function openReplica(
-  { name, data, limits, chunks }: ActorContext,
+  { name, data, limits, chunks, wallTimeMs }: ActorContext,
   { incarnation, secret }: ReplicaLife,
   { disk, checksum, codecs }: StoreParts,
 ): OpenedShard {
@@ -56,6 +56,7 @@ export function openReplica(
     storeId: data.storeId,
     mustExist: data.mustExist,
     incarnation,
+    openedSeconds: Math.floor(wallTimeMs / 1000),
     secret,
     chunks: chunks.map((words) => words.buffer as SharedArrayBuffer),
   });

@@ -55,6 +55,7 @@ function open(folder: string, incarnationLow: number, shardCount = 1): Shard | s
     storeId: STORE_ID,
     mustExist: false,
     incarnation: { low: incarnationLow, high: 0 },
+    openedSeconds: 0,
     secret: { low: 3, high: 4 },
     chunks,
   });

@@ -34,6 +34,8 @@ export interface OpenShardOptions {
   readonly mustExist: boolean;
   /** Random, new for each opening: dots of two openings never meet. */
   readonly incarnation: Incarnation;
+  /** By the wall clock: it dates the incarnation. */
+  readonly openedSeconds: number;
   /** Random: keys of the index in memory. */
   readonly secret: Incarnation;
   /** The shard's memory, allocated by whoever shares it. */
@@ -86,6 +88,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
       shard,
       limits,
       incarnation: options.incarnation,
+      openedSeconds: options.openedSeconds,
       coordinatorCount: options.coordinatorCount,
       partitionBits,
       checksum,

@@ -291,6 +291,7 @@ export class NodeProcess {
       storeId: this.#data.storeId,
       partitionBits: ring.partitionBits,
       mustExist: parts.hasOpened,
+      openedSeconds: Math.floor(parts.clock.wallTimeMs() / 1000),
       prng: prng.stream('opening'),
     });
     if (!opened.ok) {

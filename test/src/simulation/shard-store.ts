@@ -27,6 +27,8 @@ export interface ShardStoreOptions {
   readonly partitionBits: number;
   /** All shards of this disk's node have been open before: an empty folder is damage (F16). */
   readonly mustExist?: boolean;
+  /** By the wall clock of who opens it. */
+  readonly openedSeconds?: number;
   /** Of this opening alone: incarnation and secret are drawn from it. */
   readonly prng: Prng;
 }
@@ -50,6 +52,7 @@ export function openSimulatedShard(options: ShardStoreOptions): OpenedSimulatedS
     storeId,
     mustExist: options.mustExist ?? false,
     incarnation: { low: prng.word(), high: prng.word() },
+    openedSeconds: options.openedSeconds ?? 0,
     secret: { low: prng.word(), high: prng.word() },
     chunks: Array.from(
       { length: limits.memtableChunksMax },

@@ -1,7 +1,8 @@
 /**
  * From a record that stands in reserved memory to one that is in the index, in the log's range and in
- * the leaves of the hash tree. data plane.
+ * the leaves of the hash tree. Hidden records are in no tree: replicas hold different ones. data plane.
  */
+import { isHidden } from '@clockwise/record/hidden';
 import { leafHash } from '@clockwise/record/leaf-hash';
 import { HEADER, PREFIX, PREFIX_FLAG, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { ReplicaContext } from './replica-context.ts';
@@ -15,6 +16,10 @@ export function commitRecord(
   previous: number,
 ): void {
   const { memtable, leaves, leafHash: scratch } = context;
+  if (isHidden(memtable.words, record)) {
+    memtable.commit(record, hash, 0, 0, 0, 0);
+    return;
+  }
   let replacedLow = 0;
   let replacedHigh = 0;
   if (previous >= 0) {

@@ -13,14 +13,17 @@ import {
   FRAME,
   FRAME_HEADER_WORDS,
   OPERATION,
+  REPLICA_NOTE_HEADER_WORDS,
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
   REPLICA_REQUEST,
+  REPLICA_SETTLE_HEADER_WORDS,
   REPLICA_STORE_HEADER_WORDS,
   REPLICA_WRITE_HEADER_WORDS,
 } from '@clockwise/protocol/frame';
 import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import type { Memtable } from '@clockwise/storage/memtable';
+import { isHinted } from './hint-operation.ts';
 
 /** Fewer operations are not worth the passes; more are left to themselves. */
 const OPERATIONS_MIN = 8;
@@ -56,18 +59,17 @@ export class FrameWarmer {
   }
 }
 
-/** The hash of a keyed operation's key, else zero. */
+/** The hash of a keyed operation's key; zero without one, and where the key is not the one asked for. */
 export function keyHash(memtable: Memtable, words: Int32Array, offset: number): number {
   const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
+  const header = keyPosition(opcode);
+  if (header < 0 || isHinted(words, offset)) return 0;
   if (opcode === REPLICA_OPCODE.store) {
     const record = offset + REPLICA_STORE_HEADER_WORDS;
     const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
     const bucketId = words[record + HEADER.bucketId]!;
     return memtable.hash(bucketId, words, record + HEADER_WORDS, keyByteCount);
   }
-  if (opcode !== REPLICA_OPCODE.read && opcode !== REPLICA_OPCODE.write) return 0;
-  const header =
-    opcode === REPLICA_OPCODE.write ? REPLICA_WRITE_HEADER_WORDS : REPLICA_READ_HEADER_WORDS;
   const keyByteCount = words[offset + REPLICA_REQUEST.keyAndContext]! & 0xffff;
   return memtable.hash(
     words[offset + REPLICA_REQUEST.bucketId]!,
@@ -75,4 +77,22 @@ export function keyHash(memtable: Memtable, words: Int32Array, offset: number): 
     offset + header,
     keyByteCount,
   );
+}
+
+/** Where the key stands in an operation, or -1: it has none. */
+export function keyPosition(opcode: number): number {
+  switch (opcode) {
+    case REPLICA_OPCODE.read:
+      return REPLICA_READ_HEADER_WORDS;
+    case REPLICA_OPCODE.write:
+      return REPLICA_WRITE_HEADER_WORDS;
+    case REPLICA_OPCODE.store:
+      return REPLICA_STORE_HEADER_WORDS + HEADER_WORDS;
+    case REPLICA_OPCODE.note:
+      return REPLICA_NOTE_HEADER_WORDS;
+    case REPLICA_OPCODE.settle:
+      return REPLICA_SETTLE_HEADER_WORDS;
+    default:
+      return -1;
+  }
 }

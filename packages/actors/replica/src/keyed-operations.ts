@@ -6,6 +6,8 @@
  * Invariants:
  *   R1 operations on one key take effect in the order they came
  *   R2 a failed read of a key is an error for its operations, never "not found"
+ *   DL1 what nobody waits for any more is answered, and never done: neither when it comes nor when its turn
+ *       comes after a wait
  *   KO1 a write that is slowed parks its key; it runs when the allowance has room, in the order in which
  *       writes were slowed, or is refused as OVERLOADED
  */
@@ -16,13 +18,15 @@ import { ERRORS } from '@clockwise/protocol/errors';
 import {
   OPERATION,
   REPLICA_OPCODE,
-  REPLICA_READ_HEADER_WORDS,
   REPLICA_REQUEST,
   REPLICA_STORE_HEADER_WORDS,
-  REPLICA_WRITE_HEADER_WORDS,
 } from '@clockwise/protocol/frame';
+import { dueWord, isDuePassed } from '@clockwise/protocol/frame-due';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
-import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import { isSettled } from '@clockwise/record/hidden';
+import { HEADER } from '@clockwise/record/layout';
+import { keyPosition } from './frame-warmer.ts';
+import { applyNoteOperation, applySettleOperation } from './owed-operations.ts';
 import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
 import { applyReadOperation } from './read-operation.ts';
 import type { ReplicaContext } from './replica-context.ts';
@@ -30,14 +34,13 @@ import { replyStatus, type Asker } from './reply.ts';
 import { applyStoreOperation } from './store-operation.ts';
 import { type ReadEnded, SEARCHED, type TableReads } from './table-reads.ts';
 import { THROTTLE_MS } from './write-throttle.ts';
-import { applyWriteOperation, DotMaker } from './write-operation.ts';
+import { applyWriteOperation } from './write-operation.ts';
 
 /** The number of this timer, among the replica's. */
 export const THROTTLE_TIMER = 3;
 
 export class KeyedOperations {
   readonly #context: ReplicaContext;
-  readonly #dots: DotMaker = new DotMaker();
   readonly #parked: ParkedOperations;
   readonly #reads: TableReads;
   readonly #asker: Asker;
@@ -98,7 +101,7 @@ export class KeyedOperations {
     this.#wakeLater();
   }
 
-  /** A read, write or store: run at once, or parked behind the key's read from disk. */
+  /** Any operation with a key: run at once, or parked behind the key's read from disk. */
   take(opcode: number, hash: number): void {
     const asker = this.#asker;
     const { words, offset } = asker;
@@ -108,7 +111,7 @@ export class KeyedOperations {
     const bucketId = isStore
       ? words[record + HEADER.bucketId]!
       : words[offset + REPLICA_REQUEST.bucketId]!;
-    const key = isStore ? record + HEADER_WORDS : offset + keyPosition(opcode);
+    const key = offset + keyPosition(opcode);
     const keyByteCount =
       words[isStore ? record + HEADER.keyAndContext : offset + REPLICA_REQUEST.keyAndContext]! &
       0xffff;
@@ -246,12 +249,19 @@ export class KeyedOperations {
 
   /** False: no more may wait, and the operation is refused. */
   #park(parked: ParkedKey, opcode: number): boolean {
-    const { source, words, offset } = this.#asker;
-    const size = words[offset + OPERATION.wordCount]!;
-    if (this.#parked.park(parked, source, words, offset, size)) return true;
+    if (this.#parked.park(parked, this.#asker)) return true;
     reachable('replica: no more operations may wait for the disk');
     this.#refuse(opcode);
     return false;
+  }
+
+  /** [DL1] */
+  refuseExpired(): void {
+    const asker = this.#asker;
+    this.#context.counters.expired += 1;
+    const opcode = asker.words[asker.offset + REPLICA_REQUEST.opcode]! & 0xff;
+    const status = ERRORS.DEADLINE_PASSED.code;
+    replyStatus(this.#context, asker, replyKindOf(opcode), status, LANE.now);
   }
 
   #refuse(opcode: number): void {
@@ -303,13 +313,19 @@ export class KeyedOperations {
 
   /** [R1] Runs what waited for a key, in order; memory is looked at anew for each. */
   #runParked(parked: ParkedKey): void {
-    const { memtable } = this.#context;
+    const { memtable, now } = this.#context;
+    const nowWord = dueWord(now);
     sometimes(parked.operations.length > 1, 'replica: several operations waited for one read');
     for (const operation of this.#parked.close(parked)) {
       const asker = this.#asker;
       asker.source = operation.source;
       asker.words = operation.words;
       asker.offset = 0;
+      if (isDuePassed(operation.due, nowWord)) {
+        reachable('replica: an operation waited until nobody waited for it');
+        this.refuseExpired();
+        continue;
+      }
       const { hash, bucketId, key, keyByteCount } = parked;
       // That it was asked for has brought it here; only to be asked for again is a reason to keep it.
       const current = memtable.peek(bucketId, key, 0, keyByteCount, hash);
@@ -335,24 +351,29 @@ export class KeyedOperations {
     }
   }
 
-  #run(opcode: number, hash: number, chunk: number, current: number): void {
+  /** A hidden record that is settled is as one that is not there. */
+  #run(opcode: number, hash: number, chunk: number, found: number): void {
     const context = this.#context;
+    const isGone = found >= 0 && isSettled(context.memtable.pool.words[chunk]!, found);
+    const current = isGone ? -1 : found;
     switch (opcode) {
       case REPLICA_OPCODE.read:
         applyReadOperation(context, this.#asker, chunk, current);
         return;
       case REPLICA_OPCODE.write:
-        applyWriteOperation(context, this.#dots, this.#asker, hash, chunk, current);
+        applyWriteOperation(context, this.#asker, hash, chunk, current);
         return;
       case REPLICA_OPCODE.store:
-        applyStoreOperation(context, this.#dots, this.#asker, hash, chunk, current);
+        applyStoreOperation(context, this.#asker, hash, chunk, current);
+        return;
+      case REPLICA_OPCODE.note:
+        applyNoteOperation(context, this.#asker, hash, chunk, current);
+        return;
+      case REPLICA_OPCODE.settle:
+        applySettleOperation(context, this.#asker, hash, chunk, current);
         return;
       default:
         assert(false, 'the gateway passes known operations only');
     }
   }
-}
-
-function keyPosition(opcode: number): number {
-  return opcode === REPLICA_OPCODE.write ? REPLICA_WRITE_HEADER_WORDS : REPLICA_READ_HEADER_WORDS;
 }

@@ -93,6 +93,7 @@ export function openReplica(
     shard: 0,
     limits,
     incarnation: { low: incarnation, high: 0 },
+    openedSeconds: 0,
     coordinatorCount: COORDINATORS,
     partitionBits: PARTITION_BITS,
     checksum,

@@ -10,22 +10,22 @@ const OTHER = Int32Array.of(12, 0);
 
 test('[PK1] operations on one key are kept in order, copied, and apart from keys of the same hash', () => {
   const parked = new ParkedOperations(10);
-  const words = Int32Array.of(1, 2, 3, 4);
+  const words = Int32Array.of(2, 1, 2, 3, 2, 4);
   const one = parked.open(5, 1, 0, 0, KEY, 0, 4);
   const other = parked.open(5, 1, 0, 0, OTHER, 0, 4);
-  parked.park(one, 0, words, 0, 2);
-  parked.park(other, 1, words, 1, 2);
-  parked.park(one, 2, words, 2, 2);
+  parked.park(one, { source: 0, words, offset: 0, due: 0 });
+  parked.park(other, { source: 1, words, offset: 2, due: 7 });
+  parked.park(one, { source: 2, words, offset: 4, due: 9 });
   words.fill(0);
   assert.is(parked.find(5, 1, KEY, 0, 4), one);
   assert.is(parked.find(5, 1, OTHER, 0, 4), other);
   assert.is(parked.find(5, 2, KEY, 0, 4), undefined, 'another bucket');
   assert.is(parked.find(6, 1, KEY, 0, 4), undefined);
   assert.equal(
-    parked.close(one).map(({ source, words: copy }) => [source, ...copy]),
+    parked.close(one).map(({ source, words: copy, due }) => [source, due, ...copy]),
     [
-      [0, 1, 2],
-      [2, 3, 4],
+      [0, 0, 2, 1],
+      [2, 9, 2, 4],
     ],
   );
   assert.is(parked.find(5, 1, KEY, 0, 4), undefined);

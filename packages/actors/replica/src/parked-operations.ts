@@ -7,14 +7,19 @@
  *   PK2 at most `countMax` operations wait; one more is refused
  */
 import { buggify } from '@clockwise/kernel/buggify';
+import { OPERATION } from '@clockwise/protocol/frame';
 import { paddedWords } from '@clockwise/record/layout';
 import { keysEqual } from '@clockwise/record/compare';
-import { NOBODY } from './reply.ts';
+import { type Asker, NOBODY } from './reply.ts';
 
-/** Who asked: the coordinator, and a copy of the operation, which begins at word 0. */
+/**
+ * Who asked: the coordinator, and a copy of the operation, which begins at word 0; and from when on it
+ * is not done any more (FRAME.due; 0: it always is).
+ */
 export interface ParkedOperation {
   source: number;
   readonly words: Int32Array;
+  readonly due: number;
 }
 
 /** A key whose record is being read. */
@@ -85,17 +90,12 @@ export class ParkedOperations {
   }
 
   /** [PK2] False: no more may wait. */
-  park(
-    parked: ParkedKey,
-    source: number,
-    words: Int32Array,
-    offset: number,
-    size: number,
-  ): boolean {
+  park(parked: ParkedKey, { source, words, offset, due }: Asker): boolean {
     if (this.#count >= this.#countMax) return false;
     if (buggify('replica: refuse to let an operation wait for the disk')) return false;
     this.#count += 1;
-    parked.operations.push({ source, words: words.slice(offset, offset + size) });
+    const size = words[offset + OPERATION.wordCount]!;
+    parked.operations.push({ source, words: words.slice(offset, offset + size), due });
     return true;
   }
 

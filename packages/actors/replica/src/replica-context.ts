@@ -23,6 +23,7 @@ import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-c
 import { RecordJoin } from '@clockwise/versioning/join';
 import { RecordWriter } from '@clockwise/versioning/write';
 import { WriteOperands } from '@clockwise/versioning/write-operands';
+import { IncarnationBook } from './incarnation-book.ts';
 import { JobWatch } from './job-watch.ts';
 import { LatencyGauge } from './latency-gauge.ts';
 import { WriteThrottle } from './write-throttle.ts';
@@ -59,6 +60,8 @@ export interface ReplicaOptions {
   readonly limits: Limits;
   /** Drawn anew each time the shard's store is opened. */
   readonly incarnation: Incarnation;
+  /** When that was, by the wall clock: it says how old the incarnation is (IncarnationBook). */
+  readonly openedSeconds: number;
   readonly coordinatorCount: number;
   readonly partitionBits: number;
   readonly checksum: Checksum;
@@ -92,6 +95,13 @@ export interface ReplicaCounters {
   writes: number;
   stores: number;
   scans: number;
+  /** Of writes and stores: those of copies that are held for others. */
+  hinted: number;
+  notes: number;
+  notesSkipped: number;
+  settles: number;
+  /** Operations that nobody waited for any more when their turn came. */
+  expired: number;
   overloaded: number;
   /** Writes that waited because flushes or merges were behind. */
   slowed: number;
@@ -108,12 +118,12 @@ export class ReplicaContext {
   readonly limits: Limits;
   readonly memtable: Memtable;
   readonly leaves: LeafTable;
-  readonly incarnation: Incarnation;
+  readonly book: IncarnationBook;
   readonly writer: RecordWriter;
   readonly join: RecordJoin;
   readonly clock: HybridClock = new HybridClock(HYBRID_AHEAD_MS_MAX);
   readonly operands: WriteOperands = new WriteOperands();
-  /** Where leaf hashes are computed into: low, high. */
+  /** Where leaf hashes and versions of hidden records are computed into: low, high. */
   readonly leafHash: Int32Array = new Int32Array(2);
   /** What the store consists of, and who still reads what. */
   readonly versions: StoreVersions;
@@ -129,6 +139,11 @@ export class ReplicaContext {
     writes: 0,
     stores: 0,
     scans: 0,
+    hinted: 0,
+    notes: 0,
+    notesSkipped: 0,
+    settles: 0,
+    expired: 0,
     overloaded: 0,
     slowed: 0,
     refusedByFullDisk: 0,
@@ -157,6 +172,11 @@ export class ReplicaContext {
   #jobCount = 0;
   /** Of the last record that was appended. */
   #lastSequence: number;
+  /**
+   * The highest number of a mark that a page has shown to somebody; a number is the low word of a
+   * sequence. Pages of the opening before may have shown all that it left.
+   */
+  #handedOut: number;
 
   constructor(options: ReplicaOptions) {
     this.#openedSequence = options.memtable.nextSequence - 1;
@@ -167,11 +187,10 @@ export class ReplicaContext {
     this.throttle = new WriteThrottle(options.limits);
     this.memtable = options.memtable;
     this.leaves = options.leaves;
-    this.incarnation = options.incarnation;
+    this.book = new IncarnationBook(options.incarnation, options.openedSeconds);
     this.writer = new RecordWriter(options.limits);
     this.join = new RecordJoin(options.limits);
-    this.operands.dot[0] = options.incarnation.low;
-    this.operands.dot[1] = options.incarnation.high;
+    this.#handedOut = this.#openedSequence | 0;
   }
 
   beginStep(batch: ReplicaBatch, out: ReplicaOut): void {
@@ -193,6 +212,14 @@ export class ReplicaContext {
 
   get nowSeconds(): number {
     return Math.floor(this.wallTimeMs / 1000);
+  }
+
+  handOut(note: number): void {
+    if (!this.wasHandedOut(note)) this.#handedOut = note;
+  }
+
+  wasHandedOut(note: number): boolean {
+    return ((note - this.#handedOut) | 0) <= 0;
   }
 
   #countAppended(): void {

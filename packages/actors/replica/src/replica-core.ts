@@ -16,13 +16,16 @@ import {
   FRAME,
   FRAME_HEADER_WORDS,
   OPERATION,
+  PRIORITY,
   REPLICA_OPCODE,
   REPLICA_REQUEST,
   REPLY_KIND,
 } from '@clockwise/protocol/frame';
+import { dueWord, isDuePassed } from '@clockwise/protocol/frame-due';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
+import { HintOperation, isHinted } from './hint-operation.ts';
 import { KeyedOperations } from './keyed-operations.ts';
 import { MemoryRoom } from './memory-room.ts';
 import {
@@ -46,7 +49,8 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #store: StoreWork;
   readonly #room: MemoryRoom;
   readonly #warmer: FrameWarmer = new FrameWarmer();
-  readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0 };
+  readonly #hint: HintOperation = new HintOperation();
+  readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0, due: 0 };
   #started = false;
 
   constructor(options: ReplicaOptions) {
@@ -213,23 +217,30 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   }
 
   #takeFrame(source: number, words: Int32Array, frame: number): void {
-    const { memtable } = this.#context;
+    const { memtable, now } = this.#context;
     const warmer = this.#warmer;
+    const asker = this.#asker;
+    const due = words[frame + FRAME.due]!;
+    const isExpired = isDuePassed(due, dueWord(now));
+    const isForeground = ((words[frame + FRAME.tag]! >>> 16) & 0xff) === PRIORITY.foreground;
     const warmed = warmer.warm(memtable, words, frame);
     const count = words[frame + FRAME.operationCount]!;
     let offset = frame + FRAME_HEADER_WORDS;
     for (let index = 0; index < count; index += 1) {
       const hash = index < warmed ? warmer.hashes[index]! : keyHash(memtable, words, offset);
-      this.#takeOperation(source, words, offset, hash);
+      asker.source = source;
+      asker.words = words;
+      asker.offset = offset;
+      asker.due = isDropped(words, offset, isForeground) ? due : 0;
+      if (isExpired && asker.due !== 0) this.#keyed.refuseExpired();
+      else this.#takeOperation(hash);
       offset += words[offset + OPERATION.wordCount]!;
     }
   }
 
-  #takeOperation(source: number, words: Int32Array, offset: number, hash: number): void {
+  #takeOperation(hash: number): void {
     const asker = this.#asker;
-    asker.source = source;
-    asker.words = words;
-    asker.offset = offset;
+    const { words, offset } = asker;
     const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
     if (this.#context.fenced) {
       reachable('replica: a fenced shard refuses an operation');
@@ -239,8 +250,30 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       this.#scans.start(asker);
     } else if (opcode === REPLICA_OPCODE.probe) {
       replyStatus(this.#context, asker, REPLY_KIND.probed, STATUS_OK, LANE.now);
+    } else if (isHinted(words, offset)) {
+      this.#hint.rewrite(words, offset);
+      asker.words = this.#hint.words;
+      asker.offset = 0;
+      this.#keyed.take(opcode, keyHash(this.#context.memtable, asker.words, 0));
     } else {
       this.#keyed.take(opcode, hash);
     }
+  }
+}
+
+/**
+ * [DL1] Whether an operation is nothing to anybody once its sender has stopped waiting. A store is
+ * somebody's durability, and what is owed is owed for longer than a request lasts.
+ */
+function isDropped(words: Int32Array, offset: number, isForeground: boolean): boolean {
+  switch (words[offset + REPLICA_REQUEST.opcode]! & 0xff) {
+    case REPLICA_OPCODE.read:
+    case REPLICA_OPCODE.write:
+    case REPLICA_OPCODE.scan:
+      return true;
+    case REPLICA_OPCODE.store:
+      return !isForeground || isHinted(words, offset);
+    default:
+      return false;
   }
 }

@@ -29,7 +29,7 @@ import { ReplicaWorld } from './replica-world.ts';
 import type { Reply } from './reply-lanes.ts';
 import { bytesOfText, type SampleOperation, textOfBytes } from './sample-operations.ts';
 
-type Keyed = Exclude<SampleOperation, { kind: 'scan' } | { kind: 'probe' }>;
+type Keyed = Extract<SampleOperation, { kind: 'read' } | { kind: 'write' } | { kind: 'store' }>;
 
 interface Asked {
   readonly slot: number;

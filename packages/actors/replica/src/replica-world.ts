@@ -32,7 +32,7 @@ import {
   type Reply,
   type Sent,
 } from './reply-lanes.ts';
-import { frameOf, type SampleOperation } from './sample-operations.ts';
+import { type FrameOptions, frameOf, type SampleOperation } from './sample-operations.ts';
 
 export type ReadEffect = Extract<ReplicaEffect, { kind: 'read' }>;
 type Job = Extract<ReplicaEffect, { kind: 'job' }>;
@@ -93,8 +93,8 @@ export class ReplicaWorld {
   }
 
   /** Sends operations in one frame; returns the replies that the step wrote, on both lanes. */
-  ask(operations: readonly SampleOperation[], target = 0): Reply[] {
-    const frame = frameOf(operations, this.#slotCount);
+  ask(operations: readonly SampleOperation[], target = 0, options: FrameOptions = {}): Reply[] {
+    const frame = frameOf(operations, this.#slotCount, options);
     this.#slotCount += operations.length;
     return this.step([{ source: target, frame }], []);
   }

@@ -14,7 +14,14 @@ import {
 } from '@clockwise/protocol/frame';
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
 import { decodeRecord, type RecordObject } from '@clockwise/record/build';
-import { recordWordCount } from '@clockwise/record/layout';
+import {
+  hiddenVersion,
+  isHidden,
+  owedOf,
+  visibleWordCount,
+  writeVisible,
+} from '@clockwise/record/hidden';
+import { HEADER, recordWordCount, siblingCount } from '@clockwise/record/layout';
 import { recordLimits, validateRecord } from '@clockwise/record/validate';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { Memtable } from '@clockwise/storage/memtable';
@@ -25,11 +32,20 @@ import { type ReplyHeader, replyHeader } from './sample-operations.ts';
 export interface Reply extends ReplyHeader {
   readonly target: number;
   readonly lane: Lane;
+  /** Of a hinted copy its visible form. */
   readonly records: readonly RecordObject[];
+  /** By record: what is hidden in it, if it is. */
+  readonly hidden: readonly (HiddenPart | undefined)[];
   /** Of the one record that the reply names; 0 for a clean copy. */
   readonly sequence: number;
   /** The coordinator may have seen it. */
   released: boolean;
+}
+
+export interface HiddenPart {
+  readonly bucketId: number;
+  readonly owed: number;
+  readonly version: readonly [number, number];
 }
 
 export interface Sent {
@@ -68,13 +84,37 @@ function decodeRecords(
   const records: RecordObject[] = [];
   let at = from;
   for (let index = 0; index < count; index += 1) {
-    const fault = validateRecord(words, at, from + wordCount - at, recordLimits(SMALL_LIMITS));
-    assert(fault === 0, `a reply names a whole record, not one with fault ${fault}`);
-    records.push(decodeRecord(words, at));
+    records.push(decodeOne(words, at, from + wordCount - at));
     at += recordWordCount(words, at);
   }
   assert(at === from + wordCount, 'a reply has the words that it says');
   return records;
+}
+
+function decodeOne(words: Int32Array, record: number, wordCount: number): RecordObject {
+  // Marks and what is settled have no other form.
+  if (isHidden(words, record) && siblingCount(words, record) === 0)
+    return decodeRecord(words, record);
+  if (isHidden(words, record)) {
+    const visible = new Int32Array(visibleWordCount(words, record));
+    return decodeOne(visible, 0, writeVisible(words, record, visible, 0));
+  }
+  const fault = validateRecord(words, record, wordCount, recordLimits(SMALL_LIMITS));
+  assert(fault === 0, `a reply names a whole record, not one with fault ${fault}`);
+  return decodeRecord(words, record);
+}
+
+function hiddenParts(words: Int32Array, from: number, count: number): (HiddenPart | undefined)[] {
+  let at = from;
+  return Array.from({ length: count }, () => {
+    const record = at;
+    at += recordWordCount(words, record);
+    if (!isHidden(words, record)) return undefined;
+    const version = new Int32Array(2);
+    hiddenVersion(words, record, version);
+    const bucketId = words[record + HEADER.bucketId]!;
+    return { bucketId, owed: owedOf(words, record), version: [version[0]!, version[1]!] };
+  });
 }
 
 export function assertSame(
@@ -105,6 +145,9 @@ export function decodeFrame(
     const from = isNamed ? header.offset : at + REPLICA_REPLY_HEADER_WORDS;
     const count = isNamed ? 1 : header.recordCount;
     const records = decodeRecords(words, from, header.recordWords, count);
+    const hidden = hiddenParts(words, from, count);
+    const isFlagged = (header.flags & REPLY_FLAG.hidden) !== 0;
+    assert(!isNamed || isFlagged === (hidden[0] !== undefined), 'a reply says what it names');
     const sequence = isNamed ? sequenceOf(words, from) : 0;
     if (isNamed) {
       const { generations, states } = memtable.pool;
@@ -117,7 +160,15 @@ export function decodeFrame(
       assert(sequence <= durableSequence, '[RP1] an early answer rests on the disk');
     }
     copies.push(words.slice(from, from + header.recordWords));
-    replies.push({ ...header, target, lane, records, sequence, released: lane === LANE.now });
+    replies.push({
+      ...header,
+      target,
+      lane,
+      records,
+      hidden,
+      sequence,
+      released: lane === LANE.now,
+    });
   }
   return { wordCount: frame.length, replies, copies };
 }

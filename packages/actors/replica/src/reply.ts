@@ -14,19 +14,25 @@ import {
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
   REPLICA_REQUEST,
+  REPLY_FLAG,
   TAG,
 } from '@clockwise/protocol/frame';
+import { isHidden } from '@clockwise/record/hidden';
 import { recordWordCount } from '@clockwise/record/layout';
 import { sequenceOf, type ReplicaContext } from './replica-context.ts';
 
 /** The source of an operation whose asker has gone. */
 export const NOBODY = -1;
 
-/** Which operation is answered: who asked, by the words of the request at `offset`. */
+/**
+ * Which operation is answered: who asked, by the words of the request at `offset`; and from when on
+ * nobody waits for it (FRAME.due; 0: it is done whenever its turn comes).
+ */
 export interface Asker {
   source: number;
   words: Int32Array;
   offset: number;
+  due: number;
 }
 
 /** An answer without a record. */
@@ -50,9 +56,11 @@ export function replyRecord(
   record: number,
 ): void {
   const { pool } = context.memtable;
+  const words = pool.words[chunk]!;
   const chunkWord = chunk | (pool.generations[chunk]! << 16);
-  const wordCount = recordWordCount(pool.words[chunk]!, record);
-  reply(context, asker, kind, lane, chunkWord, record, wordCount);
+  const wordCount = recordWordCount(words, record);
+  const flags = isHidden(words, record) ? REPLY_FLAG.hidden << 24 : 0;
+  reply(context, asker, kind | flags, lane, chunkWord, record, wordCount);
 }
 
 /** [RP1] `now` where the record is durable already, else the lane that waits for that. */

@@ -5,13 +5,20 @@
 import { unreachable } from '@clockwise/kernel/assert';
 import { ArrayBacking } from '@clockwise/protocol/array-backing';
 import {
+  FRAME,
   OPERATION,
   POLICY,
+  PRIORITY,
+  REPLICA_NOTE,
+  REPLICA_NOTE_HEADER_WORDS,
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
   REPLICA_REPLY,
   REPLICA_REQUEST,
   REPLICA_REQUEST_FLAG,
+  REPLICA_SETTLE,
+  REPLICA_SETTLE_HEADER_WORDS,
+  REPLICA_STORE,
   REPLICA_STORE_HEADER_WORDS,
   REPLICA_WRITE_HEADER_WORDS,
   SCAN,
@@ -27,12 +34,18 @@ import {
   writeBytes,
   writeEntry,
 } from '@clockwise/record/build';
+import { HIDDEN_BUCKET, HIDDEN_KEY_BYTES, writeHiddenKey } from '@clockwise/record/hidden';
 import { ENTRY_WORDS, paddedWords } from '@clockwise/record/layout';
 
 interface Keyed {
   readonly key: string;
   readonly bucketId?: number;
+  /** Of the hinted copy. */
+  readonly hint?: boolean;
 }
+
+/** What a note or settle is about. Default: a hint. */
+type Hidden = Omit<Keyed, 'hint'> & { readonly hidden?: keyof typeof HIDDEN_BUCKET };
 
 export type SampleOperation =
   | ({ readonly kind: 'read' } & Keyed)
@@ -47,13 +60,28 @@ export type SampleOperation =
       readonly forward?: boolean;
       readonly lww?: boolean;
       readonly durability?: number;
+      readonly owed?: number;
+      readonly retry?: boolean;
+      /** What the session had seen; hybrid time. */
+      readonly seen?: bigint;
+      readonly ageMs?: number;
     } & Keyed)
   | {
       readonly kind: 'store';
       readonly record: RecordObject;
       readonly lww?: boolean;
       readonly durability?: number;
+      /** With a word: as a hinted copy. */
+      readonly owed?: number;
     }
+  | ({ readonly kind: 'note'; readonly owed: number; readonly durability?: number } & Hidden)
+  | ({
+      readonly kind: 'settle';
+      /** Positions and the half of the epoch. */
+      readonly owed: number;
+      /** Low and high word. */
+      readonly version: readonly [number, number];
+    } & Hidden)
   | {
       readonly kind: 'scan';
       readonly bucketId?: number;
@@ -106,8 +134,18 @@ function wordsOfText(text: string): Int32Array {
   return words;
 }
 
+export interface FrameOptions {
+  readonly priority?: number;
+  /** FRAME.due. */
+  readonly due?: number;
+}
+
 /** One frame of operations; their slots count up from `firstSlot`. */
-export function frameOf(operations: readonly SampleOperation[], firstSlot: number): Int32Array {
+export function frameOf(
+  operations: readonly SampleOperation[],
+  firstSlot: number,
+  { priority = PRIORITY.foreground, due = 0 }: FrameOptions = {},
+): Int32Array {
   const backing = new ArrayBacking();
   const writer = new FrameWriter(backing, 16 * 1024);
   operations.forEach((operation, index) => {
@@ -122,6 +160,8 @@ export function frameOf(operations: readonly SampleOperation[], firstSlot: numbe
   writer.flush();
   const [frame, ...more] = backing.take();
   if (frame === undefined || more.length > 0) throw new Error('the operations fill one frame');
+  frame[FRAME.tag]! |= priority << 16;
+  frame[FRAME.due] = due;
   return frame;
 }
 
@@ -135,7 +175,22 @@ function operationWords(operation: SampleOperation): Int32Array {
       const record = encodeRecord(operation.record);
       const words = new Int32Array(REPLICA_STORE_HEADER_WORDS + record.length);
       words.set(record, REPLICA_STORE_HEADER_WORDS);
-      words[REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | policyBits(operation);
+      const { owed } = operation;
+      const flags = owed === undefined ? 0 : REPLICA_REQUEST_FLAG.hint << 8;
+      words[REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | flags | policyBits(operation);
+      words[REPLICA_STORE.owed] = owed ?? 0;
+      return words;
+    }
+    case 'note': {
+      const words = hiddenWords(REPLICA_OPCODE.note, REPLICA_NOTE_HEADER_WORDS, operation);
+      words[REPLICA_REQUEST.opcode]! |= policyBits(operation);
+      words[REPLICA_NOTE.owed] = operation.owed;
+      return words;
+    }
+    case 'settle': {
+      const words = hiddenWords(REPLICA_OPCODE.settle, REPLICA_SETTLE_HEADER_WORDS, operation);
+      words[REPLICA_SETTLE.positions] = operation.owed;
+      [words[REPLICA_SETTLE.versionLow], words[REPLICA_SETTLE.versionHigh]] = operation.version;
       return words;
     }
     case 'scan':
@@ -155,16 +210,33 @@ function policyBits(operation: { readonly lww?: boolean; readonly durability?: n
   return ((operation.lww === true ? POLICY.lww : 0) | durability) << 24;
 }
 
+/** The token is that of the key in its bucket; the key is the hidden one. */
+function hiddenWords(
+  opcode: number,
+  headerWords: number,
+  { key, bucketId = DEFAULT_BUCKET, hidden = 'hint' }: Hidden,
+): Int32Array {
+  const token = tokenOf(bucketId, key);
+  const words = new Int32Array(headerWords + paddedWords(key.length + HIDDEN_KEY_BYTES));
+  const bytes = writeHiddenKey(bucketId, wordsOfText(key), 0, key.length, words, headerWords);
+  words[REPLICA_REQUEST.opcode] = opcode;
+  words[REPLICA_REQUEST.bucketId] = HIDDEN_BUCKET[hidden];
+  words[REPLICA_REQUEST.tokenHigh] = token.high;
+  words[REPLICA_REQUEST.tokenLow] = token.low;
+  words[REPLICA_REQUEST.keyAndContext] = bytes;
+  return words;
+}
+
 function keyedWords(
   opcode: number,
   headerWords: number,
-  { key, bucketId = DEFAULT_BUCKET }: Keyed,
+  { key, bucketId = DEFAULT_BUCKET, hint = false }: Keyed,
   moreWords: number,
 ): Int32Array {
   const keyWords = wordsOfText(key);
   const words = new Int32Array(headerWords + keyWords.length + moreWords);
   const token = tokenOf(bucketId, key);
-  words[REPLICA_REQUEST.opcode] = opcode;
+  words[REPLICA_REQUEST.opcode] = opcode | (hint ? REPLICA_REQUEST_FLAG.hint << 8 : 0);
   words[REPLICA_REQUEST.bucketId] = bucketId;
   words[REPLICA_REQUEST.tokenHigh] = token.high;
   words[REPLICA_REQUEST.tokenLow] = token.low;
@@ -186,13 +258,19 @@ function writeWords(operation: Extract<SampleOperation, { kind: 'write' }>): Int
   const flags =
     (operation.context === undefined ? 0 : REPLICA_REQUEST_FLAG.contextGiven) |
     (value === undefined ? REPLICA_REQUEST_FLAG.tombstone : 0) |
-    (operation.forward === true ? REPLICA_REQUEST_FLAG.forward : 0);
+    (operation.forward === true ? REPLICA_REQUEST_FLAG.forward : 0) |
+    (operation.retry === true ? REPLICA_REQUEST_FLAG.retry : 0);
   words[REPLICA_REQUEST.opcode]! |= (flags << 8) | policyBits(operation);
   words[REPLICA_REQUEST.keyAndContext]! |= context.length << 16;
   words[REPLICA_REQUEST.valueBytes] = valueBytes.length;
   words[REPLICA_REQUEST.sessionLow] = operation.session ?? 0;
   words[REPLICA_REQUEST.sessionHigh] = operation.session === undefined ? 0 : SESSION_HIGH;
   words[REPLICA_REQUEST.sequence] = operation.sequence ?? 0;
+  const { seen = 0n } = operation;
+  words[REPLICA_REQUEST.seenLow] = Number(BigInt.asIntN(32, seen));
+  words[REPLICA_REQUEST.seenHigh] = Number(BigInt.asIntN(32, seen >> 32n));
+  words[REPLICA_REQUEST.ageMs] = operation.ageMs ?? 0;
+  words[REPLICA_REQUEST.owed] = operation.owed ?? 0;
   let position = REPLICA_WRITE_HEADER_WORDS + paddedWords(operation.key.length);
   for (const entry of context) {
     writeEntry(words, position, entry);

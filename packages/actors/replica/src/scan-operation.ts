@@ -28,7 +28,8 @@ import {
   TAG,
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
-import { paddedWords } from '@clockwise/record/layout';
+import { isHidden, isSettled } from '@clockwise/record/hidden';
+import { paddedWords, RECENT, recentsOffset, siblingCount } from '@clockwise/record/layout';
 import { BlockScratch } from '@clockwise/storage/block-codec';
 import { collectPartition } from '@clockwise/storage/memtable-scan';
 import type { BlockRead } from '@clockwise/storage/sstable-reader';
@@ -36,7 +37,7 @@ import { compareTokenHalves, type TokenRange } from '@clockwise/storage/token-ra
 import type { ReplicaContext } from './replica-context.ts';
 import { NOBODY, replyStatus, type Asker } from './reply.ts';
 import { RunSource } from './run-source.ts';
-import { mergePage, type MergedPage, type ScanCursor } from './scan-merge.ts';
+import { mergePage, type MergedPage, type PageRecord, type ScanCursor } from './scan-merge.ts';
 import type { TableReads } from './table-reads.ts';
 
 /** Scans at work at once: each holds what it has read of every table. */
@@ -141,7 +142,7 @@ export class ScanOperations {
     // A cursor is the client's word: one before the partition begins at the partition.
     const isInside = hasCursor && compareTokenHalves(tokenHigh, tokenLow, start, 0) >= 0;
     return {
-      asker: { source: asker.source, words: copy, offset: 0 },
+      asker: { source: asker.source, words: copy, offset: 0, due: asker.due },
       partition,
       range: {
         bucketId,
@@ -271,10 +272,18 @@ export class ScanOperations {
     words[start + REPLICA_REPLY.recordCount] = page.recordCount;
     let position = start + REPLICA_REPLY_HEADER_WORDS;
     for (const record of page.records) {
+      this.#handOut(record);
       copyWords(record.words, record.offset, words, position, record.wordCount);
       position += record.wordCount;
     }
     sink.end(wordCount);
+  }
+
+  /** What reads a mark goes on to read its key: what is noted from now on, it may have missed. */
+  #handOut({ words, offset }: PageRecord): void {
+    if (!isHidden(words, offset) || siblingCount(words, offset) > 0 || isSettled(words, offset))
+      return;
+    this.#context.handOut(words[recentsOffset(words, offset) + RECENT.sequence]!);
   }
 
   #refuse(asker: Asker, status: number): void {

@@ -2,8 +2,9 @@
  * A record that another replica made, or that a get merged: joined with what is here. data plane.
  *
  * Invariants:
- *   S1 a store that brings nothing new appends nothing, and is acknowledged when what is here is durable
- *   S2 nobody else knows a counter of this incarnation that was not given here
+ *   S1 a store that brings nothing new, and of a hinted copy owes nobody more, appends nothing, and is
+ *      acknowledged when what is here is durable
+ *   S2 nobody else knows a counter of this shard's incarnations that was not given here
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -18,10 +19,10 @@ import {
   REPLY_KIND,
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
+import { isHidden, joinOwed, owedOf } from '@clockwise/record/hidden';
 import {
   contextCount,
   contextOffset,
-  ENTRY,
   ENTRY_WORDS,
   HEADER,
   KIND,
@@ -37,12 +38,10 @@ import { compareRecords } from '@clockwise/versioning/relation';
 import { commitRecord } from './commit-record.ts';
 import type { ReplicaContext } from './replica-context.ts';
 import { durabilityOf, laneOf, replyRecord, replyStatus, type Asker } from './reply.ts';
-import type { DotMaker } from './write-operation.ts';
 
 /** `chunk` and `current` say where the key's record is; `current` is -1 where there is none. */
 export function applyStoreOperation(
   context: ReplicaContext,
-  dots: DotMaker,
   asker: Asker,
   hash: number,
   chunk: number,
@@ -51,18 +50,18 @@ export function applyStoreOperation(
   const { memtable, counters } = context;
   const incoming = asker.offset + REPLICA_STORE_HEADER_WORDS;
   counters.stores += 1;
-  checkOwnDots(context, dots, asker.words, incoming);
+  if (isHidden(asker.words, incoming)) counters.hinted += 1;
+  checkOwnDots(context, asker.words, incoming);
   observeTimes(context, asker.words, incoming);
   const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
   if (current >= 0) {
     const relation = compareRecords(currentWords, current, asker.words, incoming);
-    if (relation === RELATION.equal || relation === RELATION.leftDominates) {
-      const lane = laneOf(context, chunk, current);
-      sometimes(lane === LANE.now, 'replica: a store brings nothing new');
-      sometimes(lane === LANE.durable, 'replica: a store repeats what is not durable yet');
-      replyRecord(context, asker, REPLY_KIND.stored, lane, chunk, current);
+    const isOld = relation === RELATION.equal || relation === RELATION.leftDominates;
+    if (isOld && owesNoMore(currentWords, current, asker.words, incoming)) {
+      replyOld(context, asker, chunk, current);
       return;
     }
+    sometimes(isOld, 'replica: a hinted copy is owed to more positions');
   }
   if (isTombstone(asker.words, incoming) ? context.refusesDeletes : context.refusesValues) {
     reachable('replica: a full disk refuses a store');
@@ -88,6 +87,11 @@ export function applyStoreOperation(
     join.lww = ((opcode >>> 24) & POLICY.lww) !== 0;
     join.nowSeconds = context.nowSeconds;
     joinRecords(join, currentWords, current, asker.words, incoming, memtable.words, record);
+    if (join.equalsLeft && owesNoMore(currentWords, current, asker.words, incoming)) {
+      // What was new has retired from the context again.
+      replyOld(context, asker, chunk, current);
+      return;
+    }
     sometimes(!join.equalsRight, 'replica: a store is joined with what the other did not know');
     if (join.discardedConcurrent) counters.lwwDiscardedConcurrent += 1;
   }
@@ -100,24 +104,32 @@ function isTombstone(words: Int32Array, record: number): boolean {
   return (words[record + HEADER.kind]! & 0xff) === KIND.tombstone;
 }
 
-/** [S2] */
-function checkOwnDots(
-  context: ReplicaContext,
-  dots: DotMaker,
+/** [S1] */
+function replyOld(context: ReplicaContext, asker: Asker, chunk: number, current: number): void {
+  const lane = laneOf(context, chunk, current);
+  sometimes(lane === LANE.now, 'replica: a store brings nothing new');
+  sometimes(lane === LANE.durable, 'replica: a store repeats what is not durable yet');
+  replyRecord(context, asker, REPLY_KIND.stored, lane, chunk, current);
+}
+
+/** Visible records are owed to nobody: both words are zero. */
+function owesNoMore(
+  currentWords: Int32Array,
+  current: number,
   words: Int32Array,
-  record: number,
-): void {
-  const { low, high } = context.incarnation;
+  incoming: number,
+): boolean {
+  const held = owedOf(currentWords, current);
+  return joinOwed(held, owedOf(words, incoming)) === held;
+}
+
+/** [S2] */
+function checkOwnDots({ book }: ReplicaContext, words: Int32Array, record: number): void {
   let entry = contextOffset(words, record);
   for (let left = contextCount(words, record); left > 0; left -= 1) {
-    if (
-      words[entry + ENTRY.incarnationLow] === low &&
-      words[entry + ENTRY.incarnationHigh] === high
-    ) {
-      const counterLow = words[entry + ENTRY.counterLow]!;
-      const counterHigh = words[entry + ENTRY.counterHigh]!;
+    if (book.isCurrent(words, entry)) {
       assert(
-        !dots.isAhead(counterLow, counterHigh),
+        !book.isAhead(words, entry),
         '[S2] a counter of this incarnation was given by this incarnation',
       );
     }

@@ -4,7 +4,8 @@
  *
  * Invariants:
  *   W1 a dot is made only after this replica has successfully read the key
- *   W2 counters of an incarnation ascend without repetition
+ *
+ * W2 and HN3 are the incarnation book's. What a stand-in writes, it writes under the fallback name.
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -20,45 +21,26 @@ import {
   REPLY_FLAG,
   REPLY_KIND,
 } from '@clockwise/protocol/frame';
+import { compareUnsigned64 } from '@clockwise/record/compare';
+import { isHiddenBucket } from '@clockwise/record/hidden';
 import { ENTRY_WORDS, paddedWords, recordWordCount } from '@clockwise/record/layout';
+import { operationIsKnown } from '@clockwise/versioning/recents';
 import { applyWrite, WRITE_STATUS } from '@clockwise/versioning/write';
-import { writeWordCountMax } from '@clockwise/versioning/write-operands';
+import { type WriteOperands, writeWordCountMax } from '@clockwise/versioning/write-operands';
 import { commitRecord } from './commit-record.ts';
 import type { ReplicaContext } from './replica-context.ts';
 import { durabilityOf, laneOf, replyRecord, replyStatus, type Asker } from './reply.ts';
 
-/** Makes the dots of one incarnation. */
-export class DotMaker {
-  /** Counters count from 1; two words, so that no number is boxed. */
-  #low = 0;
-  #high = 0;
-
-  /** [W2] Writes the next counter into `dot` (an ENTRY). */
-  next(dot: Int32Array): void {
-    this.#low = (this.#low + 1) | 0;
-    if (this.#low === 0) this.#high += 1;
-    dot[2] = this.#low;
-    dot[3] = this.#high;
-  }
-
-  /** Whether a counter, in two words, was never given. */
-  isAhead(low: number, high: number): boolean {
-    if (high >>> 0 !== this.#high >>> 0) return high >>> 0 > this.#high >>> 0;
-    return low >>> 0 > this.#low >>> 0;
-  }
-}
-
 /** `chunk` and `current` say where the key's record is; `current` is -1 where there is none. */
 export function applyWriteOperation(
   context: ReplicaContext,
-  dots: DotMaker,
   asker: Asker,
   hash: number,
   chunk: number,
   current: number,
 ): void {
   const { memtable, operands, counters } = context;
-  fillOperands(context, asker.words, asker.offset);
+  const isFollowed = fillOperands(context, asker.words, asker.offset);
   if (operands.tombstone ? context.refusesDeletes : context.refusesValues) {
     sometimes(operands.tombstone, 'replica: a full disk refuses even a delete');
     sometimes(!operands.tombstone, 'replica: a full disk refuses a put');
@@ -67,6 +49,11 @@ export function applyWriteOperation(
     return;
   }
   const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
+  if (operands.lww && !isFollowed && !isKnown(context, currentWords, current)) {
+    reachable('replica: a session of a lww bucket has seen a time too far ahead');
+    refuse(context, asker, ERRORS.CLOCK_AHEAD.code);
+    return;
+  }
   const currentSize = current < 0 ? 0 : recordWordCount(currentWords, current);
   const wordCountMax = writeWordCountMax(operands, currentSize);
   const isRefused = buggify('replica: refuse a write although memory has room');
@@ -78,7 +65,9 @@ export function applyWriteOperation(
     return;
   }
   counters.writes += 1;
-  dots.next(operands.dot);
+  const isHint = isHiddenBucket(operands.bucketId);
+  if (isHint) counters.hinted += 1;
+  context.book.next(operands.dot, isHint);
   const { words } = memtable;
   const size = applyWrite(context.writer, operands, currentWords, current, words, record);
   if (size < 0) {
@@ -147,7 +136,8 @@ function refuse(context: ReplicaContext, asker: Asker, status: number): void {
   replyStatus(context, asker, REPLY_KIND.written, status, LANE.now);
 }
 
-function fillOperands(context: ReplicaContext, words: Int32Array, offset: number): void {
+/** False: the session has seen a time that is too far ahead to be followed. */
+function fillOperands(context: ReplicaContext, words: Int32Array, offset: number): boolean {
   const { operands, clock } = context;
   const opcode = words[offset + REPLICA_REQUEST.opcode]!;
   const flags = (opcode >>> 8) & 0xff;
@@ -173,7 +163,38 @@ function fillOperands(context: ReplicaContext, words: Int32Array, offset: number
   operands.sessionHigh = words[offset + REPLICA_REQUEST.sessionHigh]!;
   operands.sequence = words[offset + REPLICA_REQUEST.sequence]!;
   operands.lww = ((opcode >>> 24) & POLICY.lww) !== 0;
+  operands.retry = (flags & REPLICA_REQUEST_FLAG.retry) !== 0;
+  operands.owed = words[offset + REPLICA_REQUEST.owed]!;
+  const seenLow = words[offset + REPLICA_REQUEST.seenLow]!;
+  const seenHigh = words[offset + REPLICA_REQUEST.seenHigh]!;
+  const isFollowed =
+    (seenLow | seenHigh) === 0 || clock.observe(seenLow, seenHigh, context.wallTimeMs);
+  operands.seenLow = isFollowed ? seenLow : 0;
+  operands.seenHigh = isFollowed ? seenHigh : 0;
   clock.tick(context.wallTimeMs);
   operands.hybridLow = clock.low;
   operands.hybridHigh = clock.high;
+  if (operands.retry && operands.lww) {
+    stampRetried(operands, context.wallTimeMs - words[offset + REPLICA_REQUEST.ageMs]!);
+  }
+  return isFollowed;
+}
+
+/** [V15] A retried lww write has the time at which it was first sent, and is later than what was seen. */
+function stampRetried(operands: WriteOperands, firstTryMs: number): void {
+  const milliseconds = Math.max(0, Math.floor(firstTryMs));
+  const { seenLow, seenHigh } = operands;
+  operands.hybridLow = (milliseconds & 0xffff) << 16;
+  operands.hybridHigh = Math.floor(milliseconds / 65_536) | 0;
+  const { hybridLow, hybridHigh } = operands;
+  if (compareUnsigned64(hybridHigh, hybridLow, seenHigh, seenLow) > 0) return;
+  reachable('replica: a retried lww write is stamped after what its session had seen');
+  operands.hybridLow = (seenLow + 1) | 0;
+  operands.hybridHigh = (seenHigh + (operands.hybridLow === 0 ? 1 : 0)) | 0;
+}
+
+/** A write that was made is answered as such, whatever its session has seen. */
+function isKnown(context: ReplicaContext, currentWords: Int32Array, current: number): boolean {
+  const { sessionLow, sessionHigh, sequence } = context.operands;
+  return current >= 0 && operationIsKnown(currentWords, current, sessionLow, sessionHigh, sequence);
 }
