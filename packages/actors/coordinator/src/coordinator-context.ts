@@ -15,6 +15,10 @@ import { dueWord, laterDue } from '@clockwise/protocol/frame-due';
 import { computeToken, type Token } from '@clockwise/placement/token';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { VisibleSiblings } from '@clockwise/versioning/reconcile';
+import { BucketLatencies } from './bucket-latencies.ts';
+import { HedgeBudget } from './hedge-budget.ts';
+import { RepairBudget } from './repair-budget.ts';
+import { ReplicaPreference } from './replica-preference.ts';
 import { RequestSlots } from './request-slots.ts';
 import type { RingView } from './ring-view.ts';
 
@@ -40,6 +44,7 @@ export interface CoordinatorCounters {
   timeouts: number;
   hedges: number;
   repairs: number;
+  repairsSkipped: number;
   proxied: number;
 }
 
@@ -67,8 +72,17 @@ export class CoordinatorContext {
     timeouts: 0,
     hedges: 0,
     repairs: 0,
+    repairsSkipped: 0,
     proxied: 0,
   };
+  readonly dataCentreCount: number;
+  readonly preference: ReplicaPreference;
+  /** Of gets, from their start to their answer; by bucket. */
+  readonly latencies: BucketLatencies;
+  /** Of puts and deletes, likewise. */
+  readonly putLatencies: BucketLatencies;
+  readonly hedgeBudget: HedgeBudget = new HedgeBudget();
+  readonly repairBudget: RepairBudget;
   /** Which siblings a reader is shown; made once, used for every answer. */
   readonly visible: VisibleSiblings = new VisibleSiblings();
   now: Instant = 0;
@@ -92,6 +106,15 @@ export class CoordinatorContext {
     this.suspected = new Uint8Array(options.ring.nodes.length);
     this.shardIsUp = new Uint8Array(options.shards.length);
     this.shardInFlight = new Int32Array(options.shards.length);
+    this.dataCentreCount = new Set(options.ring.nodes.map((node) => node.dataCentre)).size;
+    this.preference = new ReplicaPreference(options.ring, this.suspected);
+    const { latencyWindowMs } = options.limits;
+    this.latencies = new BucketLatencies(options.ring.buckets.keys(), latencyWindowMs);
+    this.putLatencies = new BucketLatencies(options.ring.buckets.keys(), latencyWindowMs);
+    this.repairBudget = new RepairBudget(
+      options.ring.nodes.length,
+      options.limits.repairsInFlightMax,
+    );
   }
 
   beginStep(now: Instant, wallTimeMs: number, out: Out<CoordinatorEffect>): void {

@@ -1,5 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import { REPLICA_OPCODE, REPLICA_STORE_HEADER_WORDS, REPLY_KIND } from '@clockwise/protocol/frame';
 import { readSiblings } from '@clockwise/protocol/response-reader';
@@ -12,9 +13,10 @@ import {
   type WorldOptions,
 } from './coordinator-world.ts';
 import { get, record } from './sample-requests.ts';
-import { GET_HEDGE_MS } from './get-core.ts';
 
 const CLIENT = 1;
+/** Nothing is known of the bucket's latency yet. */
+const HEDGE_MS = DEFAULT_LIMITS.hedgeMsMax;
 const OLD = record({ dots: [[9, 1]] });
 const NEW = record({ dots: [[9, 2]] });
 const OTHER = record({ dots: [[8, 1]] });
@@ -233,11 +235,11 @@ test('[G2] what cannot be the answer to the question is a failure to read, and n
 
 test('[G1] a get that lacks an answer is hedged, one more replica after each pause', () => {
   const one = new Get({}, 1);
-  one.passes(GET_HEDGE_MS - 1);
+  one.passes(HEDGE_MS - 1);
   assert.equal(one.asked, [0]);
   one.passes(10);
   assert.equal(one.asked, [0, 1]);
-  one.passes(GET_HEDGE_MS + 10);
+  one.passes(HEDGE_MS + 10);
   assert.equal(one.asked, [0, 1, 2]);
   one.answers(2, OLD);
   assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
@@ -246,7 +248,7 @@ test('[G1] a get that lacks an answer is hedged, one more replica after each pau
 
 test('[G3] a get that was hedged mends with the late answer, and at its end where one stays silent', () => {
   const late = new Get();
-  late.passes(GET_HEDGE_MS + 10);
+  late.passes(HEDGE_MS + 10);
   late.answers(1, OLD);
   late.answers(2, OLD);
   assert.equal(late.shown(), [[STATUS_OK, 'v9.1']]);
@@ -254,7 +256,7 @@ test('[G3] a get that was hedged mends with the late answer, and at its end wher
   assert.equal([...late.mended.keys()], [1, 2]);
   assert.equal(late.shown(), []);
   const silent = new Get();
-  silent.passes(GET_HEDGE_MS + 10);
+  silent.passes(HEDGE_MS + 10);
   silent.answers(1, OLD);
   silent.answers(2, NEW);
   assert.equal(silent.shown(), [[STATUS_OK, 'v9.2']]);

@@ -1,95 +1,27 @@
 /**
- * One get: ask R replicas, nearest first, merge what they hold, answer, then mend the replicas that
- * were behind (DESIGN.md, section 7; after Riak's get core). data plane.
+ * One get: R replicas are asked, the best first (get-start.ts), what they hold is merged and answered,
+ * and the replicas that were behind are mended (read-repair.ts; DESIGN.md, section 7; after Riak's get
+ * core). data plane.
  *
  * Invariants:
  *   G1 an answer is merged from R distinct replicas that read their copy successfully
  *   G2 a replica that could not read never votes "not found"
- *   G3 a replica found behind is sent what it lacks, after the answer
+ *   G4 "not found" needs R votes without stand-ins that hold nothing
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import { PRIORITY, REPLY_KIND } from '@clockwise/protocol/frame';
-import { positionOfReplica } from '@clockwise/placement/placement-table';
+import { REPLY_KIND, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { recordWordCount } from '@clockwise/record/layout';
 import { RELATION } from '@clockwise/versioning/context';
 import { joinRecords } from '@clockwise/versioning/join';
 import { compareRecords } from '@clockwise/versioning/relation';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { openBit, positionOfNode } from './positions.ts';
-import { sendRead, sendStore, type KeyToken } from './replica-operations.ts';
-import {
-  bitCount,
-  respondNotFound,
-  respondRecord,
-  respondStatus,
-  respondTimeout,
-} from './respond.ts';
-
-/** Milliseconds after which a get that lacks an answer asks another replica. */
-export const GET_HEDGE_MS = 50;
-
-/**
- * Asks replicas until R are on their way. Returns STATUS_OK or the status of a refusal.
- * REQUIRES: the slot's partition, shard, R and class are set.
- */
-export function startGet(
-  context: CoordinatorContext,
-  slot: number,
-  request: Int32Array,
-  requestOffset: number,
-  token: KeyToken,
-): number {
-  const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
-  if (own >= 0) askAt(context, slot, own, request, requestOffset, token);
-  askMore(context, slot, slots.required[slot]!, request, requestOffset, token);
-  if (bitCount(slots.asked[slot]!) >= slots.required[slot]!) return STATUS_OK;
-  reachable('get: fewer than R replicas can be asked');
-  return own >= 0 && context.shardIsFull(slots.shard[slot]!)
-    ? ERRORS.OVERLOADED.code
-    : ERRORS.UNAVAILABLE.code;
-}
-
-/** Asks further replicas, those not suspected first, until `wanted` are asked in all. */
-function askMore(
-  context: CoordinatorContext,
-  slot: number,
-  wanted: number,
-  request: Int32Array,
-  requestOffset: number,
-  token: KeyToken,
-): void {
-  const { slots, ring, suspected } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const first = slots.partition[slot]! * placement.stride;
-  for (let round = 0; round < 2; round += 1) {
-    for (let position = 0; position < placement.stride; position += 1) {
-      if (bitCount(slots.asked[slot]! & ~slots.failed[slot]!) >= wanted) return;
-      if (suspected[placement.table[first + position]!] !== round) continue;
-      if ((slots.asked[slot]! & (1 << position)) !== 0) continue;
-      askAt(context, slot, position, request, requestOffset, token);
-    }
-  }
-}
-
-function askAt(
-  context: CoordinatorContext,
-  slot: number,
-  position: number,
-  request: Int32Array,
-  requestOffset: number,
-  token: KeyToken,
-): void {
-  const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const node = placement.table[slots.partition[slot]! * placement.stride + position]!;
-  if (sendRead(context, slot, node, request, requestOffset, token, false)) {
-    slots.asked[slot] = slots.asked[slot]! | (1 << position);
-  }
-}
+import { askMoreAsKept, endReads, hedge, isHopeful, outstandingOf, votesOf } from './get-start.ts';
+import { levelIsMet } from './levels.ts';
+import { nodeAt, positionOfNode, primaryAt } from './positions.ts';
+import { answerMonotonic, mend, onMended, onReadWhileMending } from './read-repair.ts';
+import { respondNotFound, respondRecord, respondStatus, respondTimeout } from './respond.ts';
 
 /** A replica's answer; `recordOffset` -1 where it names no record. */
 export function onGetReply(
@@ -101,10 +33,15 @@ export function onGetReply(
   record: Int32Array,
   recordOffset: number,
 ): void {
-  if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
-    onGetFailed(context, slot, node, status);
+  const position = positionOfNode(context, slot, node);
+  if (position < 0) return;
+  if (kind === REPLY_KIND.stored) {
+    onMended(context, slot, position, status);
+    endIfOver(context, slot);
+  } else if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
+    onReadFailed(context, slot, position, node, status);
   } else if (kind === REPLY_KIND.read) {
-    onRead(context, slot, node, record, recordOffset);
+    onRead(context, slot, position, node, record, recordOffset);
   }
 }
 
@@ -112,28 +49,84 @@ export function onGetReply(
 function onRead(
   context: CoordinatorContext,
   slot: number,
+  position: number,
   node: number,
   record: Int32Array,
   recordOffset: number,
 ): void {
   const { slots } = context;
-  const position = positionOfNode(context, slot, node);
-  if (position < 0) return;
   const bit = 1 << position;
   sometimes((slots.answered[slot]! & bit) !== 0, 'get: a replica answers twice');
   sometimes((slots.failed[slot]! & bit) !== 0, 'get: a replica that failed answers after all');
   sometimes(slots.responded[slot] === 1, 'get: a replica answers after the response');
   if ((slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
+  noteAnswer(context, slot, position, node);
   slots.answered[slot] = slots.answered[slot]! | bit;
-  if (slots.required[slot] === 1 && slots.asked[slot] === bit && slots.responded[slot] === 0) {
+  const isStandIn = node !== primaryAt(context, slot, position);
+  if (isStandIn) noteStandIn(context, slot, bit, recordOffset >= 0);
+  if (slots.repairNeeded[slot] !== 0 && slots.responded[slot] === 0) {
+    if (!isStandIn) onReadWhileMending(context, slot, bit, record, recordOffset);
+    endIfOver(context, slot);
+  } else if (isAnswerAlone(context, slot, bit)) {
     reachable('get: one replica is enough and nothing is merged');
+    noteLatency(context, slot);
     if (recordOffset < 0) respondNotFound(context, slot);
     else respondRecord(context, slot, record, recordOffset);
     slots.release(slot);
-    return;
+  } else {
+    if (!isStandIn || recordOffset >= 0) mergeAnswer(context, slot, bit, record, recordOffset);
+    settleGet(context, slot);
   }
-  mergeAnswer(context, slot, bit, record, recordOffset);
-  settleGet(context, slot);
+}
+
+/** Nobody else was asked, one answer is enough, and nothing is done before it is given. */
+function isAnswerAlone(context: CoordinatorContext, slot: number, bit: number): boolean {
+  const { slots } = context;
+  return (
+    slots.asked[slot] === bit &&
+    slots.responded[slot] === 0 &&
+    slots.empty[slot] === 0 &&
+    !isMonotonic(context, slot) &&
+    levelIsMet(context, slot, bit)
+  );
+}
+
+function isMonotonic(context: CoordinatorContext, slot: number): boolean {
+  return (context.slots.flags[slot]! & REQUEST_FLAG.monotonic) !== 0;
+}
+
+/** How long an answer took; nothing is learned from who was asked later, and at an unknown instant. */
+function noteAnswer(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  node: number,
+): void {
+  const { slots, preference, now } = context;
+  const bit = 1 << position;
+  if ((outstandingOf(context, slot) & bit) !== 0) preference.ended(nodeAt(context, slot, position));
+  if ((slots.askedLate[slot]! & bit) === 0) {
+    preference.answered(node, now - slots.startedAt[slot]!, now);
+  }
+}
+
+/** [G4] What a stand-in says is marked as its own. */
+function noteStandIn(
+  context: CoordinatorContext,
+  slot: number,
+  bit: number,
+  hasRecord: boolean,
+): void {
+  const { slots } = context;
+  sometimes(hasRecord, 'get: a stand-in has a hinted copy');
+  sometimes(!hasRecord, 'get: a stand-in holds nothing');
+  slots.sloppy[slot] = slots.sloppy[slot]! | bit;
+  if (!hasRecord) slots.empty[slot] = slots.empty[slot]! | bit;
+}
+
+function noteLatency(context: CoordinatorContext, slot: number): void {
+  const { slots, now } = context;
+  context.latencies.of(slots.bucketId[slot]!).record(now - slots.startedAt[slot]!, now);
 }
 
 /** Joins an answer into what is held, and keeps account of who holds exactly that. */
@@ -185,7 +178,7 @@ function hold(
   context.slots.heldWords[slot] = wordCount;
 }
 
-/** A replica could not read, or cannot be reached any more: another is asked in its place. */
+/** A node cannot be reached any more: whatever it was asked for, it does not answer. */
 export function onGetFailed(
   context: CoordinatorContext,
   slot: number,
@@ -193,23 +186,33 @@ export function onGetFailed(
   status: number,
 ): void {
   const { slots } = context;
-  const bit = openBit(context, slot, node);
-  if (bit === 0) return;
-  slots.failed[slot] = slots.failed[slot]! | bit;
-  slots.status[slot] = status;
-  if (slots.responded[slot] === 0 && slots.hasKept(slot)) {
-    const asked = slots.asked[slot]!;
-    askMoreAsKept(context, slot, slots.required[slot]!);
-    sometimes(slots.asked[slot] !== asked, 'get: another is asked in place of one that failed');
-  }
-  settleGet(context, slot);
+  const position = positionOfNode(context, slot, node);
+  if (position < 0) return;
+  const generation = slots.generation[slot]!;
+  onMended(context, slot, position, status);
+  onReadFailed(context, slot, position, node, status);
+  if (slots.isCurrent(slot, generation)) endIfOver(context, slot);
 }
 
-/** The request is kept: further replicas are asked until `wanted` are on their way. */
-function askMoreAsKept(context: CoordinatorContext, slot: number, wanted: number): void {
-  const { slots } = context;
-  const token = context.tokenOf(slot);
-  askMore(context, slot, wanted, slots.keptWords(slot), slots.keptOffset(slot), token);
+/** A replica could not read: another is asked in its place. */
+function onReadFailed(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  node: number,
+  status: number,
+): void {
+  const { slots, preference } = context;
+  const bit = 1 << position;
+  const isOpen = (outstandingOf(context, slot) & bit) !== 0;
+  sometimes(!isOpen, 'coordinator: a replica that is not waited for fails');
+  // The primary of a position for which a stand-in was asked since is not waited for either.
+  if (!isOpen || node !== nodeAt(context, slot, position)) return;
+  preference.ended(node);
+  preference.refused(node, context.now);
+  slots.failed[slot] = slots.failed[slot]! | bit;
+  slots.status[slot] = status;
+  settleGet(context, slot);
 }
 
 /** The deadline has come, or the instant at which an answer was hoped for. */
@@ -217,74 +220,64 @@ export function onGetDue(context: CoordinatorContext, slot: number): void {
   const { slots } = context;
   if (slots.due[slot]! > context.now) {
     slots.hedgeAt[slot] = Infinity;
-    if (slots.responded[slot] === 0) hedge(context, slot);
+    if (slots.responded[slot] === 0 && slots.repairNeeded[slot] === 0) hedge(context, slot);
     return;
   }
-  sometimes(slots.responded[slot] === 1, 'get: an answered read ends at its deadline');
+  sometimes(slots.responded[slot] === 1, 'sweep: an answered request ends at its deadline');
   sometimes(slots.responded[slot] === 0, 'sweep: a get runs out of time');
   if (slots.responded[slot] === 0) respondTimeout(context, slot);
   endGet(context, slot);
 }
 
-/** One more replica now, and the next after as long again. */
-function hedge(context: CoordinatorContext, slot: number): void {
-  const { slots, ring } = context;
-  const asked = slots.asked[slot]!;
-  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
-  sometimes(bitCount(asked) === stride, 'get: a hedge finds that all replicas are asked');
-  if (bitCount(asked) === stride) return;
-  askMoreAsKept(context, slot, bitCount(asked & ~slots.failed[slot]!) + 1);
-  sometimes(slots.asked[slot] !== asked, 'get: a hedge asks one more replica');
-  sometimes(slots.asked[slot] === asked, 'get: a hedge reaches nobody');
-  if (slots.asked[slot] !== asked) context.counters.hedges += 1;
-  slots.hedgeAt[slot] = context.now + GET_HEDGE_MS;
-}
-
-/** Answers once R replicas have read, or cannot any more; mends and frees when all have spoken. */
+/** Answers once the level is met, or cannot be met any more; ends when all have spoken. */
 function settleGet(context: CoordinatorContext, slot: number): void {
   const { slots } = context;
-  const answered = slots.answered[slot]!;
-  const outstanding = slots.asked[slot]! & ~answered & ~slots.failed[slot]!;
-  if (slots.responded[slot] === 0) {
-    const required = slots.required[slot]!;
-    const held = slots.held[slot];
-    if (bitCount(answered) >= required) {
-      if (held === undefined || slots.heldWords[slot] === 0) respondNotFound(context, slot);
-      else respondRecord(context, slot, held, 0);
-    } else if (bitCount(answered) + bitCount(outstanding) < required) {
-      reachable('get: too few replicas are left to answer');
-      respondStatus(
-        context,
-        slot,
-        slots.status[slot] === 0 ? ERRORS.UNAVAILABLE.code : slots.status[slot]!,
-      );
-    }
+  if (slots.responded[slot] === 0 && slots.repairNeeded[slot] === 0) decide(context, slot);
+  endIfOver(context, slot);
+}
+
+function decide(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  if (levelIsMet(context, slot, votesOf(context, slot))) {
+    answer(context, slot);
+    return;
   }
-  if (outstanding === 0 && slots.responded[slot] === 1) endGet(context, slot);
+  if (isHopeful(context, slot)) return;
+  if (slots.hasKept(slot)) {
+    const asked = outstandingOf(context, slot);
+    askMoreAsKept(context, slot);
+    const more = outstandingOf(context, slot) & ~asked;
+    sometimes(more !== 0, 'get: another is asked in place of one that failed');
+    if (isHopeful(context, slot)) return;
+  }
+  reachable('get: too few replicas are left to answer');
+  const status = slots.status[slot]!;
+  respondStatus(context, slot, status === 0 ? ERRORS.UNAVAILABLE.code : status);
+}
+
+function answer(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  const held = slots.held[slot];
+  if (held === undefined || slots.heldWords[slot] === 0) {
+    noteLatency(context, slot);
+    respondNotFound(context, slot);
+  } else if (isMonotonic(context, slot)) {
+    answerMonotonic(context, slot);
+  } else {
+    noteLatency(context, slot);
+    respondRecord(context, slot, held, 0);
+  }
+}
+
+/** It was answered, and nobody is left who could still say something. */
+function endIfOver(context: CoordinatorContext, slot: number): void {
+  const isAnswered = context.slots.responded[slot] === 1;
+  if (isAnswered && outstandingOf(context, slot) === 0) endGet(context, slot);
 }
 
 /** Nothing more is waited for. REQUIRES: the get was answered. */
 function endGet(context: CoordinatorContext, slot: number): void {
+  endReads(context, slot);
   mend(context, slot);
   context.slots.release(slot);
-}
-
-/** [G3] Sends the merged record to those that answered with less. */
-function mend(context: CoordinatorContext, slot: number): void {
-  const { slots, ring } = context;
-  const held = slots.held[slot];
-  const behind = slots.answered[slot]! & ~slots.current[slot]!;
-  if (held === undefined || slots.heldWords[slot] === 0 || behind === 0) return;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const first = slots.partition[slot]! * placement.stride;
-  const { policy } = ring.buckets.get(slots.bucketId[slot]!)!;
-  for (let position = 0; position < placement.stride; position += 1) {
-    if ((behind & (1 << position)) === 0) continue;
-    const node = placement.table[first + position]!;
-    // The slot is about to end: what the replica answers to this names an old generation.
-    const isSent = sendStore(context, slot, node, policy, held, 0, 0, PRIORITY.foreground);
-    sometimes(isSent, 'get: a replica that was behind is mended');
-    sometimes(!isSent, 'get: a replica that was behind cannot be reached for mending');
-    context.counters.repairs += 1;
-  }
 }

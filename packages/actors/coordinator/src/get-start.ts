@@ -1,16 +1,27 @@
 /**
- * A get that has its slot: what is kept of its request, and when another replica is asked. data plane.
+ * Whom a get asks, and when: as many replicas as its level needs, by preference; another one after a
+ * pause; and where too few primaries can be used, the stand-ins that would hold hinted copies.
+ * data plane.
+ *
+ * Invariants:
+ *   GA1 a stand-in is asked only where the level cannot be met by primaries that can be used, and never
+ *       for a strict get
+ *   GA2 before it is as late as hedgeMsMax a get is hedged only within the budget
  */
 import { buggify } from '@clockwise/kernel/buggify';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
-import { OPERATION } from '@clockwise/protocol/frame';
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { OPERATION, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { GET_HEDGE_MS, startGet } from './get-core.ts';
-import type { KeyToken } from './replica-operations.ts';
+import { levelIsMet, levelWants } from './levels.ts';
+import { allPositions, isUsable, nodeAt, primaryAt, takeStandIn } from './positions.ts';
+import { sendRead, type KeyToken } from './replica-operations.ts';
+import { bitCount } from './respond.ts';
 
 /**
  * Returns STATUS_OK where the read is on its way, else the status of a refusal.
- * REQUIRES: the slot's request, partition, shard and R are set.
+ * REQUIRES: the slot's request, level, partition, shard and R are set.
  */
 export function startRead(
   context: CoordinatorContext,
@@ -21,16 +32,232 @@ export function startRead(
 ): number {
   const { slots, ring } = context;
   const placement = ring.tables[slots.replicationClass[slot]!]!;
+  const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
+  const shard = slots.shard[slot]!;
   // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
   // the sole copy, in this node, does without.
-  const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
-  if (placement.stride > 1 || own < 0) {
+  if (placement.stride > 1 || own < 0 || context.shardIsUp[shard] === 0) {
     slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
   }
-  if (placement.stride > slots.required[slot]!) {
-    const hedgeMs = buggify('get: hedge at once') ? 0 : GET_HEDGE_MS;
-    slots.hedgeAt[slot] = context.now + hedgeMs;
+  context.hedgeBudget.earn();
+  askMore(context, slot, words, offset, token);
+  if (!levelIsMet(context, slot, slots.asked[slot]!)) {
+    reachable('get: fewer than R replicas can be asked');
+    endReads(context, slot);
+    const isFull = own >= 0 && context.shardIsFull(shard);
+    return isFull ? ERRORS.OVERLOADED.code : ERRORS.UNAVAILABLE.code;
+  }
+  if (context.preference.takesProbe()) askLast(context, slot, words, offset, token);
+  if (slots.asked[slot] !== allPositions(context, slot)) {
+    const pause = buggify('get: hedge at once') ? 0 : hedgePause(context, slot);
+    slots.hedgeAt[slot] = context.now + pause;
     context.watchDue(slots.hedgeAt[slot]);
   }
-  return startGet(context, slot, words, offset, token);
+  return STATUS_OK;
+}
+
+/** The positions that speak for the answer: a stand-in that holds nothing is no witness of that. */
+export function votesOf(context: CoordinatorContext, slot: number): number {
+  const { slots } = context;
+  const answered = slots.answered[slot]!;
+  const empty = slots.empty[slot]!;
+  if (empty === 0) return answered;
+  // [G4] Beside a record and a primary's word it says no more than that nothing later is with it.
+  const isWitness = slots.heldWords[slot] !== 0 && (answered & ~slots.sloppy[slot]!) !== 0;
+  return isWitness ? answered : answered & ~empty;
+}
+
+/** The positions that were asked and may still answer. */
+export function outstandingOf(context: CoordinatorContext, slot: number): number {
+  const { slots } = context;
+  return slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]!;
+}
+
+/** Whether the level can still be met by those that were asked. */
+export function isHopeful(context: CoordinatorContext, slot: number): boolean {
+  const votes = votesOf(context, slot);
+  return levelIsMet(context, slot, votes | outstandingOf(context, slot));
+}
+
+/** Asks until the level is met if all that were asked answer, or nobody is left to ask. */
+export function askMore(
+  context: CoordinatorContext,
+  slot: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots, preference } = context;
+  const count = preference.order(context, slot);
+  for (let index = 0; index < count && !isHopeful(context, slot); index += 1) {
+    const position = preference.ordered[index]!;
+    if (isWanted(context, slot, position)) {
+      askPrimary(context, slot, position, request, requestOffset, token);
+    }
+  }
+  if (isHopeful(context, slot)) return;
+  if ((slots.flags[slot]! & REQUEST_FLAG.strict) === 0) {
+    askStandIns(context, slot, request, requestOffset, token);
+  }
+  askSuspected(context, slot, request, requestOffset, token);
+}
+
+/** The same for the request that is kept. */
+export function askMoreAsKept(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  const token = context.tokenOf(slot);
+  askMore(context, slot, slots.keptWords(slot), slots.keptOffset(slot), token);
+}
+
+/** Not asked yet, and of use beside those that were. */
+function isWanted(context: CoordinatorContext, slot: number, position: number): boolean {
+  if ((context.slots.asked[slot]! & (1 << position)) !== 0) return false;
+  const hopedFor = votesOf(context, slot) | outstandingOf(context, slot);
+  return levelWants(context, slot, hopedFor, position);
+}
+
+function askPrimary(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots } = context;
+  const node = primaryAt(context, slot, position);
+  if (!sendRead(context, slot, node, request, requestOffset, token, false)) return;
+  const bit = 1 << position;
+  slots.asked[slot] = slots.asked[slot]! | bit;
+  if (context.now > slots.startedAt[slot]!) slots.askedLate[slot] = slots.askedLate[slot]! | bit;
+  context.preference.asked(node);
+}
+
+/** [GA1] For primaries that cannot be used: whoever would hold their hinted copies. */
+function askStandIns(
+  context: CoordinatorContext,
+  slot: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots } = context;
+  const all = allPositions(context, slot);
+  const spoken = slots.answered[slot]! | slots.standIns[slot]! | outstandingOf(context, slot);
+  for (let left = all & ~spoken; left !== 0 && !isHopeful(context, slot); left &= left - 1) {
+    const position = 31 - Math.clz32(left & -left);
+    const bit = 1 << position;
+    if (isUsable(context, primaryAt(context, slot, position), slots.shard[slot]!)) continue;
+    const hopedFor = votesOf(context, slot) | outstandingOf(context, slot);
+    if (!levelWants(context, slot, hopedFor, position)) continue;
+    const node = takeStandIn(context, slot, position);
+    sometimes(node < 0, 'get: nobody can stand in for a primary that is not usable');
+    if (node < 0) continue;
+    if (!sendRead(context, slot, node, request, requestOffset, token, true)) continue;
+    reachable('get: a stand-in is asked');
+    slots.asked[slot] = slots.asked[slot]! | bit;
+    slots.failed[slot] = slots.failed[slot]! & ~bit;
+    slots.askedLate[slot] = slots.askedLate[slot]! | bit;
+    context.preference.asked(node);
+  }
+}
+
+/** Primaries that are believed down, and have a link all the same. */
+function askSuspected(
+  context: CoordinatorContext,
+  slot: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots } = context;
+  const all = allPositions(context, slot);
+  for (let position = 0; 1 << position <= all && !isHopeful(context, slot); position += 1) {
+    if ((slots.standIns[slot]! & (1 << position)) !== 0) continue;
+    if (isWanted(context, slot, position)) {
+      askPrimary(context, slot, position, request, requestOffset, token);
+    }
+  }
+}
+
+/** The last in order besides, so that something is learned of it; the answer does not wait for it. */
+function askLast(
+  context: CoordinatorContext,
+  slot: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots, preference } = context;
+  const count = preference.order(context, slot);
+  const position = count === 0 ? -1 : preference.ordered[count - 1]!;
+  if (position < 0 || (slots.asked[slot]! & (1 << position)) !== 0) return;
+  reachable('get: the slowest replica is asked besides');
+  askPrimary(context, slot, position, request, requestOffset, token);
+}
+
+/** One more replica, where one is left that would be of use, and the next after as long again. */
+export function hedge(context: CoordinatorContext, slot: number): void {
+  const { slots } = context;
+  noteSilent(context, slot);
+  const position = nextForHedge(context, slot);
+  sometimes(position < 0, 'get: a hedge finds that all replicas are asked');
+  if (position < 0) return;
+  const wait = waitForBudget(context, slot);
+  if (wait > 0) {
+    reachable('get: a hedge is beyond the budget and waits');
+    slots.hedgeAt[slot] = context.now + wait;
+    return;
+  }
+  const asked = slots.asked[slot]!;
+  const token = context.tokenOf(slot);
+  askPrimary(context, slot, position, slots.keptWords(slot), slots.keptOffset(slot), token);
+  sometimes(slots.asked[slot] !== asked, 'get: a hedge asks one more replica');
+  sometimes(slots.asked[slot] === asked, 'get: a hedge reaches nobody');
+  if (slots.asked[slot] !== asked) context.counters.hedges += 1;
+  slots.hedgeAt[slot] = context.now + hedgePause(context, slot);
+}
+
+/** [GA2] Milliseconds until the hedge needs no budget, 0 where it may be sent now. */
+function waitForBudget(context: CoordinatorContext, slot: number): number {
+  const { slots, limits } = context;
+  const hedges = bitCount(slots.askedLate[slot]! & ~slots.standIns[slot]!);
+  const free = slots.startedAt[slot]! + (hedges + 1) * limits.hedgeMsMax;
+  return context.now >= free || context.hedgeBudget.spend() ? 0 : free - context.now;
+}
+
+/** The best position that was not asked and whose answer would count; -1: none. */
+function nextForHedge(context: CoordinatorContext, slot: number): number {
+  const { slots, preference } = context;
+  const votes = votesOf(context, slot);
+  const count = preference.order(context, slot);
+  for (let index = 0; index < count; index += 1) {
+    const position = preference.ordered[index]!;
+    if ((slots.asked[slot]! & (1 << position)) !== 0) continue;
+    if (levelWants(context, slot, votes, position)) return position;
+  }
+  return -1;
+}
+
+/** That they are late is known before they answer, and of some that never answer nothing else is. */
+function noteSilent(context: CoordinatorContext, slot: number): void {
+  const { slots, preference } = context;
+  const late = outstandingOf(context, slot) & ~slots.askedLate[slot]!;
+  for (let left = late; left !== 0; left &= left - 1) {
+    const node = nodeAt(context, slot, 31 - Math.clz32(left & -left));
+    preference.silent(node, context.now - slots.startedAt[slot]!, context.now);
+  }
+}
+
+function hedgePause(context: CoordinatorContext, slot: number): number {
+  const { limits, slots } = context;
+  const usual = context.latencies.of(slots.bucketId[slot]!).p99(context.now);
+  return Math.min(limits.hedgeMsMax, Math.max(limits.hedgeMsMin, usual));
+}
+
+/** Nobody waits any more for those that have not answered. */
+export function endReads(context: CoordinatorContext, slot: number): void {
+  for (let left = outstandingOf(context, slot); left !== 0; left &= left - 1) {
+    context.preference.ended(nodeAt(context, slot, 31 - Math.clz32(left & -left)));
+  }
 }

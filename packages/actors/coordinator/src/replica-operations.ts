@@ -9,6 +9,7 @@ import { buggify } from '@clockwise/kernel/buggify';
 import type { OperationSink } from '@clockwise/kernel/core';
 import { sometimes } from '@clockwise/kernel/probe';
 import {
+  PRIORITY,
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
   REPLICA_REQUEST,
@@ -62,6 +63,9 @@ function nameDeadline(
   context.nameDeadline(sink, slot);
   if (node === context.ring.ownNode) context.nameInstant(sink, slot);
 }
+
+/** Where a read repair's store names its slot: nobody waits for the answer, it is only counted. */
+export const NO_SLOT = -1;
 
 /** Who asks, for the answer to find its way back. */
 export function writeAddress(
@@ -230,6 +234,7 @@ export function sendStore(
   const flags = owed === 0 ? 0 : REPLICA_REQUEST_FLAG.hint;
   words[offset + REPLICA_REQUEST.opcode] = REPLICA_OPCODE.store | (flags << 8) | (policy << 24);
   writeAddress(words, offset, context, slot);
+  if (priority === PRIORITY.repair) words[offset + REPLICA_REQUEST.slot] = NO_SLOT;
   words[offset + REPLICA_STORE.owed] = owed;
   words[offset + REPLICA_STORE.fanOut] = 0;
   words[offset + REPLICA_STORE.reserved] = 0;

@@ -25,6 +25,7 @@ import { HEADER, keyBytes, keyOffset } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { onGetFailed, onGetReply } from './get-core.ts';
 import { relayReply } from './peer-relay.ts';
+import { NO_SLOT } from './replica-operations.ts';
 import { openBit, positionOfNode } from './positions.ts';
 import { onPutFailed, onPutReply } from './put-core.ts';
 import { SLOT_STATE } from './request-slots.ts';
@@ -80,6 +81,10 @@ export class ReplyDispatch {
   #takeReply(node: number, shard: number, words: Int32Array, offset: number): void {
     const { slots } = this.#context;
     const slot = words[offset + REPLICA_REPLY.slot]!;
+    if (slot === NO_SLOT) {
+      this.#context.repairBudget.ended(node);
+      return;
+    }
     if (!slots.isCurrent(slot, words[offset + REPLICA_REPLY.slotGeneration]!)) {
       reachable('coordinator: a replica answers after the request has ended');
       return;

@@ -67,8 +67,12 @@ export class RequestSlots {
   /** Positions that have a stand-in, and the walk's nodes (by index) that were chosen for that. */
   readonly standIns: Int32Array;
   readonly standInsTried: Int32Array;
-  /** Of a monotonic get: how many replicas must hold what is answered. */
+  /** Of a get: positions that were asked after its start. */
+  readonly askedLate: Int32Array;
+  /** Of a monotonic get: how many replicas must hold what is answered, 0 until that is known ... */
   readonly repairNeeded: Uint8Array;
+  /** ... and the positions that were sent it and have not answered. */
+  readonly mending: Int32Array;
   /** Of a write: 1 where it is known to have happened before, so that nothing is made. */
   readonly duplicate: Uint8Array;
   readonly responded: Uint8Array;
@@ -126,7 +130,9 @@ export class RequestSlots {
     this.#via = new Int16Array(capacity * POSITIONS_MAX).fill(-1);
     this.standIns = new Int32Array(capacity);
     this.standInsTried = new Int32Array(capacity);
+    this.askedLate = new Int32Array(capacity);
     this.repairNeeded = new Uint8Array(capacity);
+    this.mending = new Int32Array(capacity);
     this.duplicate = new Uint8Array(capacity);
     this.responded = new Uint8Array(capacity);
     this.durability = new Uint8Array(capacity);
@@ -167,7 +173,9 @@ export class RequestSlots {
     this.current[slot] = 0;
     this.sloppy[slot] = 0;
     this.empty[slot] = 0;
+    this.askedLate[slot] = 0;
     this.repairNeeded[slot] = 0;
+    this.mending[slot] = 0;
     this.duplicate[slot] = 0;
     this.responded[slot] = 0;
     this.durability[slot] = 0;

@@ -51,8 +51,9 @@ export class Sweep {
 
   /** All that a shard of this node had not answered is lost (H4). */
   shardDown(shard: number): void {
-    const { slots, shardInFlight, ring } = this.#context;
+    const { slots, shardInFlight, ring, repairBudget } = this.#context;
     shardInFlight[shard] = 0;
+    repairBudget.lost(ring.ownNode);
     for (let slot = 0; slot < slots.capacity; slot += 1) {
       const state = slots.state[slot];
       if (state === SLOT_STATE.free || state === SLOT_STATE.proxied) continue;
@@ -66,6 +67,7 @@ export class Sweep {
   linkDown(node: number): void {
     const context = this.#context;
     const { slots } = context;
+    context.repairBudget.lost(node);
     for (let slot = 0; slot < slots.capacity; slot += 1) {
       const state = slots.state[slot];
       if (state === SLOT_STATE.free) continue;
