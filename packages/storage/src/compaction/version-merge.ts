@@ -7,11 +7,14 @@
  *   VM1 the newest version that is no delta wins, with the deltas above it folded into it
  *   VM2 a tombstone goes only at the bottom, and only below the horizon of its partition
  *   VM3 values that expired leave a tombstone with the same dots, context and recents
+ *   VM4 of hidden records those go that nobody is owed any more, and only at the bottom: above it, they
+ *       cover what they settled
  *
  * Each version is counted once (merge-counts.ts, MJ1).
  */
 import { assert } from '@clockwise/kernel/assert';
 import { copyWords } from '@clockwise/record/copy';
+import { isHidden, isSettled } from '@clockwise/record/hidden';
 import {
   HEADER,
   KIND,
@@ -98,7 +101,7 @@ export class VersionMerge {
     if (this.record < 0) return;
     const isRewritten = this.#isExpired();
     if (isRewritten) this.#rewrite();
-    if (this.#isUnneeded(run.tokenHigh)) {
+    if (this.#isSettledAtBottom() || this.#isUnneeded(run.tokenHigh)) {
       counts.droppedTombstone += 1;
       this.record = -1;
       return;
@@ -187,13 +190,21 @@ export class VersionMerge {
     return this.#spare;
   }
 
+  /** [VM4] */
+  #isSettledAtBottom(): boolean {
+    return this.#options.isBottom && isSettled(this.words, this.record);
+  }
+
   /** [VM2] */
   #isUnneeded(tokenHigh: number): boolean {
     const { horizon, isBottom } = this.#options;
     const { partitionBits, tombstonesBeforeSeconds } = horizon;
     if (!isBottom || tombstonesBeforeSeconds === undefined) return false;
     const { words, record } = this;
-    if ((words[record + HEADER.kind]! & 0xff) !== KIND.tombstone) return false;
+    // [VM4] What is owed to others does not depend on who needs what in the partition here.
+    if ((words[record + HEADER.kind]! & 0xff) !== KIND.tombstone || isHidden(words, record)) {
+      return false;
+    }
     const partition = partitionBits === 0 ? 0 : tokenHigh >>> (32 - partitionBits);
     const before = tombstonesBeforeSeconds[partition] ?? 0;
     let sibling = siblingsOffset(words, record);
