@@ -17,6 +17,7 @@ import { RecordJoin } from '@clockwise/versioning/join';
 import { VisibleSiblings } from '@clockwise/versioning/reconcile';
 import { BucketLatencies } from './bucket-latencies.ts';
 import { HedgeBudget } from './hedge-budget.ts';
+import { HintLedger } from './hint-ledger.ts';
 import { RepairBudget } from './repair-budget.ts';
 import { ReplicaPreference } from './replica-preference.ts';
 import { RequestSlots } from './request-slots.ts';
@@ -46,6 +47,12 @@ export interface CoordinatorCounters {
   repairs: number;
   repairsSkipped: number;
   proxied: number;
+  /** Objects that another node was owed and has acknowledged. */
+  handedOff: number;
+  /** Hinted stores that were refused because too much, or too old, is held already. */
+  hintsRefused: number;
+  /** Hidden records that became dirty ranges. */
+  rangesDirtied: number;
 }
 
 export class CoordinatorContext {
@@ -74,6 +81,9 @@ export class CoordinatorContext {
     repairs: 0,
     repairsSkipped: 0,
     proxied: 0,
+    handedOff: 0,
+    hintsRefused: 0,
+    rangesDirtied: 0,
   };
   readonly dataCentreCount: number;
   readonly preference: ReplicaPreference;
@@ -83,6 +93,8 @@ export class CoordinatorContext {
   readonly putLatencies: BucketLatencies;
   readonly hedgeBudget: HedgeBudget = new HedgeBudget();
   readonly repairBudget: RepairBudget;
+  /** What this node holds for others. */
+  readonly ledger: HintLedger;
   /** Which siblings a reader is shown; made once, used for every answer. */
   readonly visible: VisibleSiblings = new VisibleSiblings();
   now: Instant = 0;
@@ -115,6 +127,8 @@ export class CoordinatorContext {
       options.ring.nodes.length,
       options.limits.repairsInFlightMax,
     );
+    const { nodes, partitionBits } = options.ring;
+    this.ledger = new HintLedger(nodes.length, 1 << partitionBits, options.limits);
   }
 
   beginStep(now: Instant, wallTimeMs: number, out: Out<CoordinatorEffect>): void {

@@ -39,6 +39,7 @@ import {
   type CoordinatorOptions,
 } from './coordinator-context.ts';
 import { onProxiedFrame } from './proxy-core.ts';
+import { HandOffCore } from './hand-off-core.ts';
 import { PassedQuestions } from './passed-questions.ts';
 import { relayFrame } from './peer-relay.ts';
 import { ReplyDispatch } from './reply-dispatch.ts';
@@ -55,6 +56,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   readonly #context: CoordinatorContext;
   readonly #keeper: ConnectionKeeper;
   readonly #scans: ScanCore;
+  readonly #handOff: HandOffCore;
   readonly #intake: RequestIntake;
   readonly #replies: ReplyDispatch;
   readonly #sweep: Sweep;
@@ -89,8 +91,10 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     this.#questions = new PassedQuestions(this.#context);
     this.#scans = new ScanCore(this.#context);
     this.#intake = new RequestIntake(this.#context, this.#scans);
-    this.#replies = new ReplyDispatch(this.#context, this.#scans, (probe) => this.#probed(probe));
-    this.#sweep = new Sweep(this.#context, this.#scans, this.#replies);
+    this.#handOff = new HandOffCore(this.#context);
+    const onProbed = (probe: number): void => this.#probed(probe);
+    this.#replies = new ReplyDispatch(this.#context, this.#scans, this.#handOff, onProbed);
+    this.#sweep = new Sweep(this.#context, this.#scans, this.#handOff, this.#replies);
     this.#recordLimits = recordLimits(options.limits);
   }
 
@@ -174,10 +178,12 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
         return;
       case 'channel-up':
         context.shardIsUp[event.target] = 1;
+        this.#handOff.shardUp(event.target);
         return;
       case 'channel-down':
         context.shardIsUp[event.target] = 0;
         this.#sweep.shardDown(event.target);
+        this.#handOff.shardDown(event.target);
         return;
       case 'read-done':
       case 'read-failed':
@@ -290,7 +296,9 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   #takeControl(connection: number, result: KeeperResult): void {
     switch (result.kind) {
       case 'nothing':
+        return;
       case 'link-up':
+        this.#handOff.nodeUsable(result.node);
         return;
       case 'message':
         this.#answerControl(connection, result.message);
@@ -329,7 +337,9 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     const context = this.#context;
     if (message.kind === 'peer-state') {
       const node = context.ring.nodes.findIndex((other) => other.nodeId === message.nodeId);
-      if (node >= 0) context.suspected[node] = message.state === 'down' ? 1 : 0;
+      if (node < 0) return;
+      context.suspected[node] = message.state === 'down' ? 1 : 0;
+      if (message.state === 'up') this.#handOff.nodeUsable(node);
     } else if (message.kind === 'status') {
       const { json } = message;
       this.#questions.answer(message.request, (requestId) => ({ kind: 'status', requestId, json }));
@@ -348,6 +358,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     } else if (message.kind === 'figures-wanted') {
       const figures = { ...context.counters, inFlight: context.slots.inUse };
       const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
+      context.out.effect({ kind: 'tell', to: 'main', message: this.#handOff.report() });
       context.out.effect({ kind: 'tell', to: 'main', message: reply });
     }
   }

@@ -86,7 +86,8 @@ export class CoordinatorWorld extends StepWorld<CoordinatorEvent, CoordinatorEff
   #chunkWordsUsed = 0;
 
   constructor(options: WorldOptions = {}) {
-    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    // Hand-off scans on its own account: worlds that are about it switch it on.
+    const limits = { ...DEFAULT_LIMITS, handOffTargetsMax: 0, ...options.limits };
     const ring = ringOf(options);
     const chunks = Array.from(
       { length: options.shardCount ?? 1 },

@@ -62,6 +62,16 @@ export class HandOffWindow {
     if (this.#isProbing) this.#notBefore = now + this.#limits.handOffRoundMs;
   }
 
+  /** What was admitted turned out to be so many bytes larger, or smaller. */
+  grown(byteCount: number): void {
+    this.#bytes += byteCount;
+  }
+
+  /** What was admitted has not been sent after all. */
+  withdrawn(byteCount: number): void {
+    this.#ended(byteCount);
+  }
+
   /** The target has stored what was sent at `sentAt`. */
   acknowledged(byteCount: number, sentAt: Instant, now: Instant): void {
     this.#ended(byteCount);

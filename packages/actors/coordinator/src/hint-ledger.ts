@@ -152,8 +152,9 @@ export class HintLedger {
     }
     this.#oldestIsKnown = false;
     if (!isLast) return;
-    take(this.#wholes[place]!, record);
-    take(this.#totals[this.kindOf(place)]!, record);
+    const left = { ...this.#wholes[place]! };
+    take(left, record);
+    this.#setWhole(place, left);
     take(count.whole, record);
   }
 
@@ -179,16 +180,14 @@ export class HintLedger {
     this.#oldestIsKnown = false;
     if (node !== EVERYBODY) {
       this.#replace(place, node, tallies.get(node));
+      // Where several targets were served at once none of them saw that it was the last.
+      if (!this.#isOwedToAny(place)) this.#setWhole(place, emptyTally());
       return;
     }
     for (let other = 0; other < this.#nodeCount; other += 1) {
       this.#replace(place, other, tallies.get(other));
     }
-    const known = this.#wholes[place]!;
-    const total = this.#totals[this.kindOf(place)]!;
-    total.count += whole.count - known.count;
-    total.bytes += whole.bytes - known.bytes;
-    Object.assign(known, whole);
+    this.#setWhole(place, whole);
     const left = this.#added[place]! - count.addedBefore;
     if (left === 0 && this.#added[place] !== 0) this.#addedPlaces -= 1;
     this.#added[place] = left;
@@ -219,6 +218,11 @@ export class HintLedger {
 
   owes(place: number, node: number): boolean {
     return this.#tallies.has(this.#keyOf(place, node));
+  }
+
+  /** Whether a place holds anything for anybody, as far as is known. */
+  holdsAny(place: number): boolean {
+    return this.#wholes[place]!.count > 0;
   }
 
   owesAnything(node: number): boolean {
@@ -289,6 +293,21 @@ export class HintLedger {
     const key = this.#keyOf(place, node);
     if (tally === undefined || tally.count === 0) this.#tallies.delete(key);
     else this.#tallies.set(key, { ...tally });
+  }
+
+  #setWhole(place: number, whole: Tally): void {
+    const known = this.#wholes[place]!;
+    const total = this.#totals[this.kindOf(place)]!;
+    total.count += whole.count - known.count;
+    total.bytes += whole.bytes - known.bytes;
+    Object.assign(known, whole);
+  }
+
+  #isOwedToAny(place: number): boolean {
+    for (let node = 0; node < this.#nodeCount; node += 1) {
+      if (this.owes(place, node)) return true;
+    }
+    return false;
   }
 
   #findOldest(): void {

@@ -4,22 +4,30 @@ import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import {
+  FRAME,
+  PRIORITY,
   REPLICA_OPCODE,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
   REPLICA_REQUEST,
   REPLICA_REQUEST_FLAG,
+  REPLICA_STORE,
+  REPLICA_STORE_HEADER_WORDS,
   REPLY_FLAG,
   REPLY_KIND,
   SCAN,
+  TAG,
 } from '@clockwise/protocol/frame';
-import { sampleReplicaRequests } from '@clockwise/protocol/frame-corpus';
+import { collectFrame, sampleReplicaRequests } from '@clockwise/protocol/frame-corpus';
 import { validateReplicaReplyFrame } from '@clockwise/protocol/validate-replica';
+import { hiddenWordCount, OWED, writeHidden } from '@clockwise/record/hidden';
 import { recordLimits } from '@clockwise/record/validate';
 import { CoordinatorWorld, field, opcodeOf, operations, type Sent } from './coordinator-world.ts';
 import { record } from './sample-requests.ts';
 
-const VALUE = record({ dots: [[9, 1]] });
+// Of the year 2023, so that no copy of it is old.
+const VALUE = record({ dots: [[9, 1_700_000_000_000]] });
+const LIMITS = recordLimits(DEFAULT_LIMITS);
 const { read, written, forward, stored, scanned, probed } = REPLY_KIND;
 
 /** The sample operations, each under a slot and generation that its asker knows. */
@@ -82,9 +90,8 @@ test('[PR1] every operation of a peer is answered, on its own connection, and on
     [five!, { kind: probed }],
   ]);
   const frames = world.take(CONNECTION_TARGET + peer);
-  const limits = recordLimits(DEFAULT_LIMITS);
   for (const frame of frames) {
-    assert.is(validateReplicaReplyFrame(frame, 0, frame.length, DEFAULT_LIMITS, limits), 0);
+    assert.is(validateReplicaReplyFrame(frame, 0, frame.length, DEFAULT_LIMITS, LIMITS), 0);
   }
   const answers = frames.flatMap(operations);
   assert.equal(answers.map(replyOf), [
@@ -156,6 +163,68 @@ test('[PR1] a peer that has gone is not answered, nor is who has its number now'
   world.greet(peer, 'client', '');
   world.shardReplies([[one!, { kind: read, record: VALUE }]]);
   assert.equal(world.sentTo(peer), []);
+});
+
+/** A store of a hinted copy for node 2, of the priority given. */
+function hintedStore(priority: number): Int32Array {
+  const frame = collectFrame((writer) => {
+    const wordCount = REPLICA_STORE_HEADER_WORDS + VALUE.length;
+    writer.priority = priority;
+    const start = writer.begin(TAG.replicaRequest, wordCount);
+    writer.words.fill(0, start, start + REPLICA_STORE_HEADER_WORDS);
+    writer.words[start + REPLICA_REQUEST.opcode] =
+      REPLICA_OPCODE.store | (REPLICA_REQUEST_FLAG.hint << 8);
+    writer.words[start + REPLICA_STORE.owed] = (1 << OWED.epochShift) | 0b100;
+    writer.words.set(VALUE, start + REPLICA_STORE_HEADER_WORDS);
+    writer.end(wordCount);
+  });
+  return frame;
+}
+
+test('[PR2] background work gets half of the credit; how long it is waited for goes along', () => {
+  const world = CoordinatorWorld.linked({ limits: { replicaOperationsInFlightMax: 4 } });
+  const peer = world.peer(1);
+  const says = (priority: number): void => {
+    const frame = hintedStore(priority);
+    frame[FRAME.remainingMs] = 300;
+    world.step([], [{ source: CONNECTION_TARGET + peer, frame }]);
+  };
+  for (let count = 0; count < 3; count += 1) says(PRIORITY.background);
+  const frames = world.take(0);
+  assert.is(frames.flatMap(operations).length, 2);
+  assert.equal(
+    frames.map((frame) => [frame[FRAME.due], (frame[FRAME.tag]! >>> 16) & 0xff]),
+    [0, 1].map(() => [world.now + 300, PRIORITY.background]),
+  );
+  assert.equal(
+    world.sentTo(peer).map((one) => replyOf(one)[1]),
+    [ERRORS.OVERLOADED.code],
+  );
+  for (let count = 0; count < 3; count += 1) says(PRIORITY.foreground);
+  assert.is(world.sentToShard().length, 2);
+});
+
+test('[PR3] a hinted copy beyond what may be held is refused, and no answer tells of hidden form', () => {
+  const hidden = new Int32Array(hiddenWordCount(VALUE, 0));
+  writeHidden(VALUE, 0, (1 << OWED.epochShift) | 0b100, hidden, 0);
+  const hintBytesMax = hidden.length * 4 + 8;
+  const world = CoordinatorWorld.linked({ limits: { hintBytesMax } });
+  const peer = world.peer(1);
+  const frame = hintedStore(PRIORITY.foreground);
+  world.step([], [{ source: CONNECTION_TARGET + peer, frame }]);
+  const [one] = world.sentToShard();
+  const reply = { kind: stored, flags: REPLY_FLAG.hidden, record: hidden };
+  world.shardReplies([[one!, reply]]);
+  const [answer] = world.take(CONNECTION_TARGET + peer);
+  assert.is(validateReplicaReplyFrame(answer!, 0, answer!.length, DEFAULT_LIMITS, LIMITS), 0);
+  assert.equal(operations(answer!).map(replyOf)[0]![1], STATUS_OK);
+  world.step([], [{ source: CONNECTION_TARGET + peer, frame }]);
+  assert.is(world.sentToShard().length, 0);
+  assert.equal(
+    world.sentTo(peer).map((sent) => replyOf(sent)[1]),
+    [ERRORS.HINTS_FULL.code],
+  );
+  assert.is(world.figures()['hintsRefused'], 1);
 });
 
 test("a peer's probe is answered to the peer, and is none of the gossiper's", () => {

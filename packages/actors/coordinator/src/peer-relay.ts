@@ -5,6 +5,8 @@
  *
  * Invariants:
  *   PR1 a peer's operation is answered or its link is gone; a shard that is full or down refuses it
+ *   PR2 what comes as background work gets at most half of a shard's credit
+ *   PR3 a hinted copy beyond what this node may hold for others is refused before it is stored
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable } from '@clockwise/kernel/probe';
@@ -14,17 +16,21 @@ import {
   FRAME,
   FRAME_HEADER_WORDS,
   OPERATION,
+  PRIORITY,
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
   REPLICA_REQUEST,
+  REPLICA_REQUEST_FLAG,
+  REPLICA_STORE,
   REPLICA_STORE_HEADER_WORDS,
   REPLY_FLAG,
   REPLY_KIND,
   SCAN,
   TAG,
 } from '@clockwise/protocol/frame';
+import { dueWord, laterDue } from '@clockwise/protocol/frame-due';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER, paddedWords, recordWordCount } from '@clockwise/record/layout';
@@ -34,6 +40,7 @@ import {
   routeOf,
 } from '@clockwise/protocol/connection-table';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { ownersOf } from './owed-records.ts';
 import type { VisibleRecord } from './visible-record.ts';
 
 /** Passes a peer's frame of operations on to shards. REQUIRES: it passed its validation. */
@@ -44,10 +51,13 @@ export function relayFrame(
   frame: number,
 ): void {
   const route = routeOf(connection, context.connections.generation[connection]!);
+  const priority = (words[frame + FRAME.tag]! >>> 16) & 0xff;
+  const remainingMs = words[frame + FRAME.remainingMs]!;
+  const due = remainingMs === 0 ? 0 : dueWord(context.now + remainingMs);
   let offset = frame + FRAME_HEADER_WORDS;
   for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
     const wordCount = words[offset + OPERATION.wordCount]!;
-    relayOperation(context, connection, route, words, offset, wordCount);
+    relayOperation(context, connection, route, words, offset, wordCount, priority, due);
     offset += wordCount;
   }
 }
@@ -59,6 +69,8 @@ function relayOperation(
   words: Int32Array,
   offset: number,
   wordCount: number,
+  priority: number,
+  due: number,
 ): void {
   const shard = shardOf(context, words, offset);
   if (shard < 0) {
@@ -70,8 +82,19 @@ function relayOperation(
     refusePeer(context, connection, words, offset, ERRORS.NOT_READY.code);
     return;
   }
+  const opcodeWord = words[offset + REPLICA_REQUEST.opcode]!;
+  if (
+    ((opcodeWord >>> 8) & REPLICA_REQUEST_FLAG.hint) !== 0 &&
+    !isAdmitted(context, words, offset)
+  ) {
+    reachable('relay: a hinted copy is one too many');
+    context.counters.hintsRefused += 1;
+    refusePeer(context, connection, words, offset, ERRORS.HINTS_FULL.code);
+    return;
+  }
   const sink = context.toShard(shard);
-  const isFull = context.shardIsFull(shard) || buggify('relay: treat a shard as full');
+  const isFull = isFullFor(context, shard, priority) || buggify('relay: treat a shard as full');
+  sink.priority = priority;
   const start = isFull ? -1 : sink.begin(TAG.replicaRequest, wordCount);
   if (start < 0) {
     reachable('relay: a shard takes no more from peers');
@@ -81,7 +104,29 @@ function relayOperation(
   copyWords(words, offset, sink.words, start, wordCount);
   sink.words[start + REPLICA_REQUEST.route] = route;
   sink.end(wordCount);
+  sink.due = laterDue(sink.due, due);
   context.shardInFlight[shard] = context.shardInFlight[shard]! + 1;
+}
+
+/** [PR2] */
+function isFullFor(context: CoordinatorContext, shard: number, priority: number): boolean {
+  if (priority !== PRIORITY.background) return context.shardIsFull(shard);
+  const isBusy = context.shardInFlight[shard]! * 2 >= context.limits.replicaOperationsInFlightMax;
+  if (isBusy) reachable('relay: background work of a peer waits for a busy shard');
+  return isBusy;
+}
+
+/** [PR3] Reads of what is held, and operations that are no stores, are not asked. */
+function isAdmitted(context: CoordinatorContext, words: Int32Array, offset: number): boolean {
+  if ((words[offset + REPLICA_REQUEST.opcode]! & 0xff) !== REPLICA_OPCODE.store) return true;
+  const { ring, ledger, wallTimeMs } = context;
+  const record = offset + REPLICA_STORE_HEADER_WORDS;
+  const bucket = ring.buckets.get(words[record + HEADER.bucketId]!);
+  const partition = partitionOf(words[record + HEADER.tokenHigh]!, ring.partitionBits);
+  const owed = words[offset + REPLICA_STORE.owed]!;
+  const owners = ownersOf(ring, bucket?.replicationClass ?? 0, partition, owed);
+  const byteCount = recordWordCount(words, record) * 4;
+  return ledger.admits(owners, byteCount, Math.floor(wallTimeMs / 1000));
 }
 
 /** -1 where the operation names a partition that there is not. */
@@ -137,7 +182,8 @@ export function relayReply(
     reachable('relay: the peer that asked has gone');
     return;
   }
-  const kind = words[offset + REPLICA_REPLY.kind]!;
+  // That a record is a hidden one is this node's own affair.
+  const kind = words[offset + REPLICA_REPLY.kind]! & ~(REPLY_FLAG.hidden << 24);
   const isInline = (kind >>> 24) & REPLY_FLAG.inline;
   const isNamed =
     isInline === 0 &&
@@ -161,9 +207,7 @@ export function relayReply(
   out[start + REPLICA_REPLY.chunk] = 0;
   out[start + REPLICA_REPLY.offset] = 0;
   if (isInline === 0) out[start + REPLICA_REPLY.recordWords] = named;
-  if (isNamed) {
-    copyWords(visible.words, visible.offset, out, start + ownWords, named);
-    out[start + REPLICA_REPLY.kind] = kind | (REPLY_FLAG.inline << 24);
-  }
+  out[start + REPLICA_REPLY.kind] = isNamed ? kind | (REPLY_FLAG.inline << 24) : kind;
+  if (isNamed) copyWords(visible.words, visible.offset, out, start + ownWords, named);
   sink.end(ownWords + named);
 }

@@ -24,6 +24,7 @@ import { keysEqual } from '@clockwise/record/compare';
 import { HEADER, keyBytes, keyOffset } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { onGetFailed, onGetReply } from './get-core.ts';
+import type { HandOffCore } from './hand-off-core.ts';
 import { relayReply } from './peer-relay.ts';
 import { NO_SLOT } from './replica-operations.ts';
 import { openBit, positionOfNode } from './positions.ts';
@@ -37,12 +38,19 @@ const NO_RECORD = new Int32Array(0);
 export class ReplyDispatch {
   readonly #context: CoordinatorContext;
   readonly #scans: ScanCore;
+  readonly #handOff: HandOffCore;
   readonly #onProbed: (probe: number) => void;
   readonly #visible: VisibleRecord = new VisibleRecord();
 
-  constructor(context: CoordinatorContext, scans: ScanCore, onProbed: (probe: number) => void) {
+  constructor(
+    context: CoordinatorContext,
+    scans: ScanCore,
+    handOff: HandOffCore,
+    onProbed: (probe: number) => void,
+  ) {
     this.#context = context;
     this.#scans = scans;
+    this.#handOff = handOff;
     this.#onProbed = onProbed;
   }
 
@@ -53,7 +61,9 @@ export class ReplyDispatch {
     if (context.shardIsUp[shard] === 0) return;
     let offset = frame + FRAME_HEADER_WORDS;
     for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
-      const kind = words[offset + REPLICA_REPLY.kind]! & 0xff;
+      const kindWord = words[offset + REPLICA_REPLY.kind]!;
+      const kind = kindWord & 0xff;
+      if (kindWord >>> 24 >= REPLY_FLAG.hidden) this.#learn(shard, kind, words, offset);
       if (kind !== REPLY_KIND.forward) {
         context.shardInFlight[shard] = context.shardInFlight[shard]! - 1;
       }
@@ -66,6 +76,15 @@ export class ReplyDispatch {
       }
       offset += words[offset + OPERATION.wordCount]!;
     }
+  }
+
+  /** What is held for others is known by the acknowledgement, whoever asked for it. */
+  #learn(shard: number, kind: number, words: Int32Array, offset: number): void {
+    const isNew =
+      kind === REPLY_KIND.stored || kind === REPLY_KIND.written || kind === REPLY_KIND.noted;
+    if (!isNew) return;
+    const chunk = this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
+    this.#handOff.acknowledged(chunk, words[offset + REPLICA_REPLY.offset]!);
   }
 
   /** A frame from the link to a peer. REQUIRES: it passed its validation. */
@@ -93,6 +112,9 @@ export class ReplyDispatch {
     if (state === SLOT_STATE.get) this.#takeRead(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.put) this.#takeAnswerOfPut(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.scan) this.#takePage(slot, node, words, offset);
+    else if (state === SLOT_STATE.handOff) {
+      this.#handOff.onReply(slot, node, shard, words, offset);
+    }
   }
 
   #takeRead(slot: number, node: number, shard: number, words: Int32Array, offset: number): void {
@@ -186,6 +208,7 @@ export class ReplyDispatch {
     const state = context.slots.state[slot]!;
     if (state === SLOT_STATE.put) onPutFailed(context, slot, node, status);
     else if (state === SLOT_STATE.get) onGetFailed(context, slot, node, status);
+    else if (state === SLOT_STATE.handOff) this.#handOff.onFailed(slot, node);
     else if (state === SLOT_STATE.scan && openBit(context, slot, node) !== 0) {
       this.#scans.onFailed(slot, positionOfNode(context, slot, node), status);
     }

@@ -9,6 +9,7 @@ import { reachable } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { onGetDue } from './get-core.ts';
+import type { HandOffCore } from './hand-off-core.ts';
 import { onProxyDue, onProxyLinkDown } from './proxy-core.ts';
 import { onPutDue } from './put-core.ts';
 import type { ReplyDispatch } from './reply-dispatch.ts';
@@ -18,11 +19,18 @@ import type { ScanCore } from './scan-core.ts';
 export class Sweep {
   readonly #context: CoordinatorContext;
   readonly #scans: ScanCore;
+  readonly #handOff: HandOffCore;
   readonly #replies: ReplyDispatch;
 
-  constructor(context: CoordinatorContext, scans: ScanCore, replies: ReplyDispatch) {
+  constructor(
+    context: CoordinatorContext,
+    scans: ScanCore,
+    handOff: HandOffCore,
+    replies: ReplyDispatch,
+  ) {
     this.#context = context;
     this.#scans = scans;
+    this.#handOff = handOff;
     this.#replies = replies;
   }
 
@@ -37,6 +45,7 @@ export class Sweep {
       if (slots.state[slot] === SLOT_STATE.free) continue;
       context.watchDue(Math.min(slots.due[slot]!, slots.hedgeAt[slot]!));
     }
+    this.#handOff.tick();
   }
 
   /** The conversation's own rule says what is due. */
@@ -47,6 +56,7 @@ export class Sweep {
     else if (state === SLOT_STATE.put) onPutDue(context, slot);
     else if (state === SLOT_STATE.proxied) onProxyDue(context, slot);
     else if (state === SLOT_STATE.scan) this.#scans.onDue(slot);
+    else if (state === SLOT_STATE.handOff) this.#handOff.onDue(slot);
   }
 
   /** All that a shard of this node had not answered is lost (H4). */

@@ -1,0 +1,399 @@
+/**
+ * Hand-off: what this node holds for others goes to them as soon as they can be reached, at the pace
+ * that they take it. One pass for each target walks over the places in which something is owed to it;
+ * one more, for everybody, counts what the store holds and does the upkeep: what is too old or too much
+ * becomes a dirty range, what is of an earlier ring is owed by the present owners. All of it is in the
+ * store, read page by page; nothing is remembered here that a restart would miss.
+ *
+ * Invariants:
+ *   HO1, HO2 hand-off-delivery.ts
+ *   HO3 everything is begun anew from the store after any crash
+ *   HO4 a target that does not answer gets one operation a round at the most
+ *   HO5 hand-off never holds more than a quarter of the slots
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { Instant } from '@clockwise/kernel/core';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { STATUS_OK } from '@clockwise/protocol/errors';
+import {
+  OPERATION,
+  REPLICA_REPLY,
+  REPLICA_REPLY_HEADER_WORDS,
+  REPLY_FLAG,
+  REPLY_KIND,
+} from '@clockwise/protocol/frame';
+import { isSettled, visibleBucketId } from '@clockwise/record/hidden';
+import type { CoordinatorContext } from './coordinator-context.ts';
+import {
+  awaitedNode,
+  beginDelivery,
+  beginGivingUp,
+  beginMoving,
+  type Delivery,
+  isAwaited,
+  onDeliveryAnswer,
+  onDeliveryLost,
+  SILENCE_MS,
+} from './hand-off-delivery.ts';
+import { HandOffPass } from './hand-off-pass.ts';
+import { type Task, taskOf } from './hand-off-task.ts';
+import { HandOffWindow } from './hand-off-window.ts';
+import { EVERYBODY, OWED_KIND, type OwedRecord } from './hint-ledger.ts';
+import { owedRecordOf } from './owed-records.ts';
+import { isUsable } from './positions.ts';
+import { sendScan } from './replica-operations.ts';
+import { SLOT_STATE } from './request-slots.ts';
+
+/** Operations of the pass for everybody that are under way at once. */
+const UPKEEP_WINDOW = 16;
+/** Rounds between two looks for what is too old or too much. */
+const UPKEEP_ROUNDS = 60;
+/** [HO5] Of all slots, one in so many. */
+const SLOTS_SHARE = 4;
+
+type Work =
+  | { readonly kind: 'page'; readonly pass: HandOffPass }
+  | { readonly kind: 'delivery'; readonly delivery: Delivery };
+
+export class HandOffCore {
+  readonly #context: CoordinatorContext;
+  readonly #windows: Map<number, HandOffWindow> = new Map();
+  /** By target. */
+  readonly #passes: Map<number, HandOffPass> = new Map();
+  /** By slot. */
+  readonly #works: Map<number, Work> = new Map();
+  #firstTarget = 0;
+  #upkeepAt: Instant = 0;
+  /** When to look again; Infinity: when something is added. */
+  #roundAt: Instant = Infinity;
+
+  constructor(context: CoordinatorContext) {
+    this.#context = context;
+  }
+
+  /** A shard has come up: what its store holds is not known. */
+  shardUp(shard: number): void {
+    this.#forgetShard(shard);
+    this.#wakeAt(this.#context.now);
+  }
+
+  /** Its unanswered steps were let go (`onFailed`). */
+  shardDown(shard: number): void {
+    this.#forgetShard(shard);
+    for (const pass of this.#passes.values()) {
+      if (pass.isAtPlace && this.#shardOf(pass.place) === shard) pass.isEnding = true;
+      this.#endIfOver(pass);
+    }
+  }
+
+  /** A node can be reached again. */
+  nodeUsable(node: number): void {
+    if (this.#context.ledger.owesAnything(node)) this.#wakeAt(this.#context.now);
+  }
+
+  /** A shard of this node acknowledges a hidden record. */
+  acknowledged(words: Int32Array, record: number): void {
+    const { ring, ledger, now, limits } = this.#context;
+    ledger.added(owedRecordOf(ring, ledger, words, record), now);
+    this.#wakeAt(now + limits.handOffRoundMs);
+  }
+
+  /** The sweep calls it; begins what can be begun, when it is time for that. */
+  tick(): void {
+    const { now, limits, ledger } = this.#context;
+    if (now >= this.#roundAt) {
+      this.#roundAt = Infinity;
+      this.#beginPasses();
+      for (const pass of this.#passes.values()) this.#pump(pass);
+      const isAtRest = ledger.isIdle && this.#passes.size === 0;
+      if (!isAtRest) this.#wakeAt(now + limits.handOffRoundMs);
+    }
+    this.#context.watchDue(this.#roundAt);
+  }
+
+  onReply(slot: number, node: number, shard: number, words: Int32Array, offset: number): void {
+    const work = this.#workOf(slot);
+    const kindWord = words[offset + REPLICA_REPLY.kind]!;
+    const kind = kindWord & 0xff;
+    const status = (kindWord >>> 8) & 0xffff;
+    if (work.kind === 'page') {
+      if (kind === REPLY_KIND.scanned) this.#takePage(slot, work.pass, status, words, offset);
+      return;
+    }
+    const { delivery } = work;
+    if (!isAwaited(delivery, kind, node, this.#context.ring.ownNode)) return;
+    const isNamed =
+      shard >= 0 && status === STATUS_OK && words[offset + REPLICA_REPLY.recordWords] !== 0;
+    const answer = {
+      kind,
+      status,
+      words: isNamed
+        ? this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!)
+        : words,
+      record: isNamed ? words[offset + REPLICA_REPLY.offset]! : -1,
+    };
+    if (!onDeliveryAnswer(this.#context, slot, delivery, answer)) this.#endDelivery(slot, delivery);
+    this.#pump(delivery.pass);
+  }
+
+  /** A node that a slot may wait for cannot answer any more. */
+  onFailed(slot: number, node: number): void {
+    const work = this.#workOf(slot);
+    const { ownNode } = this.#context.ring;
+    const awaited = work.kind === 'page' ? ownNode : awaitedNode(work.delivery, ownNode);
+    if (awaited === node) this.onDue(slot);
+  }
+
+  /** No answer has come in time. */
+  onDue(slot: number): void {
+    const work = this.#workOf(slot);
+    if (work.kind === 'page') {
+      reachable('hand-off: a page does not come');
+      this.#release(slot);
+      work.pass.isAsking = false;
+      work.pass.isEnding = true;
+      this.#endIfOver(work.pass);
+      return;
+    }
+    const { delivery } = work;
+    reachable('hand-off: an answer does not come');
+    onDeliveryLost(this.#context, delivery);
+    this.#endDelivery(slot, delivery);
+    this.#pump(delivery.pass);
+  }
+
+  report(): ActorMessage {
+    const { ledger, ring, wallTimeMs } = this.#context;
+    const targets = ledger.report().map(({ node, oldestSeconds, ...counts }) => ({
+      nodeId: ring.nodes[node]!.nodeId,
+      ...counts,
+      oldestSeconds: Math.max(0, Math.floor(wallTimeMs / 1000) - oldestSeconds),
+    }));
+    return { kind: 'hints', isCounted: ledger.isCounted, targets };
+  }
+
+  #workOf(slot: number): Work {
+    const work = this.#works.get(slot);
+    assert(work !== undefined, 'a slot of the hand-off has its work');
+    return work;
+  }
+
+  #wakeAt(instant: Instant): void {
+    const { limits } = this.#context;
+    if (limits.handOffTargetsMax === 0 || instant >= this.#roundAt) return;
+    this.#roundAt = instant;
+    this.#context.watchDue(instant);
+  }
+
+  #forgetShard(shard: number): void {
+    const { ledger } = this.#context;
+    for (let place = 0; place < ledger.placeCount; place += 1) {
+      if (this.#shardOf(place) === shard) ledger.forget(place);
+    }
+  }
+
+  #shardOf(place: number): number {
+    const { ledger, ring } = this.#context;
+    return ring.shardOfPartition[ledger.partitionOf(place)]!;
+  }
+
+  /** Each round another node comes first, so that none waits for ever where there are many. */
+  #beginPasses(): void {
+    const { ring, limits } = this.#context;
+    const nodeCount = ring.nodes.length;
+    this.#firstTarget = (this.#firstTarget + 1) % nodeCount;
+    for (let step = 0; step < nodeCount; step += 1) {
+      const node = (this.#firstTarget + step) % nodeCount;
+      const others = this.#passes.size - (this.#passes.has(EVERYBODY) ? 1 : 0);
+      if (others >= limits.handOffTargetsMax) break;
+      if (!this.#passes.has(node) && this.#canReach(node)) this.#begin(node, false);
+    }
+    if (!this.#passes.has(EVERYBODY)) this.#begin(EVERYBODY, this.#isUpkeepDue());
+  }
+
+  #canReach(node: number): boolean {
+    return node === this.#context.ring.ownNode || isUsable(this.#context, node, 0);
+  }
+
+  #isUpkeepDue(): boolean {
+    const { ledger, limits, now, wallTimeMs } = this.#context;
+    const since = Math.floor(wallTimeMs / 1000) - limits.hintAgeSecondsMax;
+    const isTooMuch = ledger.excessCopyBytes > 0 || ledger.excessMarks > 0;
+    if (!isTooMuch && ledger.oldestCopySeconds >= since) return false;
+    if (now < this.#upkeepAt) return false;
+    this.#upkeepAt = now + UPKEEP_ROUNDS * limits.handOffRoundMs;
+    return true;
+  }
+
+  #begin(target: number, isUpkeep: boolean): void {
+    const pass = new HandOffPass(target, isUpkeep);
+    if (this.#nextPlace(pass, 0) >= 0) this.#passes.set(target, pass);
+  }
+
+  /** The first place from `from` on that a pass has something to do at; -1: none. */
+  #nextPlace(pass: HandOffPass, from: number): number {
+    const { ledger, now, shardIsUp } = this.#context;
+    const { target } = pass;
+    const isForAll = target === EVERYBODY;
+    // Dirty ranges are counted, not delivered.
+    const end = isForAll ? ledger.placeCount : ledger.placeOf(OWED_KIND.dirty, 0);
+    for (let place = from; place < end; place += 1) {
+      if (shardIsUp[this.#shardOf(place)] === 0) continue;
+      const isWanted = isForAll
+        ? ledger.wantsCount(place, now) || (pass.isUpkeep && ledger.holdsAny(place))
+        : ledger.owes(place, target);
+      if (isWanted) return place;
+    }
+    return -1;
+  }
+
+  /** Sends as much as may be sent; at the end of a page asks for the next one. */
+  #pump(pass: HandOffPass): void {
+    if (this.#passes.get(pass.target) !== pass || pass.isAsking) return;
+    if (pass.target !== EVERYBODY && !this.#canReach(pass.target)) pass.isEnding = true;
+    while (!pass.isEnding && pass.hasRecord) {
+      if (!this.#takeRecord(pass)) return;
+    }
+    if (this.#endIfOver(pass) || pass.inFlight > 0) return;
+    if (pass.isAtPlace && pass.hasMore) this.#askPage(pass);
+    else this.#goToNextPlace(pass);
+  }
+
+  #goToNextPlace(pass: HandOffPass): void {
+    const { ledger } = this.#context;
+    const from = pass.place + 1;
+    if (pass.isAtPlace) ledger.close(pass.endPlace());
+    const place = this.#nextPlace(pass, from);
+    if (place < 0) {
+      this.#passes.delete(pass.target);
+      return;
+    }
+    pass.beginPlace(ledger.open(place, pass.target));
+    this.#askPage(pass);
+  }
+
+  #askPage(pass: HandOffPass): void {
+    const { ledger, ring, limits } = this.#context;
+    const slot = this.#takeSlot(pass.place, pass.bucketId(ledger));
+    if (slot < 0) return;
+    const bounds = { recordsMax: limits.scanRecordsMax, bytesMax: limits.handOffPageBytes };
+    const request = pass.scanRequest(ledger.partitionOf(pass.place), bounds);
+    if (!sendScan(this.#context, slot, ring.ownNode, request, 0)) {
+      this.#release(slot);
+      return;
+    }
+    pass.isAsking = true;
+    this.#works.set(slot, { kind: 'page', pass });
+  }
+
+  #takePage(
+    slot: number,
+    pass: HandOffPass,
+    status: number,
+    words: Int32Array,
+    offset: number,
+  ): void {
+    this.#release(slot);
+    pass.isAsking = false;
+    if (status !== STATUS_OK) {
+      reachable('hand-off: a page of the own shard is refused');
+      pass.isEnding = true;
+      this.#endIfOver(pass);
+      return;
+    }
+    const start = offset + REPLICA_REPLY_HEADER_WORDS;
+    const wordCount = words[offset + OPERATION.wordCount]! - REPLICA_REPLY_HEADER_WORDS;
+    const hasMore = ((words[offset + REPLICA_REPLY.kind]! >>> 24) & REPLY_FLAG.more) !== 0;
+    const recordCount = words[offset + REPLICA_REPLY.recordCount]!;
+    pass.takePage(words, start, wordCount, recordCount, hasMore);
+    this.#pump(pass);
+  }
+
+  /** Begins what is to be done with the next record. False: not now. */
+  #takeRecord(pass: HandOffPass): boolean {
+    const { ring, ledger } = this.#context;
+    const { words, record } = pass;
+    if (!isSettled(words, record)) {
+      const owed = owedRecordOf(ring, ledger, words, record);
+      const task = taskOf(this.#context, pass, owed);
+      if (task.kind !== 'pass-over' && !this.#beginTask(pass, owed, task)) return false;
+      ledger.saw(pass.count, owed);
+    }
+    pass.next();
+    return true;
+  }
+
+  #beginTask(
+    pass: HandOffPass,
+    owed: OwedRecord,
+    task: Exclude<Task, { kind: 'pass-over' }>,
+  ): boolean {
+    const window = pass.target === EVERYBODY ? undefined : this.#windowOf(pass.target);
+    if (window === undefined && pass.inFlight >= UPKEEP_WINDOW) return false;
+    if (window !== undefined && !window.admits(owed.byteCount, this.#context.now)) return false;
+    const slot = this.#takeSlot(owed.place, visibleBucketId(pass.words, pass.record));
+    if (slot < 0) return false;
+    const stage = { kind: task.kind === 'move' ? 'moving' : 'noting' } as const;
+    const { record } = pass;
+    const delivery: Delivery = { pass, record, owed, settlement: task.settlement, stage };
+    if (!this.#send(slot, delivery, task, window)) {
+      this.#release(slot);
+      return false;
+    }
+    this.#works.set(slot, { kind: 'delivery', delivery });
+    pass.inFlight += 1;
+    return true;
+  }
+
+  #send(slot: number, delivery: Delivery, task: Task, window: HandOffWindow | undefined): boolean {
+    const context = this.#context;
+    if (task.kind === 'move') return beginMoving(context, slot, delivery);
+    if (window !== undefined) return beginDelivery(context, slot, delivery, window);
+    context.counters.rangesDirtied += 1;
+    return beginGivingUp(context, slot, delivery);
+  }
+
+  #windowOf(target: number): HandOffWindow {
+    const known = this.#windows.get(target);
+    if (known !== undefined) return known;
+    const window = new HandOffWindow(this.#context.limits);
+    this.#windows.set(target, window);
+    return window;
+  }
+
+  /** [HO5] A slot for an operation that has to do with a place; -1: there is none. */
+  #takeSlot(place: number, bucketId: number): number {
+    const { slots, ledger, now } = this.#context;
+    const isFull = this.#works.size >= slots.capacity / SLOTS_SHARE;
+    sometimes(isFull, 'hand-off: it has all the slots that it may have');
+    if (isFull) return -1;
+    const slot = slots.take(SLOT_STATE.handOff, now + SILENCE_MS);
+    if (slot < 0) return -1;
+    slots.bucketId[slot] = bucketId;
+    slots.partition[slot] = ledger.partitionOf(place);
+    slots.shard[slot] = this.#shardOf(place);
+    slots.replicationClass[slot] = 0;
+    this.#context.watchDue(now + SILENCE_MS);
+    return slot;
+  }
+
+  #release(slot: number): void {
+    this.#works.delete(slot);
+    this.#context.slots.release(slot);
+  }
+
+  #endDelivery(slot: number, { pass }: Delivery): void {
+    this.#release(slot);
+    pass.inFlight -= 1;
+  }
+
+  /** A pass that goes no further is over when nothing of it is under way. */
+  #endIfOver(pass: HandOffPass): boolean {
+    if (!pass.isEnding) return false;
+    if (pass.inFlight > 0 || pass.isAsking) return true;
+    if (pass.isAtPlace) this.#context.ledger.abandon(pass.endPlace());
+    this.#passes.delete(pass.target);
+    return true;
+  }
+}
