@@ -15,6 +15,7 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { decoded } from '../key-and-value.ts';
 import { clean } from '../text-table.ts';
 import { jsonValue, shortValue } from '../value-text.ts';
+import { hiddenView, type HiddenView, owedPositionsText } from './hidden-text.ts';
 import {
   recordsOfFile,
   recordsOfStore,
@@ -86,14 +87,22 @@ function tokenOf({ words, record }: SourceRecord): string {
   return tokenText(words[record + HEADER.tokenHigh]!, words[record + HEADER.tokenLow]!);
 }
 
-/** Bucket and token, kind, key, and each sibling's value. */
+/** Bucket and token, kind, key, and each sibling's value; of what is kept for others, to whom it is owed. */
 function textLine(one: SourceRecord): string {
-  const { bucketId, key, siblings } = decodeRecord(one.words, one.record);
+  const hidden = hiddenView(one.words, one.record);
+  const { bucketId, key, siblings } = shownRecord(one, hidden);
+  if (hidden?.range !== undefined) {
+    const { partition, replicationClass } = hidden.range;
+    return `${hidden.name}  partition ${partition} of class ${replicationClass}  ${owedPositionsText(hidden)}`;
+  }
   const text = decoded(key);
   const shown = text === undefined ? `base64:${base64(key)}` : JSON.stringify(text);
   const values = siblings.map((sibling) => (sibling.tombstone ? '(deleted)' : valueText(sibling)));
-  const place = `${bucketId}/${tokenOf(one)}`;
-  return clean(`${place}  ${kindOf(one)}  ${shown}  ${values.join(' | ')}`).trimEnd();
+  const name = hidden === undefined ? '' : `${hidden.name} `;
+  const place = `${name}${bucketId}/${tokenOf(one)}`;
+  const owed = hidden === undefined ? [] : [owedPositionsText(hidden)];
+  const content = [...owed, ...(values.length > 0 ? [values.join(' | ')] : [])].join('  ');
+  return clean(`${place}  ${kindOf(one)}  ${shown}  ${content}`).trimEnd();
 }
 
 function valueText({ codec, value }: SiblingObject): string {
@@ -101,10 +110,25 @@ function valueText({ codec, value }: SiblingObject): string {
   return read.ok ? shortValue(read.value) : `base64:${base64(value)} (not of codec ${codec})`;
 }
 
+/** A record under the bucket and the key of the user, also where it is kept for others. */
+function shownRecord(one: SourceRecord, hidden: HiddenView | undefined): RecordObject {
+  const record = decodeRecord(one.words, one.record);
+  if (hidden === undefined) return record;
+  const { bucketId, keyBytesBefore } = hidden;
+  return { ...record, bucketId, key: record.key.subarray(keyBytesBefore) };
+}
+
 function jsonLine(one: SourceRecord): string {
-  const record: RecordObject = decodeRecord(one.words, one.record);
+  const hidden = hiddenView(one.words, one.record);
+  if (hidden?.range !== undefined) {
+    const { name, range, positions, epoch } = hidden;
+    return JSON.stringify({ keptAs: name, ...range, owed: { epoch, positions }, from: one.from });
+  }
+  const record = shownRecord(one, hidden);
   const text = decoded(record.key);
+  const { positions, epoch } = hidden ?? {};
   return JSON.stringify({
+    ...(hidden === undefined ? {} : { keptAs: hidden.name, owed: { epoch, positions } }),
     bucket: record.bucketId,
     token: tokenOf(one),
     ...(text === undefined ? { keyBytes: base64(record.key) } : { key: text }),
