@@ -110,7 +110,7 @@ function mightSupersede(other: JudgedWrite, write: JudgedWrite): boolean {
   // (an object remembers 16): then the operation has more than one dot.
   const wasOver = other.dots.length === 1 && other.entry.completedAt < write.entry.invokedAt;
   if (wasOver) return false;
-  return other.dots.some((made) => knowsAny(made.context, write.dots));
+  return other.dots.some((made) => knowsAny(made.taken, write.dots));
 }
 
 function knowsAny(context: readonly Dot[], dots: readonly LedgerEntry[]): boolean {

@@ -99,6 +99,18 @@ export function siblingOffsets(view: VersionView): number[] {
   return offsets;
 }
 
+/** Takes the sibling's dot, and all later ones of its incarnation, out of what entries cover. */
+export function cutBelow(entries: Int32Array, words: Int32Array, sibling: number): void {
+  const dot = sibling + SIBLING.incarnationLow;
+  const counter = counterAt(words, dot) - 1;
+  for (let entry = 0; entry < entries.length; entry += ENTRY_WORDS) {
+    if (entries[entry] !== words[dot] || entries[entry + 1] !== words[dot + 1]) continue;
+    if (counterAt(entries, entry) <= counter) continue;
+    // Counters count from 1 above their high half.
+    entries[entry + ENTRY.counterLow] = words[dot + ENTRY.counterLow]! - 1;
+  }
+}
+
 /** One entry that a context gained: its offset in the later words, and what was covered before. */
 export interface GainedEntry {
   readonly entry: number;

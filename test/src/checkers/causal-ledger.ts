@@ -22,7 +22,7 @@
  * Boundary: who feeds it says what the replica held before (replica-mirror.ts), cut back where a store
  * opened with less.
  */
-import { ENTRY, ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
+import { ENTRY_WORDS, SIBLING } from '@clockwise/record/layout';
 import { WordArena } from '@clockwise/simulator/word-arena';
 import {
   type DotRecord,
@@ -39,6 +39,7 @@ import {
 import {
   counterAt,
   coversDotAt,
+  cutBelow,
   type EarlierVersion,
   nameOfEntry,
   siblingOffsets,
@@ -94,6 +95,12 @@ export class CausalLedger {
   /** By incarnation: the opening that makes its dots. */
   readonly #openings: Map<string, string> = new Map();
   readonly #arena: WordArena = new WordArena();
+  readonly #followsSeen: boolean;
+
+  /** `followsSeen`: no clock is so far from another that its time would not be followed (HC2). */
+  constructor({ followsSeen }: { readonly followsSeen: boolean } = { followsSeen: true }) {
+    this.#followsSeen = followsSeen;
+  }
 
   asked(write: AskedWrite): void {
     this.#asked.set(operationName(write.sessionLow, write.sessionHigh, write.sequence), write);
@@ -181,21 +188,11 @@ export class CausalLedger {
     }
     for (const sibling of stayed) {
       const dot = dotAt(after.words, sibling);
-      if (dot === undefined || !hasSeen(asked.seen, dot)) continue;
-      if (!this.#followed(version, asked.seen)) continue;
+      if (dot === undefined || !this.#followsSeen || !hasSeen(asked.seen, dot)) continue;
       const text = `the retried overwrite ${operation} keeps ${dot.name}, which its session had seen`;
       this.#report(version, 'O2k', text);
     }
     return stayed.length === 0 ? undefined : dotEntries(before.words, vanished);
-  }
-
-  /** Whether the maker took the session's time for its own: one far ahead of its clock counts as none. */
-  #followed({ after }: AppendedVersion, seen: HybridTime): boolean {
-    return this.step.appeared.every((sibling) => {
-      const high = after.words[sibling + SIBLING.hybridHigh]! >>> 0;
-      const low = after.words[sibling + SIBLING.hybridLow]! >>> 0;
-      return high > seen.high >>> 0 || (high === seen.high >>> 0 && low > seen.low >>> 0);
-    });
   }
 
   /** [O2e] */
@@ -354,18 +351,6 @@ function heldContext(arena: WordArena, before: EarlierVersion, after: VersionVie
   if (before !== 'forgotten') return held;
   for (const sibling of siblingOffsets(after)) cutBelow(held, words, sibling);
   return held;
-}
-
-/** Takes the sibling's dot, and all later ones of its incarnation, out of what entries cover. */
-function cutBelow(entries: Int32Array, words: Int32Array, sibling: number): void {
-  const dot = sibling + SIBLING.incarnationLow;
-  const counter = counterAt(words, dot) - 1;
-  for (let entry = 0; entry < entries.length; entry += ENTRY_WORDS) {
-    if (entries[entry] !== words[dot] || entries[entry + 1] !== words[dot + 1]) continue;
-    if (counterAt(entries, entry) <= counter) continue;
-    // Counters count from 1 above their high half.
-    entries[entry + ENTRY.counterLow] = words[dot + ENTRY.counterLow]! - 1;
-  }
 }
 
 /** The dots of siblings as entries, in the order of the siblings: of one incarnation the last counts. */

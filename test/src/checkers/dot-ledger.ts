@@ -17,7 +17,7 @@ import {
   siblingWordCount,
 } from '@clockwise/record/layout';
 import { WordArena } from '@clockwise/simulator/word-arena';
-import { counterAt, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
+import { counterAt, cutBelow, siblingOffsets, viewOfRecord } from './causal-ledger-version.ts';
 import {
   contextDots,
   dotAt,
@@ -36,8 +36,21 @@ export interface LedgerEntry {
   readonly operation: string;
   /** The context of the first record that carried the dot: what the write knew, itself included. */
   readonly context: readonly Dot[];
+  /** What an overwrite took: all that, but for the siblings which its maker left beside it. */
+  readonly taken: readonly Dot[];
+  readonly isBesideOthers: boolean;
   readonly where: string;
 }
+
+/** Where a context stands and how long it is, and what of it an overwrite took: undefined where that is all. */
+interface MadeWords {
+  readonly at: number;
+  readonly entryCount: number;
+  readonly takenWords: Int32Array | undefined;
+}
+
+/** Counters count from 1 in their low half. */
+const LOW = 0xffff_ffffn;
 
 /** What is asked of few dots is read from the words when it is asked. */
 class KnownDot implements LedgerEntry {
@@ -48,11 +61,13 @@ class KnownDot implements LedgerEntry {
   readonly words: Int32Array;
   readonly sibling: number;
   readonly #at: number;
+  readonly #takenWords: Int32Array | undefined;
   #context: readonly Dot[] | undefined;
+  #taken: readonly Dot[] | undefined;
 
   constructor(
     words: Int32Array,
-    { at, entryCount }: { readonly at: number; readonly entryCount: number },
+    { at, entryCount, takenWords }: MadeWords,
     keyName: string,
     where: string,
   ) {
@@ -63,6 +78,7 @@ class KnownDot implements LedgerEntry {
     this.words = words;
     this.sibling = sibling;
     this.#at = at;
+    this.#takenWords = takenWords;
   }
 
   get operation(): string {
@@ -74,6 +90,16 @@ class KnownDot implements LedgerEntry {
     const entryCount = (this.sibling - this.#at) / ENTRY_WORDS;
     this.#context ??= contextDots(this.words, this.#at, entryCount);
     return this.#context;
+  }
+
+  get taken(): readonly Dot[] {
+    if (this.#takenWords === undefined) return this.context;
+    this.#taken ??= contextDots(this.#takenWords).filter(({ counter }) => (counter & LOW) > 0n);
+    return this.#taken;
+  }
+
+  get isBesideOthers(): boolean {
+    return this.#takenWords !== undefined;
   }
 }
 
@@ -138,13 +164,19 @@ export class DotLedger {
     const context = contextOffset(words, record);
     const entryCount = contextCount(words, record);
     const siblingEnd = sibling + siblingWordCount(words, sibling);
-    const contextWords = entryCount * ENTRY_WORDS;
+    const others = siblingOffsets(viewOfRecord(words, record)).filter((at) => at !== sibling);
+    const contextEnd = context + entryCount * ENTRY_WORDS;
+    const takenWords =
+      others.length === 0 ? undefined : this.#arena.copy(words, context, contextEnd);
+    if (takenWords !== undefined) {
+      for (const other of others) cutBelow(takenWords, words, other);
+    }
     // Both in one place, and no view of either: nearly nobody looks at them again.
-    const at = this.#arena.reserve(contextWords + siblingEnd - sibling);
+    const at = this.#arena.reserve(contextEnd - context + siblingEnd - sibling);
     const { placed } = this.#arena;
-    placed.set(words.subarray(context, context + contextWords), at);
-    placed.set(words.subarray(sibling, siblingEnd), at + contextWords);
-    return new KnownDot(placed, { at, entryCount }, keyName, where);
+    placed.set(words.subarray(context, contextEnd), at);
+    placed.set(words.subarray(sibling, siblingEnd), at + contextEnd - context);
+    return new KnownDot(placed, { at, entryCount, takenWords }, keyName, where);
   }
 
   #add(session: bigint, sequence: number, entry: LedgerEntry): void {

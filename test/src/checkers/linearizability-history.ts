@@ -1,6 +1,7 @@
 /**
  * O5 on the history of a run: keys that are registers, which are those with one copy and nothing but
- * overwrites. There a get returns one value or none.
+ * overwrites. There a get returns one value or none. Not registers are keys that a stand-in answered for,
+ * and those on which a retried overwrite left beside it what its session could not have seen.
  *
  * One thing makes a put more than one write: a retry, or a doubled request, whose id its object has
  * forgotten meanwhile is applied again (decision 0001). The ledger knows it: such a put has several
@@ -14,6 +15,7 @@
  *   V9 an id that its object remembers is not applied again
  */
 import type { Dot } from '@clockwise/record/build';
+import { STAND_IN_SHELF } from './causal-ledger-replies.ts';
 import { type DotLedger, dotsOfEntry, type LedgerEntry, type SessionOf } from './dot-ledger.ts';
 import {
   covers,
@@ -54,6 +56,7 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
   const violations: Violation[] = [];
   const byKey = new Map<string, RegisterOperation[]>();
   const dotsByKey = dotsOfKeys(input);
+  const shared = sharedKeys(history, dotsByKey);
   const addRead = (key: string, name: string, values: readonly string[], at: Interval): void => {
     if (values.length > 1) {
       const text = `${name} of ${key} returned ${values.length} values of a register`;
@@ -63,7 +66,7 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
   };
   for (const entry of history) {
     const key = nameOfKey(entry);
-    if (!bucketIds.has(entry.bucketId) || withContexts.has(key)) continue;
+    if (!bucketIds.has(entry.bucketId) || withContexts.has(key) || shared.has(key)) continue;
     const name = `${entry.client}/${entry.operation}`;
     if (!isWriteEntry(entry)) {
       if (entry.values !== undefined) addRead(key, name, entry.values, entry);
@@ -90,6 +93,18 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
       text: `${key}: ${text}`,
     })),
   ];
+}
+
+/** Keys whose copy was not alone, or not alone with its value. */
+function sharedKeys(
+  history: readonly HistoryEntry[],
+  dotsByKey: ReadonlyMap<string, readonly LedgerEntry[]>,
+): ReadonlySet<string> {
+  const sloppy = history.filter(({ isSloppy }) => isSloppy === true).map(nameOfKey);
+  const isShared = ({ isBesideOthers, where }: LedgerEntry): boolean =>
+    isBesideOthers || where.includes(STAND_IN_SHELF);
+  const beside = [...dotsByKey].filter(([, dots]) => dots.some(isShared)).map(([key]) => key);
+  return new Set([...sloppy, ...beside]);
 }
 
 type Interval = Pick<RegisterOperation, 'invokedAt' | 'completedAt'>;

@@ -47,7 +47,7 @@ export class Supersessions {
     for (const { made, entry } of dots) {
       const { incarnation, counter } = entry.dot;
       this.#made[this.#numberOf(incarnation)]!.push({ counter: counterNumber(counter), made });
-      const took = made.write.context ?? entry.context;
+      const took = made.write.context ?? entry.taken;
       for (const victim of took) this.#take(victim, entry.dot);
     }
   }

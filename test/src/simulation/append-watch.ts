@@ -123,7 +123,7 @@ export class AppendWatch {
       wasRetried: (operation) => this.#options.wasRetried(shard, opening, operation),
     });
     const siblings = siblingOffsets(after);
-    const where = (): string => `${opening} at ${sequence}`;
+    const where = (): string => `${opening}${shelf} at ${sequence}`;
     for (const sibling of siblings) {
       ledger.observeSibling(words, record, sibling, keyName, where);
     }

@@ -113,10 +113,10 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
     valueBytesMax: prng.pick([24, 64, 400, 1500, limits.valueBytesMax]),
     ...drawLevels(prng.stream('levels'), workload, {
       copies,
-      hasLocalCopies: dataCentreCount === 1,
+      hasLocalCopies: isPerDataCentre || dataCentreCount === 1,
     }),
     strictShare: prng.stream('strict').pick([0.15, 0.15, 0.15, 1]),
-    monotonicShare: 0,
+    monotonicShare: 0.2,
     bucketIds: drawBuckets(prng.stream('buckets'), workload),
     workMs: prng.pick([4000, 8000, 15_000]),
     clientPace: {

@@ -52,11 +52,18 @@ export interface BegunWrite {
   readonly seen: HybridTime;
 }
 
+export interface WitnessedRun {
+  /** How often a disk of the run has been damaged or replaced. */
+  readonly damageCount: () => number;
+  /** All clocks stay so near that each follows every other. */
+  readonly followsSeen: boolean;
+}
+
 export class RunWitness {
   readonly ledger: DotLedger = new DotLedger();
   readonly mirror: ReplicaMirror = new ReplicaMirror();
-  readonly causal: CausalLedger = new CausalLedger();
-  readonly replies: CausalReplies = new CausalReplies(this.causal);
+  readonly causal: CausalLedger;
+  readonly replies: CausalReplies;
   readonly bounded: Bounded = new Bounded();
   readonly oneRing: OneRing = new OneRing();
   readonly #retries: RetryWatch = new RetryWatch();
@@ -66,8 +73,9 @@ export class RunWitness {
   readonly #limits: Limits;
   readonly #lwwBucketIds: ReadonlySet<number>;
 
-  /** `damageCount`: how often a disk of the run has been damaged or replaced. */
-  constructor(ring: Ring, limits: Limits, damageCount: () => number) {
+  constructor(ring: Ring, limits: Limits, { damageCount, followsSeen }: WitnessedRun) {
+    this.causal = new CausalLedger({ followsSeen });
+    this.replies = new CausalReplies(this.causal);
     const lww = ring.buckets.filter((bucket) => bucket.conflictPolicy === 'lww');
     const copies = Math.max(...ring.assignments.map((table) => table.stride));
     const { ledger, mirror, causal, bounded } = this;

@@ -297,7 +297,8 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#arm(pending.attemptOverAt);
   }
 
-  #mayHaveHappened({ attempts }: Pending): boolean {
+  #mayHaveHappened({ attempts, planned }: Pending): boolean {
+    if (planned.isRepeated === true) return true;
     if (!this.#options.trustsRefusals) return attempts.size > 0;
     return [...attempts.values()].includes('open');
   }
@@ -339,7 +340,7 @@ export class SimulatedClient implements NetworkEndpoint {
     fields.ageMs = isRetry ? Math.ceil(simulation.now - pending.firstSentAt) : 0;
     const writer = this.#writer;
     writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
-    writeRequest(writer, fields, pending.planned, false);
+    writeRequest(writer, fields, pending.planned, isRetry);
     writer.flush();
   }
 

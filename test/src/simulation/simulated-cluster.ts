@@ -41,7 +41,10 @@ export class SimulatedCluster {
     const { prng } = simulation;
     this.network = new Network(simulation, prng.stream('network'), configuration.links);
     this.ring = makeRing(configuration);
-    this.witness = new RunWitness(this.ring, configuration.limits, () => this.atlas.claimCount);
+    this.witness = new RunWitness(this.ring, configuration.limits, {
+      damageCount: () => this.atlas.claimCount,
+      followsSeen: areClocksClose(configuration),
+    });
     const { shardCount: shards } = configuration;
     this.atlas = new FaultAtlas(
       configuration,
@@ -133,6 +136,13 @@ export class SimulatedCluster {
     return partitionOfKey(bucketId, key, Math.log2(this.ring.partitionCount));
   }
 }
+
+function areClocksClose({ faults, clockOffsetMaxMs }: SimulationConfiguration): boolean {
+  return faults.clockMs === Infinity && clockOffsetMaxMs <= CLOSE_MS;
+}
+
+/** A minute is followed; two clocks may be apart by twice their offset, and drift. */
+const CLOSE_MS = 10_000;
 
 function makeRing(configuration: SimulationConfiguration): Ring {
   const { nodeCount, partitionBits, dataCentreCount, racksPerDataCentre } = configuration;

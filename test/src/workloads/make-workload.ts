@@ -9,8 +9,10 @@ import type { Workload, WorkloadOptions } from './workload.ts';
 
 export function makeWorkload(configuration: SimulationConfiguration): Workload {
   const { seed, strictShare, monotonicShare, workload } = configuration;
-  // Whoever writes under contexts of values that it has not read relies on quorums of primaries.
-  const shares = { strictShare: workload === 'set-add-stale' ? 1 : strictShare, monotonicShare };
+  // Whoever writes under contexts of values that it has not read relies on quorums of primaries; and what
+  // stand-ins answer for is no register.
+  const isStrict = workload === 'set-add-stale' || workload === 'register';
+  const shares = { strictShare: isStrict ? 1 : strictShare, monotonicShare };
   return new MannerOf(operationsOf(configuration), seed, shares);
 }
 

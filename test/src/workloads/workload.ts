@@ -43,6 +43,8 @@ export interface AskedManner {
   readonly isStrict?: boolean;
   /** Of a get: what it returns no later get of its level may miss. */
   readonly isMonotonic?: boolean;
+  /** Of a put or delete: it goes out as a retry from the first, of what another had begun. */
+  readonly isRepeated?: boolean;
 }
 
 /** What a client saw of a key last. */
