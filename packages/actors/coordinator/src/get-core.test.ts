@@ -2,16 +2,15 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import { REPLICA_OPCODE, REPLICA_STORE_HEADER_WORDS, REPLY_KIND } from '@clockwise/protocol/frame';
-import { readSiblings } from '@clockwise/protocol/response-reader';
-import { recordWordCount } from '@clockwise/record/layout';
+import { REPLICA_OPCODE, REPLY_KIND } from '@clockwise/protocol/frame';
 import {
   CoordinatorWorld,
   opcodeOf,
-  type Sent,
+  type ReplyFields,
   statusOf,
   type WorldOptions,
 } from './coordinator-world.ts';
+import { type Answer, GetWorld } from './get-world.ts';
 import { get, record } from './sample-requests.ts';
 
 const CLIENT = 1;
@@ -30,82 +29,6 @@ const DELETED = record({ dots: [[9, 3]], tombstone: true });
 const FOREIGN = record({ key: 'another', dots: [[9, 9]] });
 const { READ_FAILED, TIMEOUT, UNAVAILABLE } = ERRORS;
 
-/** What a replica says: a record, nothing, or that it could not read. */
-type Answer = Int32Array | 'nothing' | 'failed';
-
-class Get {
-  readonly world: CoordinatorWorld;
-  /** By node: the read that it was sent. */
-  readonly reads: Map<number, Sent> = new Map();
-  /** By node: records that it was sent to mend it. */
-  readonly mended: Map<number, Int32Array[]> = new Map();
-
-  constructor(options: WorldOptions = {}, level = 0) {
-    this.world = CoordinatorWorld.linked(options);
-    this.world.ask(CLIENT, get(1, 'k', { level }));
-    this.#take();
-  }
-
-  get asked(): number[] {
-    return [...this.reads.keys()];
-  }
-
-  answers(node: number, answer: Answer): void {
-    const read = this.reads.get(node)!;
-    const status = answer === 'failed' ? READ_FAILED.code : STATUS_NOT_FOUND;
-    const reply =
-      typeof answer === 'string'
-        ? { kind: REPLY_KIND.read, status }
-        : { kind: REPLY_KIND.read, record: answer };
-    if (node === 0) this.world.shardReplies([[read, reply]]);
-    else this.world.nodeReplies(node, read, reply);
-    this.#take();
-  }
-
-  passes(milliseconds: number): void {
-    this.world.passes(milliseconds);
-    this.#take();
-  }
-
-  cut(node: number): void {
-    this.world.linkDown(node);
-    this.#take();
-  }
-
-  shardDown(): void {
-    this.world.step([{ kind: 'channel-down', target: 0 }]);
-    this.#take();
-  }
-
-  /** The client's answers: status, then the values shown. */
-  shown(): (readonly [number, ...string[]])[] {
-    return this.world.sentTo(CLIENT).map((sent) => {
-      const values = statusOf(sent) === STATUS_OK ? readSiblings(sent.words, sent.offset) : [];
-      return [statusOf(sent), ...values.map(({ bytes }) => String.fromCharCode(...bytes))] as const;
-    });
-  }
-
-  inFlight(): number {
-    return this.world.figures()['inFlight'] as number;
-  }
-
-  #take(): void {
-    this.world.ring.nodes.forEach((_, node) => {
-      const sent = node === 0 ? this.world.sentToShard() : this.world.sentToNode(node);
-      for (const operation of sent) {
-        if (opcodeOf(operation) === REPLICA_OPCODE.read) this.reads.set(node, operation);
-        else this.#mend(node, operation);
-      }
-    });
-  }
-
-  #mend(node: number, { words, offset }: Sent): void {
-    const start = offset + REPLICA_STORE_HEADER_WORDS;
-    const repaired = words.slice(start, start + recordWordCount(words, start));
-    this.mended.set(node, [...(this.mended.get(node) ?? []), repaired]);
-  }
-}
-
 test('[G1] R replicas are asked, the own one first, and the R-th reading answers', () => {
   const rows: readonly (readonly [level: number, asked: number[]])[] = [
     [1, [0]],
@@ -113,7 +36,7 @@ test('[G1] R replicas are asked, the own one first, and the R-th reading answers
     [3, [0, 1, 2]],
   ];
   for (const [level, asked] of rows) {
-    const one = new Get({}, level);
+    const one = new GetWorld({}, level);
     assert.equal(one.asked, asked);
     asked.forEach((node, index) => {
       assert.equal(one.shown(), []);
@@ -126,7 +49,7 @@ test('[G1] R replicas are asked, the own one first, and the R-th reading answers
 });
 
 test('[G1] a second answer of one replica is not a second replica', () => {
-  const one = new Get();
+  const one = new GetWorld();
   one.answers(1, OLD);
   one.answers(1, OLD);
   assert.equal(one.shown(), []);
@@ -135,7 +58,7 @@ test('[G1] a second answer of one replica is not a second replica', () => {
 });
 
 test('[G1] an answer of a replica that was not asked counts for nothing', () => {
-  const one = new Get();
+  const one = new GetWorld();
   one.reads.set(2, one.reads.get(1)!);
   one.answers(2, OLD);
   one.answers(0, OLD);
@@ -167,7 +90,7 @@ test('[G1, G3] answers are merged; read repair sends what is lacking, and only t
     [1, 0],
   ]) {
     for (const { answers, shown, mended, with: repaired } of MERGES) {
-      const one = new Get();
+      const one = new GetWorld();
       for (const node of order) one.answers(node, answers[node]!);
       assert.equal(one.shown(), [shown]);
       assert.equal(
@@ -196,7 +119,7 @@ test('[G3] the acknowledgement of a repair finds an older generation, and gives 
 });
 
 test('[G2] a replica that could not read never votes: another is asked in its place', () => {
-  const one = new Get();
+  const one = new GetWorld();
   one.answers(0, 'nothing');
   one.answers(1, 'failed');
   assert.equal(one.asked, [0, 1, 2]);
@@ -207,7 +130,7 @@ test('[G2] a replica that could not read never votes: another is asked in its pl
 });
 
 test('[G2] "not found" is answered only where R replicas have read and hold nothing', () => {
-  const one = new Get();
+  const one = new GetWorld();
   one.answers(0, 'failed');
   one.answers(1, 'nothing');
   assert.equal(one.shown(), []);
@@ -219,7 +142,7 @@ test('[G2] "not found" is answered only where R replicas have read and hold noth
 test('[G2] what cannot be the answer to the question is a failure to read, and no crash', () => {
   for (const wrong of [FOREIGN, record({ key: 'j', dots: [[9, 9]] }), 'no record']) {
     for (const level of [2, 3]) {
-      const one = new Get({}, level);
+      const one = new GetWorld({}, level);
       const reply = typeof wrong === 'string' ? {} : { record: wrong };
       one.world.nodeReplies(1, one.reads.get(1)!, { kind: REPLY_KIND.read, ...reply });
       one.passes(0);
@@ -234,7 +157,7 @@ test('[G2] what cannot be the answer to the question is a failure to read, and n
 });
 
 test('[G1] a get that lacks an answer is hedged, one more replica after each pause', () => {
-  const one = new Get({}, 1);
+  const one = new GetWorld({}, 1);
   one.passes(HEDGE_MS - 1);
   assert.equal(one.asked, [0]);
   one.passes(10);
@@ -247,7 +170,7 @@ test('[G1] a get that lacks an answer is hedged, one more replica after each pau
 });
 
 test('[G3] a get that was hedged mends with the late answer, and at its end where one stays silent', () => {
-  const late = new Get();
+  const late = new GetWorld();
   late.passes(HEDGE_MS + 10);
   late.answers(1, OLD);
   late.answers(2, OLD);
@@ -255,7 +178,7 @@ test('[G3] a get that was hedged mends with the late answer, and at its end wher
   late.answers(0, NEW);
   assert.equal([...late.mended.keys()], [1, 2]);
   assert.equal(late.shown(), []);
-  const silent = new Get();
+  const silent = new GetWorld();
   silent.passes(HEDGE_MS + 10);
   silent.answers(1, OLD);
   silent.answers(2, NEW);
@@ -266,19 +189,54 @@ test('[G3] a get that was hedged mends with the late answer, and at its end wher
   assert.is(silent.inFlight(), 0);
 });
 
+test('C10 a damaged answer never repairs others: neither a failure to read nor a foreign record', () => {
+  const { OVERLOADED, DEADLINE_PASSED } = ERRORS;
+  const damaged: readonly (readonly [node: number, reply: Partial<ReplyFields>])[] = [
+    [0, { status: READ_FAILED.code }],
+    [1, { status: READ_FAILED.code }],
+    [1, { status: READ_FAILED.code, record: NEW }],
+    [1, { status: OVERLOADED.code, record: NEW }],
+    [1, { status: DEADLINE_PASSED.code, record: NEW }],
+    [1, { record: FOREIGN }],
+    [1, { record: record({ key: 'k2', dots: [[9, 9]] }) }],
+    [1, {}],
+  ];
+  for (const [node, reply] of damaged) {
+    const one = new GetWorld();
+    one.replies(node, one.reads.get(node)!, { kind: REPLY_KIND.read, ...reply });
+    assert.equal(one.asked, [0, 1, 2]);
+    assert.equal(one.shown(), []);
+    const others = [0, 1, 2].filter((other) => other !== node);
+    one.answers(others[0]!, OLD);
+    one.answers(others[1]!, 'nothing');
+    assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+    assert.equal([...one.mended], [[others[1], [OLD]]]);
+    assert.is(one.inFlight(), 0);
+  }
+});
+
+test('C10 a damaged replica is no witness of "not found", whoever else says it', () => {
+  const one = new GetWorld({}, 3);
+  one.answers(0, 'nothing');
+  one.answers(1, 'failed');
+  one.answers(2, 'nothing');
+  assert.equal(one.shown(), [[READ_FAILED.code]]);
+  assert.is(one.mended.size, 0);
+});
+
 test('[G1] a lost link, a shard that is down: another replica is asked, or too few are left', () => {
-  const cut = new Get();
+  const cut = new GetWorld();
   cut.cut(1);
   assert.equal(cut.asked, [0, 1, 2]);
   cut.answers(0, OLD);
   cut.answers(2, OLD);
   assert.equal(cut.shown(), [[STATUS_OK, 'v9.1']]);
-  const down = new Get();
+  const down = new GetWorld();
   down.shardDown();
   down.answers(1, OLD);
   down.answers(2, OLD);
   assert.equal(down.shown(), [[STATUS_OK, 'v9.1']]);
-  const both = new Get();
+  const both = new GetWorld();
   both.cut(1);
   both.cut(2);
   assert.equal(both.shown(), [[UNAVAILABLE.code]]);
@@ -287,7 +245,7 @@ test('[G1] a lost link, a shard that is down: another replica is asked, or too f
 });
 
 test('[G1] at the deadline too few readings are a TIMEOUT', () => {
-  const one = new Get();
+  const one = new GetWorld();
   one.answers(0, OLD);
   one.passes(5000);
   assert.equal(one.shown(), [[TIMEOUT.code]]);
@@ -314,7 +272,7 @@ test('[G1] the sole copy, on another node, is read over the link, and compared w
     { answer: 'failed', shown: [READ_FAILED.code] },
   ] as const;
   for (const { answer, shown } of rows) {
-    const one = new Get(options);
+    const one = new GetWorld(options);
     assert.equal(one.asked, [1]);
     one.answers(1, answer);
     assert.equal(one.shown(), [shown]);

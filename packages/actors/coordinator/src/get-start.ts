@@ -73,10 +73,16 @@ export function outstandingOf(context: CoordinatorContext, slot: number): number
   return slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]!;
 }
 
-/** Whether the level can still be met by those that were asked. */
+/**
+ * Whether the level can still be met by those that were asked. A primary that has not answered may
+ * hold a record, and make witnesses of the stand-ins that hold nothing.
+ */
 export function isHopeful(context: CoordinatorContext, slot: number): boolean {
-  const votes = votesOf(context, slot);
-  return levelIsMet(context, slot, votes | outstandingOf(context, slot));
+  const { slots } = context;
+  const outstanding = outstandingOf(context, slot);
+  const isPrimaryAwaited = (outstanding & ~slots.standIns[slot]!) !== 0;
+  const hopedFor = isPrimaryAwaited ? slots.answered[slot]! : votesOf(context, slot);
+  return levelIsMet(context, slot, hopedFor | outstanding);
 }
 
 /** Asks until the level is met if all that were asked answer, or nobody is left to ask. */

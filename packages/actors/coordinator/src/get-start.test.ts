@@ -1,0 +1,248 @@
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { LEVEL, REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { WorldOptions } from './coordinator-world.ts';
+import { type Answer, GetWorld } from './get-world.ts';
+import { HEDGES_AHEAD_MAX } from './hedge-budget.ts';
+import { PROBE_EVERY } from './replica-preference.ts';
+import { record } from './sample-requests.ts';
+
+const { UNAVAILABLE, READ_FAILED } = ERRORS;
+const OLD = record({ dots: [[9, 1]] });
+const NEW = record({ dots: [[9, 2]] });
+/** Nodes 3 and 4 stand in, in this order. */
+const FIVE: WorldOptions = { nodeCount: 5, replicas: [0, 1, 2] };
+
+function withoutLinks(nodes: readonly number[], options: WorldOptions = FIVE, level = 0): GetWorld {
+  return new GetWorld(options, level, {
+    before: (world) => {
+      for (const node of nodes) world.linkDown(node);
+    },
+  });
+}
+
+/** Lets the world's bucket have gets that were all answered by the own replica and node 1 at once. */
+function quickGets(one: GetWorld, count: number): void {
+  for (let get = 0; get < count; get += 1) {
+    one.ask({});
+    for (const node of one.asked) one.answers(node, OLD);
+  }
+  one.shown();
+}
+
+test('[GA1] stand-ins are asked for hinted copies, and only where too few primaries can be used', () => {
+  const one = withoutLinks([1]);
+  assert.equal(one.asked, [0, 2]);
+  const two = withoutLinks([1, 2]);
+  assert.equal(two.asked, [0, 3]);
+  assert.equal(
+    [...two.hinted.entries()],
+    [
+      [0, false],
+      [3, true],
+    ],
+  );
+  const three = withoutLinks([1, 2], FIVE, 3);
+  assert.equal(three.asked, [0, 3, 4]);
+  const believed = new GetWorld(FIVE);
+  believed.suspect(1);
+  believed.suspect(2);
+  believed.ask({});
+  assert.equal(believed.asked, [0, 3]);
+});
+
+test('[GA1] a strict get asks nobody outside the list, but those that are only believed down', () => {
+  const one = new GetWorld(FIVE);
+  one.suspect(2);
+  one.cut(1);
+  one.ask({ flags: REQUEST_FLAG.strict });
+  assert.equal(one.asked, [0, 2]);
+  one.cut(2);
+  one.shown();
+  one.ask({ flags: REQUEST_FLAG.strict });
+  assert.equal(one.shown(), [[UNAVAILABLE.code]]);
+});
+
+interface SloppyRow {
+  readonly own: Answer;
+  readonly three: Answer;
+  readonly four?: Answer;
+  readonly shown: readonly [number, ...string[]];
+}
+
+const SLOPPY_ROWS: readonly SloppyRow[] = [
+  { own: OLD, three: OLD, shown: [STATUS_OK, 'v9.1'] },
+  { own: OLD, three: NEW, shown: [STATUS_OK, 'v9.2'] },
+  { own: 'nothing', three: NEW, shown: [STATUS_OK, 'v9.2'] },
+  { own: OLD, three: 'nothing', shown: [STATUS_OK, 'v9.1'] },
+  { own: 'nothing', three: 'nothing', four: NEW, shown: [STATUS_OK, 'v9.2'] },
+  { own: 'nothing', three: 'nothing', four: 'nothing', shown: [UNAVAILABLE.code] },
+  { own: 'failed', three: NEW, four: NEW, shown: [STATUS_OK, 'v9.2'] },
+  // Without a primary's word an empty stand-in is no witness.
+  { own: 'failed', three: NEW, four: 'nothing', shown: [READ_FAILED.code] },
+  { own: 'failed', three: 'nothing', shown: [READ_FAILED.code] },
+];
+
+test('[G4] "not found" needs R votes without stand-ins that hold nothing', () => {
+  for (const { own, three, four, shown } of SLOPPY_ROWS) {
+    const one = withoutLinks([1, 2]);
+    one.answers(3, three);
+    assert.equal(one.shown(), []);
+    one.answers(0, own);
+    if (four !== undefined) {
+      assert.equal(one.shown(), []);
+      assert.is(one.hinted.get(4), true);
+      one.answers(4, four);
+    }
+    assert.equal(one.shown(), [shown]);
+    // It was asked, and is not waited for.
+    if (four === undefined && one.reads.has(4)) one.answers(4, 'nothing');
+    assert.is(one.inFlight(), 0);
+  }
+});
+
+test('[G4] the answer says how many primaries were among those that answered', () => {
+  const rows: readonly (readonly [Answer, Answer, number, number])[] = [
+    [OLD, NEW, 2, 1],
+    [OLD, 'nothing', 2, 1],
+  ];
+  for (const [own, three, answered, primaries] of rows) {
+    const one = withoutLinks([1, 2]);
+    one.answers(0, own);
+    one.answers(3, three);
+    one.shown();
+    assert.equal(one.accounts, [{ answered, primaries, sloppy: true }]);
+  }
+  const plain = new GetWorld(FIVE);
+  plain.answers(0, OLD);
+  plain.answers(1, OLD);
+  plain.shown();
+  assert.equal(plain.accounts, [{ answered: 2, primaries: 2, sloppy: false }]);
+});
+
+test('[G5] nothing is repaired into stand-ins; what they hold mends primaries', () => {
+  const behind = withoutLinks([1, 2]);
+  behind.answers(0, OLD);
+  behind.answers(3, NEW);
+  assert.equal([...behind.mended], [[0, [NEW]]]);
+  const ahead = withoutLinks([1, 2]);
+  ahead.answers(3, OLD);
+  ahead.answers(0, NEW);
+  assert.is(ahead.mended.size, 0);
+});
+
+test('[GA1] where links break under a get, stand-ins take the places of their primaries', () => {
+  const one = new GetWorld(FIVE);
+  one.cut(1);
+  assert.equal(one.asked, [0, 1, 2]);
+  one.cut(2);
+  assert.equal(one.asked, [0, 1, 2, 3]);
+  one.cut(3);
+  assert.equal(one.asked, [0, 1, 2, 3, 4]);
+  one.answers(4, NEW);
+  one.answers(0, OLD);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
+  assert.is(one.inFlight(), 0);
+});
+
+test('[GA1] with no primary left all that is known is what stand-ins hold', () => {
+  const one = new GetWorld(FIVE, 0, {
+    before: (world) => {
+      for (const node of [1, 2]) world.linkDown(node);
+      world.step([{ kind: 'channel-down', target: 0 }]);
+    },
+  });
+  assert.equal(one.asked, [3, 4]);
+  one.answers(3, OLD);
+  one.answers(4, NEW);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
+  assert.equal(one.accounts, [{ answered: 2, primaries: 0, sloppy: true }]);
+});
+
+test('[GA1] the sole copy of one that is down is asked for at its stand-in, and compared', () => {
+  const options: WorldOptions = { nodeCount: 2, replicas: [0], bucket: { readLevel: 1 } };
+  const foreign = record({ key: 'another', dots: [[9, 9]] });
+  for (const [answer, shown] of [
+    [OLD, [STATUS_OK, 'v9.1']],
+    ['nothing', [UNAVAILABLE.code]],
+    [foreign, [READ_FAILED.code]],
+  ] as const) {
+    const one = new GetWorld(options, 0, {
+      before: (world) => world.step([{ kind: 'channel-down', target: 0 }]),
+    });
+    assert.equal(one.asked, [1]);
+    one.answers(1, answer);
+    assert.equal(one.shown(), [shown]);
+  }
+});
+
+test('[GA2] a get is hedged after the recent p99 of its bucket', () => {
+  const one = new GetWorld();
+  quickGets(one, 20);
+  one.ask({});
+  assert.is(one.asked.length, 2);
+  one.passes(DEFAULT_LIMITS.hedgeMsMin + 5);
+  assert.is(one.asked.length, 3);
+  one.answers(0, OLD);
+  one.answers(2, OLD);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+});
+
+test('[GA2] beyond the budget hedges wait until the get is as late as hedgeMsMax', () => {
+  const one = new GetWorld();
+  quickGets(one, 20);
+  const hedges = (): number => one.world.figures()['hedges'] as number;
+  const silent = 2 * HEDGES_AHEAD_MAX;
+  for (let get = 0; get < silent; get += 1) one.ask({ level: 1 });
+  one.passes(DEFAULT_LIMITS.hedgeMsMin + 5);
+  const early = hedges();
+  assert.ok(early >= HEDGES_AHEAD_MAX, `${early} hedges`);
+  assert.ok(early <= HEDGES_AHEAD_MAX + (silent + 20) / 10, `${early} hedges`);
+  one.passes(DEFAULT_LIMITS.hedgeMsMax);
+  assert.ok(hedges() >= silent, `${hedges()} hedges`);
+});
+
+test('[GA2] a get that asks all has nobody to be hedged to', () => {
+  const one = new GetWorld({}, 3);
+  one.passes(DEFAULT_LIMITS.hedgeMsMax + 10);
+  assert.equal(one.asked, [0, 1, 2]);
+  assert.is(one.world.figures()['hedges'], 0);
+});
+
+test('[PF2] one get in many asks the last besides, and does not wait for it', () => {
+  const one = new GetWorld({}, 1);
+  let besides = 0;
+  for (let get = 1; get < 4 * PROBE_EVERY; get += 1) {
+    if (one.asked.length === 2) besides += 1;
+    one.answers(0, OLD);
+    assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+    one.ask({ level: 1 });
+  }
+  assert.is(besides, 3);
+});
+
+test('[LV2] local-quorum asks the own data centre, each-quorum a quorum of each', () => {
+  const options: WorldOptions = {
+    nodeCount: 6,
+    dataCentres: ['one', 'two', 'one', 'two', 'one', 'two'],
+  };
+  const local = new GetWorld(options, LEVEL.localQuorum);
+  assert.equal(local.asked, [0, 2]);
+  local.answers(0, 'nothing');
+  assert.equal(local.shown(), []);
+  local.answers(2, 'nothing');
+  assert.equal(local.shown(), [[STATUS_NOT_FOUND]]);
+  const each = new GetWorld(options, LEVEL.eachQuorum);
+  assert.equal(each.asked, [0, 1, 2, 3]);
+  for (const node of [0, 2, 1]) each.answers(node, OLD);
+  assert.equal(each.shown(), []);
+  each.answers(3, OLD);
+  assert.equal(each.shown(), [[STATUS_OK, 'v9.1']]);
+  const slow = new GetWorld(options, LEVEL.localQuorum);
+  slow.passes(DEFAULT_LIMITS.hedgeMsMax + 10);
+  assert.equal(slow.asked, [0, 2, 4]);
+});
+
+test.run();
