@@ -15,12 +15,14 @@ import { encodeValue, type Value } from '@clockwise/protocol/value-codec';
 import { levelNumber, type ConsistencyLevel } from './consistency-level.ts';
 import { Context } from './context.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, ClockwiseError } from './errors.ts';
 import { settleMany, type ItemResult } from './many.ts';
 import type { Membership } from './membership.ts';
+import { integerOption } from './options.ts';
 import type { BucketHandle, RequestTable } from './request-table.ts';
 import type { GetResult, Key, Resolve, ScanRecord, WriteResult } from './results.ts';
 import { Scan, type ScanOptions } from './scan.ts';
+import { updateObject, type Change, type UpdateSteps } from './update.ts';
 
 /** What the operations of a client have in common. */
 export interface Engine {
@@ -46,6 +48,10 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** Replicas that must answer. */
   readonly r?: ConsistencyLevel;
+  /** No later get with this option answers with less than this one; waits for repairs. */
+  readonly monotonic?: boolean;
+  /** The result tells how it came about: `explanation`. */
+  readonly explain?: boolean;
 }
 
 /** What is being replaced. */
@@ -56,6 +62,8 @@ export interface WriteOptions extends CallOptions {
   readonly w?: ConsistencyLevel;
   /** What was read: exactly that is replaced. Left out: overwrites; 'none': adds a sibling. */
   readonly context?: ContextOption;
+  /** The result tells how it came about: `explanation`. */
+  readonly explain?: boolean;
 }
 
 export interface PutOptions extends WriteOptions {
@@ -66,13 +74,25 @@ export type UpdateOptions = CallOptions & {
   readonly r?: ConsistencyLevel;
   readonly w?: ConsistencyLevel;
   readonly timeToLiveSeconds?: number;
+  /** Times that it is tried as a whole. */
+  readonly attemptsMax?: number;
 };
 
 export type PutEntry =
   | readonly [key: Key, value: Value]
   | { readonly key: Key; readonly value: Value; readonly context?: ContextOption };
 
+/** All that a request can be told. */
+type RequestOptions = CallOptions & {
+  readonly context?: ContextOption;
+  readonly timeToLiveSeconds?: number;
+  readonly monotonic?: boolean;
+  readonly explain?: boolean;
+};
+
 const NO_OPTIONS = {};
+const UPDATE_ATTEMPTS = 8;
+const ATTEMPTS_MAX = 1000;
 const NO_ENTRIES: readonly number[] = [];
 const TIME_TO_LIVE_SECONDS_MAX = 0x7fff_ffff;
 
@@ -106,19 +126,26 @@ export class Bucket {
    * Reads, lets `change` make the new value, and replaces exactly what was read. A writer that comes
    * between adds a sibling, so nothing is lost; the bucket's `resolve` merges at the next read.
    * `change` gets undefined where there is no value, or several and no `resolve`: it sees all in
-   * `values`. Undefined from `change` leaves the object as it is.
+   * `values`. Undefined from `change` leaves the object as it is. `change` is called again where the
+   * write was refused for a reason that passes, up to `attemptsMax` times (8) within the call's time;
+   * where nobody knows whether it was written, the error says `unknown`.
    */
   async update(
     key: Key,
-    change: (value: Value | undefined, values: readonly Value[]) => Value | undefined,
+    change: Change,
     options: UpdateOptions = NO_OPTIONS,
   ): Promise<Value | undefined> {
-    const calledAt = this.#engine.dispatcher.callInstant();
-    const found = await this.#get(key, options, calledAt);
-    const value = change(found.value, found.values);
-    if (value === undefined) return value;
-    await this.#put(key, value, { ...options, context: found.context }, calledAt);
-    return value;
+    const { dispatcher } = this.#engine;
+    const { attemptsMax = UPDATE_ATTEMPTS, ...each } = options;
+    integerOption('attemptsMax', attemptsMax, ATTEMPTS_MAX);
+    const calledAt = dispatcher.callInstant();
+    const deadline = calledAt + (checkedTimeout(options.timeoutMs) ?? dispatcher.timeoutMs);
+    const steps: UpdateSteps = {
+      read: () => this.#get(key, { ...each, r: each.r ?? 'quorum' }, calledAt),
+      write: (value, { context }) => this.#put(key, value, { ...each, context }, calledAt),
+      rest: (attempt, retryAfterMs) => dispatcher.rest(attempt, retryAfterMs, deadline),
+    };
+    return updateObject(steps, change, attemptsMax);
   }
 
   /** One result for each key, in their order; never fails as a whole. */
@@ -167,10 +194,7 @@ export class Bucket {
     opcode: number,
     key: Key,
     level: ConsistencyLevel | undefined,
-    options: CallOptions & {
-      readonly context?: ContextOption;
-      readonly timeToLiveSeconds?: number;
-    },
+    options: RequestOptions,
     calledAt: number | undefined,
     value?: Value,
   ): Promise<unknown> {
@@ -179,18 +203,37 @@ export class Bucket {
     try {
       const timeoutMs = checkedTimeout(options.timeoutMs);
       slot = dispatcher.open(opcode, this.#handle, timeoutMs, calledAt);
-      const wantsContext = opcode === REQUEST_OPCODE.get ? 0 : REQUEST_FLAG.wantContext;
-      table.flags[slot] =
-        options.strict === true ? wantsContext | REQUEST_FLAG.strict : wantsContext;
+      table.flags[slot] = flagsOf(opcode, options);
       table.level[slot] = level === undefined ? 0 : levelNumber(level);
       table.key[slot] = checkedKey(key);
-      if (options.context !== undefined) table.context[slot] = contextWords(options.context);
+      if (opcode !== REQUEST_OPCODE.get) this.#setContext(slot, options.context);
       if (opcode === REQUEST_OPCODE.put) this.#setValue(slot, value, options.timeToLiveSeconds);
     } catch (error) {
       if (slot >= 0) dispatcher.abandon(slot);
       return Promise.reject(error);
     }
     return dispatcher.commit(slot, options.signal);
+  }
+
+  #setContext(slot: number, option: ContextOption | undefined): void {
+    const { table, membership } = this.#engine;
+    if (option === undefined) {
+      const bucket = membership.welcome?.buckets.find(({ name }) => name === this.name);
+      if (bucket?.contextRequired !== true) return;
+      const message = `bucket ${this.name} takes writes only with the context of what was read`;
+      throw new ClockwiseError('CONTEXT_REQUIRED', { message });
+    }
+    if (option === 'none') {
+      table.context[slot] = NO_ENTRIES;
+      return;
+    }
+    const context = option instanceof Context ? option : option.context;
+    if (!(context instanceof Context)) {
+      throw badRequest("context is what an answer came with, or 'none'");
+    }
+    table.context[slot] = context.words;
+    table.seenLow[slot] = context.timeLow;
+    table.seenHigh[slot] = context.timeHigh;
   }
 
   #setValue(slot: number, value: Value | undefined, timeToLiveSeconds: number | undefined): void {
@@ -244,9 +287,10 @@ function checkedTimeToLive(seconds: number): number {
   throw badRequest('timeToLiveSeconds is an integer from 1');
 }
 
-function contextWords(option: ContextOption): readonly number[] {
-  if (option === 'none') return NO_ENTRIES;
-  const context = option instanceof Context ? option : option.context;
-  if (context instanceof Context) return context.words;
-  throw badRequest("context is what an answer came with, or 'none'");
+function flagsOf(opcode: number, { strict, monotonic, explain }: RequestOptions): number {
+  let flags = opcode === REQUEST_OPCODE.get ? 0 : REQUEST_FLAG.wantContext;
+  if (strict === true) flags |= REQUEST_FLAG.strict;
+  if (monotonic === true) flags |= REQUEST_FLAG.monotonic;
+  if (explain === true) flags |= REQUEST_FLAG.explain;
+  return flags;
 }

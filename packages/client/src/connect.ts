@@ -22,6 +22,11 @@ const BACKOFF_MS_MAX = 500;
 const HANDSHAKE_TIMEOUT_MS = 2000;
 /** Less than the 30 s for which objects remember operation ids. */
 const REPEAT_WINDOW_MS = 20_000;
+/** Retries that a client makes in the long run: a share of its requests and so many a second ... */
+const RETRY_SHARE = 0.1;
+const RETRIES_PER_SECOND = 10;
+/** ... and at once, half of what it may have in flight, but for small clients. */
+const RETRY_BURST_MIN = 64;
 const BUFFERED_BYTES_MAX = 1024 * 1024;
 
 /** Connects to a cluster; resolves once one of its coordinators has welcomed the client. */
@@ -53,6 +58,11 @@ export async function connectIn(world: World, settings: Settings, prng: Prng): P
       backoffMsMin: BACKOFF_MS_MIN,
       backoffMsMax: BACKOFF_MS_MAX,
       repeatWindowMs: REPEAT_WINDOW_MS,
+      retryBudget: {
+        share: RETRY_SHARE,
+        perSecond: RETRIES_PER_SECOND,
+        burst: Math.max(RETRY_BURST_MIN, settings.inFlightMax >>> 1),
+      },
     },
   });
   const limits = {
@@ -66,7 +76,7 @@ export async function connectIn(world: World, settings: Settings, prng: Prng): P
   const connections = Array.from({ length: settings.connectionCount }, (_, index) => {
     const dice = prng.stream(`connection ${index}`);
     const core = new ConnectionCore(book, limits, dice, () => membership.self(), now);
-    return new Connection(index, core, dispatcher, world);
+    return new Connection(index, settings.inFlightMax, core, dispatcher, world);
   });
   dispatcher.start(connections);
   await firstWelcome(world, membership, dispatcher, settings.connectTimeoutMs);

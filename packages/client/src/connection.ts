@@ -22,6 +22,7 @@ import { frameTag, validateFrameHeader } from '@clockwise/protocol/validate-fram
 import { validateResponseFrame } from '@clockwise/protocol/validate-response';
 import type { ConnectionCore, ConnectionEffect } from './connection-core.ts';
 import type { RequestLimits } from './request-encoder.ts';
+import { SendWindow } from './send-window.ts';
 import type { Transport, TransportListener, World } from './transport.ts';
 
 export interface ConnectionOwner {
@@ -60,6 +61,10 @@ export class Connection {
   inFlightMax = 0;
   limits: RequestLimits = NO_LIMITS;
   bucketIds: ReadonlyMap<string, number> = new Map();
+  /** Of the node that it is connected to. */
+  welcome: Welcome | undefined = undefined;
+  window: SendWindow;
+  readonly #windowMax: number;
   readonly #core: ConnectionCore;
   readonly #owner: ConnectionOwner;
   readonly #world: World;
@@ -69,8 +74,17 @@ export class Connection {
   /** The remaining time of the first operation in the frame under construction; 0: there is none. */
   #frameBaseMs = 0;
 
-  constructor(index: number, core: ConnectionCore, owner: ConnectionOwner, world: World) {
+  /** `windowMax`: requests that one connection may have in flight while nothing speaks against it. */
+  constructor(
+    index: number,
+    windowMax: number,
+    core: ConnectionCore,
+    owner: ConnectionOwner,
+    world: World,
+  ) {
     this.index = index;
+    this.#windowMax = windowMax;
+    this.window = new SendWindow(windowMax);
     this.#core = core;
     this.#owner = owner;
     this.#world = world;
@@ -224,6 +238,8 @@ export class Connection {
   #welcomed(welcome: Welcome): void {
     this.inFlightMax = welcome.inFlightMax;
     this.limits = welcome;
+    this.welcome = welcome;
+    this.window = new SendWindow(this.#windowMax);
     this.bucketIds = new Map(welcome.buckets.map((bucket) => [bucket.name, bucket.id]));
     this.#writer!.epoch = welcome.epoch;
     this.#owner.becameReady(this, welcome);

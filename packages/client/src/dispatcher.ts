@@ -25,16 +25,17 @@ import { ClockwiseError } from './errors.ts';
 import type { Membership } from './membership.ts';
 import { EarliestTimer } from './earliest-timer.ts';
 import { ENCODED, RequestEncoder } from './request-encoder.ts';
-import { RequestOutcomes, isWrite } from './request-outcomes.ts';
+import { impossibleLevelReason } from './level-reason.ts';
+import { RequestOutcomes, isWrite, type OutcomeLimits } from './request-outcomes.ts';
 import { REQUEST_STATE, type BucketHandle, type RequestTable } from './request-table.ts';
 import { ResponseDecoder } from './response-decoder.ts';
+import { Rests } from './rests.ts';
 import type { Resolve } from './results.ts';
-import type { RetryLimits } from './retry-policy.ts';
 import { SlotQueue } from './slot-queue.ts';
 import type { TextCoder } from './text-coder.ts';
 import type { World } from './transport.ts';
 
-export interface DispatcherLimits extends RetryLimits {
+export interface DispatcherLimits extends OutcomeLimits {
   readonly requestsMax: number;
   readonly inFlightMax: number;
   /** Bytes that wait in a socket, beyond which nothing more is written to it. */
@@ -66,6 +67,7 @@ export class Dispatcher implements ConnectionOwner {
   readonly #timer: EarliestTimer;
   readonly #outcomes: RequestOutcomes;
   readonly #flush = (): void => this.#flushTick();
+  readonly #rests: Rests;
   #connections: readonly Connection[] = [];
   #isFlushDue = false;
   #tickNow = 0;
@@ -77,13 +79,14 @@ export class Dispatcher implements ConnectionOwner {
     this.#limits = parts.limits;
     this.#membership = parts.membership;
     this.#encoder = new RequestEncoder(parts.table, parts.coder);
-    this.#decoder = new ResponseDecoder(parts.coder);
+    this.#decoder = new ResponseDecoder(parts.coder, parts.table.clock);
     this.#waiting = new SlotQueue(
       parts.limits.requestsMax,
       (id) => this.#table.state[this.#table.slotOf(id)] === REQUEST_STATE.waiting,
     );
     this.#timer = new EarliestTimer(parts.world, (now) => this.#wake(now));
     this.#outcomes = new RequestOutcomes(parts, this);
+    this.#rests = new Rests(parts.world);
     this.control = new ControlRequests(parts.world);
   }
 
@@ -92,6 +95,11 @@ export class Dispatcher implements ConnectionOwner {
     this.#connections = connections;
     const now = this.#world.now();
     for (const connection of connections) connection.tick(now);
+  }
+
+  /** Milliseconds of a call that names none. */
+  get timeoutMs(): number {
+    return this.#limits.timeoutMs;
   }
 
   get inFlightCount(): number {
@@ -154,6 +162,17 @@ export class Dispatcher implements ConnectionOwner {
     return promise;
   }
 
+  /**
+   * Waits before a call is tried anew as a whole, as a retry would. False: its time does not allow
+   * for it, or the budget of retries does not.
+   */
+  async rest(attemptCount: number, retryAfterMs: number, deadline: number): Promise<boolean> {
+    const delayMs = this.#outcomes.restMs(attemptCount, retryAfterMs);
+    if (this.#isClosed || this.#world.now() + delayMs >= deadline) return false;
+    await this.#rests.wait(delayMs);
+    return !this.#isClosed && this.#outcomes.takesRetry();
+  }
+
   /** Takes back what `open` gave. */
   abandon(slot: number): void {
     this.#table.free(slot);
@@ -166,6 +185,7 @@ export class Dispatcher implements ConnectionOwner {
     for (let slot = 0; slot < table.slotCount; slot += 1) {
       if (table.state[slot] !== REQUEST_STATE.free) this.#outcomes.fail(slot, 'CLOSED');
     }
+    this.#rests.close();
     this.control.close();
     for (const connection of this.#connections) connection.close();
     this.#timer.stop();
@@ -205,6 +225,7 @@ export class Dispatcher implements ConnectionOwner {
   answered(connection: Connection, words: Int32Array): void {
     const table = this.#table;
     this.#decoder.turnTo(words);
+    const now = this.#world.now();
     let operation = FRAME_HEADER_WORDS;
     for (let left = words[FRAME.operationCount]!; left > 0; left -= 1) {
       const slot = table.slotOf(words[operation + RESPONSE.requestId]!);
@@ -213,24 +234,36 @@ export class Dispatcher implements ConnectionOwner {
         table.state[slot] === REQUEST_STATE.inFlight &&
         table.connection[slot] === connection.index &&
         table.opcode[slot] === words[operation + RESPONSE.status]! >>> 24;
-      if (isAwaited) this.#answer(slot, words, operation);
+      if (isAwaited) this.#answer(slot, words, operation, now);
       operation += words[operation + RESPONSE.wordCount]!;
     }
     if (this.#waiting.count > 0) this.#scheduleFlush();
   }
 
-  #answer(slot: number, words: Int32Array, operation: number): void {
+  #answer(slot: number, words: Int32Array, operation: number, now: number): void {
+    const { clock } = this.#table;
+    clock.observe(words[operation + RESPONSE.hybridLow]!, words[operation + RESPONSE.hybridHigh]!);
     const status = words[operation + RESPONSE.status]! & 0xffff;
     if (status === STATUS_OK || status === STATUS_NOT_FOUND) {
-      this.#succeed(slot, operation);
+      this.#succeed(slot, operation, now);
       return;
     }
     const code = errorName(status);
     assert(code !== undefined, 'a valid response has a known status');
-    this.#outcomes.failTry(slot, code, words[operation + RESPONSE.retryAfterMs]!);
+    const reason = code === 'IMPOSSIBLE_LEVEL' ? this.#levelReason(slot) : undefined;
+    this.#outcomes.failTry(slot, code, words[operation + RESPONSE.retryAfterMs]!, reason);
   }
 
-  #succeed(slot: number, operation: number): void {
+  #levelReason(slot: number): string | undefined {
+    const table = this.#table;
+    const connection = this.#connections[table.connection[slot]!];
+    if (connection?.welcome === undefined) return undefined;
+    const { name } = table.bucket[slot]!;
+    const asked = { level: table.level[slot]!, isWrite: isWrite(table.opcode[slot]!) };
+    return impossibleLevelReason(asked, name, connection.welcome);
+  }
+
+  #succeed(slot: number, operation: number, now: number): void {
     const table = this.#table;
     const { resolve } = table.bucket[slot]!;
     const id = table.id(slot);
@@ -238,12 +271,12 @@ export class Dispatcher implements ConnectionOwner {
     try {
       result = this.#decode(table.opcode[slot]!, operation, resolve);
     } catch (error) {
-      // The bucket's `resolve` is the user's code: what it throws is for who asked.
+      // The bucket's `resolve` is the user's code.
       if (table.slotOf(id) === slot) this.#outcomes.throwTo(slot, error);
       return;
     }
     // The same code may have cancelled the operation, or closed the client.
-    if (table.slotOf(id) === slot) this.#outcomes.succeed(slot, result);
+    if (table.slotOf(id) === slot) this.#outcomes.succeed(slot, result, now);
   }
 
   #decode(opcode: number, operation: number, resolve: Resolve | undefined): unknown {
@@ -296,7 +329,8 @@ export class Dispatcher implements ConnectionOwner {
   #mayTakeMore(connection: Connection): boolean {
     return (
       this.#outcomes.inFlightCount < this.#limits.inFlightMax &&
-      connection.inFlightCount < connection.inFlightMax
+      connection.inFlightCount < connection.inFlightMax &&
+      connection.inFlightCount < connection.window.size
     );
   }
 
@@ -304,7 +338,8 @@ export class Dispatcher implements ConnectionOwner {
   #send(slot: number, connection: Connection, now: number): boolean {
     const table = this.#table;
     const remainingMs = table.deadline[slot]! - now;
-    if (remainingMs <= 0) {
+    const waitedMs = table.timeoutMs[slot]! - remainingMs;
+    if (remainingMs <= 0 || connection.window.isTooLate(waitedMs, remainingMs)) {
       this.#outcomes.expire(slot);
       return true;
     }
@@ -313,6 +348,7 @@ export class Dispatcher implements ConnectionOwner {
       this.#outcomes.fail(slot, 'NO_SUCH_BUCKET', table.bucket[slot]!.name);
       return true;
     }
+    table.prepareTry(slot, isWrite(table.opcode[slot]!), now);
     const sink = connection.writerFor(remainingMs);
     switch (this.#encoder.encode(slot, bucketId, connection.limits, sink)) {
       case ENCODED.written:

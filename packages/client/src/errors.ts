@@ -5,11 +5,20 @@
  */
 import { ERRORS, type ErrorName, type Outcome } from '@clockwise/protocol/errors';
 
+/** What names a write over all its tries. */
+export interface OperationId {
+  readonly sessionLow: number;
+  readonly sessionHigh: number;
+  readonly sequence: number;
+}
+
 export interface ErrorDetails {
   /** Where more is known than the table says. */
   readonly outcome?: Outcome;
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
+  /** Of a write. */
+  readonly operationId?: OperationId;
   /** Replaces the table's sentence. */
   readonly message?: string;
 }
@@ -22,6 +31,8 @@ export class ClockwiseError extends Error {
   readonly outcome: Outcome;
   /** Milliseconds after which the node asks to be tried again; 0: it did not say. */
   readonly retryAfterMs: number;
+  /** Of a write that was sent: the id that the cluster may know it by. */
+  readonly operationId: OperationId | undefined;
 
   constructor(code: ErrorName, details: ErrorDetails = {}) {
     const definition = ERRORS[code];
@@ -31,6 +42,7 @@ export class ClockwiseError extends Error {
     this.retryable = definition.retryable;
     this.outcome = details.outcome ?? definition.outcome;
     this.retryAfterMs = details.retryAfterMs ?? 0;
+    this.operationId = details.operationId;
   }
 }
 

@@ -17,7 +17,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-const ROUNDS_MAX = 10_000;
+const ROUNDS_MAX = 100_000;
 
 export class MemoryWorld implements World {
   #now = 1000;

@@ -6,7 +6,7 @@
  *
  * Invariants:
  *   RE1 a request that breaks a limit writes nothing and is refused by name
- *   RE2 all tries of a request write the same operation, but for its request id
+ *   RE2 all tries of a request write the same operation, but for request id, retry flag and age
  */
 import type { OperationSink } from '@clockwise/kernel/core';
 import { REQUEST, REQUEST_FLAG, REQUEST_HEADER_WORDS, TAG } from '@clockwise/protocol/frame';
@@ -75,8 +75,9 @@ export class RequestEncoder {
     if (words !== this.#words) this.#turnTo(words);
     const context = table.context[slot];
     const value = table.value[slot];
-    const flags =
-      context === undefined ? table.flags[slot]! : table.flags[slot]! | REQUEST_FLAG.contextGiven;
+    let flags = table.flags[slot]!;
+    if (context !== undefined) flags |= REQUEST_FLAG.contextGiven;
+    if (table.isAmbiguous[slot] === 1) flags |= REQUEST_FLAG.retry;
     const entries = context ?? NO_CONTEXT;
     words[operation + REQUEST.opcode] =
       table.opcode[slot]! | (flags << 8) | (table.level[slot]! << 16) | (table.codec[slot]! << 24);
@@ -86,9 +87,9 @@ export class RequestEncoder {
     words[operation + REQUEST.sessionHigh] = table.sessionHigh[slot]!;
     words[operation + REQUEST.sequence] = table.sequence[slot]!;
     words[operation + REQUEST.timeToLiveSeconds] = table.timeToLiveSeconds[slot]!;
-    words[operation + REQUEST.seenLow] = 0;
-    words[operation + REQUEST.seenHigh] = 0;
-    words[operation + REQUEST.ageMs] = 0;
+    words[operation + REQUEST.seenLow] = table.seenLow[slot]!;
+    words[operation + REQUEST.seenHigh] = table.seenHigh[slot]!;
+    words[operation + REQUEST.ageMs] = table.ageMs[slot]!;
     words[operation + REQUEST.reserved] = 0;
     let position = operation + REQUEST_HEADER_WORDS;
     const keyBytes = this.#put(table.key[slot]!, position);

@@ -6,15 +6,19 @@
  *   RO1 a request is settled once, and its slot is free before anybody is told
  *   RO2 a read changes nothing: whatever fails it, it was not applied
  *   RO3 a write of which one try may have happened is unknown, whatever the later tries were told
+ *   RO5 a retry is made within the budget of retries, except on a connection that was lost: what was
+ *       in flight there was bounded by its window
  *   RO4 a signal that aborts settles at once; the listener goes with the request
  */
 import type { Prng } from '@clockwise/kernel/prng';
 import { ERRORS, type ErrorName, type Outcome } from '@clockwise/protocol/errors';
 import { REQUEST_OPCODE } from '@clockwise/protocol/frame';
 import { AbortSignals } from './abort-signals.ts';
-import { ClockwiseError } from './errors.ts';
+import { ClockwiseError, type OperationId } from './errors.ts';
 import { REQUEST_STATE, type RequestTable } from './request-table.ts';
-import { retryDelayMs, type RetryLimits } from './retry-policy.ts';
+import { RetryBudget, type RetryBudgetLimits } from './retry-budget.ts';
+import { jitteredBackoffMs, retryDelayMs, type RetryLimits } from './retry-policy.ts';
+import type { SendWindow } from './send-window.ts';
 import type { World } from './transport.ts';
 
 /** Where a request that is tried again goes, and who is told what is due. */
@@ -27,12 +31,17 @@ export interface Requeue {
 export interface InFlightCounter {
   readonly index: number;
   inFlightCount: number;
+  readonly window: SendWindow;
+}
+
+export interface OutcomeLimits extends RetryLimits {
+  readonly retryBudget: RetryBudgetLimits;
 }
 
 export interface OutcomeParts {
   readonly world: World;
   readonly table: RequestTable;
-  readonly limits: RetryLimits;
+  readonly limits: OutcomeLimits;
   readonly prng: Prng;
 }
 
@@ -49,6 +58,7 @@ export class RequestOutcomes {
   readonly #limits: RetryLimits;
   readonly #prng: Prng;
   readonly #requeue: Requeue;
+  readonly #budget: RetryBudget;
   readonly #signals = new AbortSignals((slot, signal) => this.#cancel(slot, signal));
   readonly #counters: (InFlightCounter | undefined)[] = [];
   /** Set by `#capture` while a promise is made: its two ends. */
@@ -68,6 +78,7 @@ export class RequestOutcomes {
     this.#limits = parts.limits;
     this.#prng = parts.prng;
     this.#requeue = requeue;
+    this.#budget = new RetryBudget(parts.limits.retryBudget);
   }
 
   promise(slot: number): Promise<unknown> {
@@ -92,15 +103,28 @@ export class RequestOutcomes {
     const table = this.#table;
     table.state[slot] = REQUEST_STATE.inFlight;
     table.connection[slot] = counter.index;
-    if (table.tryCount[slot] === 0) table.firstSentAt[slot] = now;
+    table.sentAt[slot] = now;
+    if (table.tryCount[slot] === 0) this.#budget.requested();
     if (table.tryCount[slot]! < TRY_COUNT_MAX) table.tryCount[slot]! += 1;
     this.#counters[counter.index] = counter;
     counter.inFlightCount += 1;
     this.inFlightCount += 1;
   }
 
-  succeed(slot: number, result: unknown): void {
-    const resolve = this.#table.resolve[slot]!;
+  /** Whether one more retry may be made now, of whatever. */
+  takesRetry(): boolean {
+    return this.#budget.takes(this.#world.now());
+  }
+
+  /** Milliseconds to wait before something is tried again that is no request. */
+  restMs(count: number, retryAfterMs: number): number {
+    return Math.max(retryAfterMs, jitteredBackoffMs(count, this.#limits, this.#prng));
+  }
+
+  succeed(slot: number, result: unknown, now: number): void {
+    const table = this.#table;
+    this.#windowOf(slot).succeeded(now - table.sentAt[slot]!);
+    const resolve = table.resolve[slot]!;
     this.#end(slot);
     resolve(result);
   }
@@ -112,13 +136,16 @@ export class RequestOutcomes {
   }
 
   /** A try in flight failed. */
-  failTry(slot: number, code: ErrorName, retryAfterMs: number): void {
+  failTry(slot: number, code: ErrorName, retryAfterMs: number, reason?: string): void {
     const table = this.#table;
+    const now = this.#world.now();
+    if (code === 'OVERLOADED' || code === 'TIMEOUT') {
+      this.#windowOf(slot).congested(table.sentAt[slot]!, now);
+    }
     this.#leaveFlight(slot);
     const mayHaveHappened = ERRORS[code].outcome !== 'not-applied';
     if (mayHaveHappened && isWrite(table.opcode[slot]!)) table.isAmbiguous[slot] = 1;
     table.lastCode[slot] = code;
-    const now = this.#world.now();
     const failed = {
       code,
       tryCount: table.tryCount[slot]!,
@@ -128,8 +155,9 @@ export class RequestOutcomes {
       isAmbiguous: table.isAmbiguous[slot] === 1,
     };
     const delayMs = retryDelayMs(failed, this.#limits, this.#prng);
-    if (delayMs < 0) {
-      this.#failWith(slot, code, { retryAfterMs });
+    if (delayMs < 0 || (code !== 'CONNECTION_LOST' && !this.#budget.takes(now))) {
+      const message = reason === undefined ? {} : { message: reason };
+      this.#failWith(slot, code, { ...message, retryAfterMs });
     } else if (delayMs === 0) {
       this.#requeue.requeue(slot);
     } else {
@@ -148,7 +176,14 @@ export class RequestOutcomes {
   /** The deadline has come. */
   expire(slot: number): void {
     const timeoutMs = this.#table.timeoutMs[slot]!;
+    if (this.#table.state[slot] === REQUEST_STATE.inFlight)
+      this.#windowOf(slot).silent(this.#table.sentAt[slot]!, this.#world.now());
     this.#failWith(slot, 'TIMEOUT', { message: `no answer within ${timeoutMs} ms` });
+  }
+
+  /** REQUIRES: the slot is in flight. */
+  #windowOf(slot: number): SendWindow {
+    return this.#counters[this.#table.connection[slot]!]!.window;
   }
 
   #cancel(slot: number, signal: AbortSignal): void {
@@ -162,8 +197,15 @@ export class RequestOutcomes {
   ): void {
     const last = this.#table.lastCode[slot];
     const cause = last === undefined || last === code ? {} : { cause: new ClockwiseError(last) };
-    const outcome = this.#outcome(slot);
-    this.throwTo(slot, new ClockwiseError(code, { ...cause, ...details, outcome }));
+    const told = { ...cause, ...details, ...this.#operationId(slot), outcome: this.#outcome(slot) };
+    this.throwTo(slot, new ClockwiseError(code, told));
+  }
+
+  #operationId(slot: number): { readonly operationId?: OperationId } {
+    const table = this.#table;
+    if (!isWrite(table.opcode[slot]!) || table.tryCount[slot] === 0) return {};
+    const [sessionLow, sessionHigh] = [table.sessionLow[slot]!, table.sessionHigh[slot]!];
+    return { operationId: { sessionLow, sessionHigh, sequence: table.sequence[slot]! } };
   }
 
   #outcome(slot: number): Outcome {

@@ -13,12 +13,14 @@
  *   RT1 an id names one try of one request: a later try or request in the same slot has another id
  *   RT2 at most `requestsMax` requests are held; one more is refused
  *   RT3 a free slot holds no reference to what its request was made of
+ *   RT5 what a write says of its session is what the session knew at the first try
  *   RT4 writes have operation ids that never repeat, equal over all tries of a request
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Word64 } from '@clockwise/protocol/control-messages';
 import type { ErrorName } from '@clockwise/protocol/errors';
 import type { Resolve } from './results.ts';
+import { isLaterTime, SessionClock } from './session-clock.ts';
 
 export const REQUEST_STATE = { free: 0, waiting: 1, inFlight: 2, resting: 3 } as const;
 
@@ -26,6 +28,7 @@ export const REQUEST_STATE = { free: 0, waiting: 1, inFlight: 2, resting: 3 } as
 export const REQUESTS_MAX = 0x1_0000;
 const SLOT_MASK = 0xffff;
 const SLOTS_AT_START = 1024;
+const AGE_MS_MAX = 0x7fff_ffff;
 
 /** A bucket as requests name it: resolved to its number by the welcome of each connection. */
 export interface BucketHandle {
@@ -40,6 +43,8 @@ export class RequestTable {
   readonly #drawSession: () => Word64;
   #session: Word64;
   #sequence = 0;
+  /** What the answers so far have shown of time. */
+  readonly clock: SessionClock = new SessionClock();
   #freeHead = -1;
   #slotCount = 0;
   /** Slots that are not free. */
@@ -60,9 +65,15 @@ export class RequestTable {
   sessionHigh: Int32Array = new Int32Array(0);
   sequence: Int32Array = new Int32Array(0);
   timeToLiveSeconds: Int32Array = new Int32Array(0);
+  /** Of a write: the highest hybrid time of its session and its context, as of the first try. */
+  seenLow: Int32Array = new Int32Array(0);
+  seenHigh: Int32Array = new Int32Array(0);
+  /** Of a write that may have happened: milliseconds since the first try; else 0. */
+  ageMs: Int32Array = new Int32Array(0);
   deadline: Float64Array = new Float64Array(0);
   timeoutMs: Float64Array = new Float64Array(0);
   firstSentAt: Float64Array = new Float64Array(0);
+  sentAt: Float64Array = new Float64Array(0);
   retryAt: Float64Array = new Float64Array(0);
   #nextFree: Int32Array = new Int32Array(0);
 
@@ -111,6 +122,9 @@ export class RequestTable {
     this.sessionLow[slot] = 0;
     this.sessionHigh[slot] = 0;
     this.sequence[slot] = 0;
+    this.seenLow[slot] = 0;
+    this.seenHigh[slot] = 0;
+    this.ageMs[slot] = 0;
     return slot;
   }
 
@@ -124,6 +138,24 @@ export class RequestTable {
     this.sessionLow[slot] = this.#session.low;
     this.sessionHigh[slot] = this.#session.high;
     this.sequence[slot] = this.#sequence;
+  }
+
+  /** A try is about to be written: what it says of those before it. [RT5] */
+  prepareTry(slot: number, isWrite: boolean, now: number): void {
+    if (this.tryCount[slot] === 0) {
+      this.firstSentAt[slot] = now;
+      if (isWrite) this.#observeSession(slot);
+    }
+    if (this.isAmbiguous[slot] === 0) return;
+    this.ageMs[slot] = Math.max(1, Math.min(now - this.firstSentAt[slot]!, AGE_MS_MAX));
+  }
+
+  /** The slot has the time of its context, if it has one. */
+  #observeSession(slot: number): void {
+    const { low, high } = this.clock;
+    if (!isLaterTime(low, high, this.seenLow[slot]!, this.seenHigh[slot]!)) return;
+    this.seenLow[slot] = low;
+    this.seenHigh[slot] = high;
   }
 
   /** Another try of a request: it waits again, under another id. */
@@ -176,9 +208,13 @@ export class RequestTable {
     this.sessionHigh = grown(this.sessionHigh, new Int32Array(slotCount));
     this.sequence = grown(this.sequence, new Int32Array(slotCount));
     this.timeToLiveSeconds = grown(this.timeToLiveSeconds, new Int32Array(slotCount));
+    this.seenLow = grown(this.seenLow, new Int32Array(slotCount));
+    this.seenHigh = grown(this.seenHigh, new Int32Array(slotCount));
+    this.ageMs = grown(this.ageMs, new Int32Array(slotCount));
     this.deadline = grown(this.deadline, new Float64Array(slotCount));
     this.timeoutMs = grown(this.timeoutMs, new Float64Array(slotCount));
     this.firstSentAt = grown(this.firstSentAt, new Float64Array(slotCount));
+    this.sentAt = grown(this.sentAt, new Float64Array(slotCount));
     this.retryAt = grown(this.retryAt, new Float64Array(slotCount));
     this.#nextFree = grown(this.#nextFree, new Int32Array(slotCount));
     for (let slot = from; slot < slotCount; slot += 1) this.#appendReferences();

@@ -15,6 +15,7 @@ import {
   SIBLING_HEADER_WORDS,
   VALUE_CODEC,
   bodyEntryCount,
+  bodyExplanation,
   bodyItemCount,
   bodyOffset,
   bodySiblingsOffset,
@@ -32,27 +33,33 @@ import {
 } from '@clockwise/protocol/response-body';
 import { decodeValue, type Value } from '@clockwise/protocol/value-codec';
 import { readBytes } from '@clockwise/protocol/word-bytes';
+import { parseExplanation } from './explanation.ts';
 import {
   GetResult,
   ScanRecord,
   WriteResult,
+  type AnswerHeader,
   type Key,
   type Resolve,
   type ScanPage,
   type ScanPosition,
   type VersionWords,
 } from './results.ts';
+import type { SessionClock } from './session-clock.ts';
 import type { TextCoder } from './text-coder.ts';
 
 const NONE: readonly Value[] = [];
 
 export class ResponseDecoder {
   readonly #coder: TextCoder;
+  readonly #clock: SessionClock;
   #words: Int32Array = new Int32Array(0);
   #bytes: Uint8Array = new Uint8Array(0);
 
-  constructor(coder: TextCoder) {
+  /** `clock` learns the times of all siblings that are read. */
+  constructor(coder: TextCoder, clock: SessionClock) {
     this.#coder = coder;
+    this.#clock = clock;
   }
 
   /** The memory that the next answers lie in. */
@@ -72,8 +79,7 @@ export class ResponseDecoder {
     return new GetResult(
       valueOf(values, resolve),
       values,
-      words[operation + RESPONSE.answered]!,
-      hasFlag(words, operation, RESPONSE_FLAG.sloppy),
+      this.#header(operation),
       this.#versions(entries, entryCount, siblings, siblingCount),
     );
   }
@@ -84,11 +90,7 @@ export class ResponseDecoder {
     const context = new Array<number>(wordCount);
     const entries = bodyOffset(operation);
     for (let index = 0; index < wordCount; index += 1) context[index] = words[entries + index]!;
-    return new WriteResult(
-      words[operation + RESPONSE.answered]!,
-      hasFlag(words, operation, RESPONSE_FLAG.sloppy),
-      context,
-    );
+    return new WriteResult(this.#header(operation), context);
   }
 
   scan(operation: number, resolve: Resolve | undefined): ScanPage {
@@ -112,6 +114,18 @@ export class ResponseDecoder {
       last,
       more: hasFlag(words, operation, RESPONSE_FLAG.more),
       complete: hasFlag(words, operation, RESPONSE_FLAG.complete),
+    };
+  }
+
+  #header(operation: number): AnswerHeader {
+    const words = this.#words;
+    const explanation = bodyExplanation(words, operation);
+    return {
+      answered: words[operation + RESPONSE.answered]!,
+      flags: (words[operation + RESPONSE.status]! >>> 16) & 0xff,
+      hybridLow: words[operation + RESPONSE.hybridLow]!,
+      hybridHigh: words[operation + RESPONSE.hybridHigh]!,
+      explanation: explanation === undefined ? undefined : parseExplanation(explanation),
     };
   }
 
@@ -183,6 +197,10 @@ export class ResponseDecoder {
     let position = entryWords;
     let sibling = siblings;
     for (let left = siblingCount; left > 0; left -= 1) {
+      this.#clock.observe(
+        source[sibling + SIBLING.hybridLow]!,
+        source[sibling + SIBLING.hybridHigh]!,
+      );
       for (let index = 0; index < SIBLING_HEADER_WORDS; index += 1) {
         words[position + index] = source[sibling + index]!;
       }

@@ -8,7 +8,11 @@
  */
 import { ENTRY_WORDS, SIBLING, SIBLING_HEADER_WORDS } from '@clockwise/protocol/response-body';
 import type { Value } from '@clockwise/protocol/value-codec';
+import { RESPONSE_FLAG } from '@clockwise/protocol/frame';
+import type { OperationId } from './errors.ts';
 import { Context } from './context.ts';
+import type { Explanation } from './explanation.ts';
+import { SessionClock } from './session-clock.ts';
 
 export type Key = string | Uint8Array;
 
@@ -33,8 +37,27 @@ export interface Provenance {
   readonly answered: number;
   /** How many of them are primaries of the key. */
   readonly primaries: number;
-  /** A fallback's answer was counted. */
+  /** A stand-in's answer was needed or counted. */
   readonly sloppy: boolean;
+  /** The weakest that an acknowledgement had; of a read: of what was read. */
+  readonly durability: Durability;
+  /** How the answer came about, replica by replica; where `explain` asked for it. */
+  readonly explanation: Explanation | undefined;
+}
+
+/** `sync`: on disk before the answer; `interval`: within a second or so; `none`: when it is flushed. */
+export type Durability = 'sync' | 'interval' | 'none';
+const DURABILITIES: readonly Durability[] = ['sync', 'interval', 'none'];
+
+/** What the header of an answer says. */
+export interface AnswerHeader {
+  /** RESPONSE.answered. */
+  readonly answered: number;
+  /** RESPONSE_FLAG bits. */
+  readonly flags: number;
+  readonly hybridLow: number;
+  readonly hybridHigh: number;
+  readonly explanation: Explanation | undefined;
 }
 
 /** Context entries, then sibling headers, as the wire has them. */
@@ -51,30 +74,55 @@ export class GetResult implements Provenance {
   readonly answered: number;
   readonly primaries: number;
   readonly sloppy: boolean;
+  readonly durability: Durability;
+  readonly explanation: Explanation | undefined;
   readonly #versions: VersionWords;
+  readonly #timeLow: number;
+  readonly #timeHigh: number;
 
   constructor(
     value: Value | undefined,
     values: readonly Value[],
-    answered: number,
-    sloppy: boolean,
+    header: AnswerHeader,
     versions: VersionWords,
   ) {
     this.found = values.length > 0;
     this.value = value;
     this.values = values;
-    this.answered = answered & 0xff;
-    this.primaries = (answered >>> 8) & 0xff;
-    this.sloppy = sloppy;
+    this.answered = header.answered & 0xff;
+    this.primaries = (header.answered >>> 8) & 0xff;
+    this.sloppy = (header.flags & RESPONSE_FLAG.sloppy) !== 0;
+    this.durability = durabilityOf(header);
+    this.explanation = header.explanation;
     this.#versions = versions;
+    this.#timeLow = header.hybridLow;
+    this.#timeHigh = header.hybridHigh;
   }
 
   get context(): Context {
-    return contextOf(this.#versions);
+    const { words, entryCount } = this.#versions;
+    const entries = words.slice(0, entryCount * ENTRY_WORDS);
+    return new Context(entries, this.#timeLow, this.#timeHigh);
   }
 
   get siblings(): readonly SiblingInfo[] {
     return siblingsOf(this.#versions);
+  }
+
+  /** Whether a sibling here is what the write of this operation id made. */
+  hasOperation({ sessionLow, sessionHigh, sequence }: OperationId): boolean {
+    const { words, entryCount } = this.#versions;
+    let sibling = entryCount * ENTRY_WORDS;
+    for (; sibling < words.length; sibling += SIBLING_HEADER_WORDS) {
+      if (
+        words[sibling + SIBLING.sessionLow] === sessionLow &&
+        words[sibling + SIBLING.sessionHigh] === sessionHigh &&
+        words[sibling + SIBLING.sequence] === sequence
+      ) {
+        return true;
+      }
+    }
+    return false;
   }
 }
 
@@ -82,18 +130,29 @@ export class WriteResult implements Provenance {
   readonly answered: number;
   readonly primaries: number;
   readonly sloppy: boolean;
+  readonly durability: Durability;
+  /** An earlier try had made it: this one made nothing. */
+  readonly duplicate: boolean;
+  readonly explanation: Explanation | undefined;
   readonly #words: readonly number[];
+  readonly #timeLow: number;
+  readonly #timeHigh: number;
 
-  constructor(answered: number, sloppy: boolean, words: readonly number[]) {
-    this.answered = answered & 0xff;
-    this.primaries = (answered >>> 8) & 0xff;
-    this.sloppy = sloppy;
+  constructor(header: AnswerHeader, words: readonly number[]) {
+    this.answered = header.answered & 0xff;
+    this.primaries = (header.answered >>> 8) & 0xff;
+    this.sloppy = (header.flags & RESPONSE_FLAG.sloppy) !== 0;
+    this.duplicate = (header.flags & RESPONSE_FLAG.duplicate) !== 0;
+    this.durability = durabilityOf(header);
+    this.explanation = header.explanation;
     this.#words = words;
+    this.#timeLow = header.hybridLow;
+    this.#timeHigh = header.hybridHigh;
   }
 
   /** Covers this write: the context to replace it with. */
   get context(): Context {
-    return new Context(this.#words);
+    return new Context(this.#words, this.#timeLow, this.#timeHigh);
   }
 }
 
@@ -118,7 +177,7 @@ export class ScanRecord {
   }
 
   get context(): Context {
-    return contextOf(this.#versions);
+    return contextOfRecord(this.#versions);
   }
 
   get siblings(): readonly SiblingInfo[] {
@@ -143,8 +202,18 @@ export interface ScanPage {
   readonly complete: boolean;
 }
 
-function contextOf({ entryCount, words }: VersionWords): Context {
-  return new Context(words.slice(0, entryCount * ENTRY_WORDS));
+function durabilityOf({ answered }: AnswerHeader): Durability {
+  return DURABILITIES[(answered >>> 16) & 0xff]!;
+}
+
+/** With the highest time of its siblings: a page of a scan does not say it of each record. */
+function contextOfRecord({ entryCount, words }: VersionWords): Context {
+  const clock = new SessionClock();
+  const entryWords = entryCount * ENTRY_WORDS;
+  for (let sibling = entryWords; sibling < words.length; sibling += SIBLING_HEADER_WORDS) {
+    clock.observe(words[sibling + SIBLING.hybridLow]!, words[sibling + SIBLING.hybridHigh]!);
+  }
+  return new Context(words.slice(0, entryWords), clock.low, clock.high);
 }
 
 function siblingsOf({ entryCount, words }: VersionWords): readonly SiblingInfo[] {

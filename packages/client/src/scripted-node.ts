@@ -7,11 +7,13 @@ import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import type { ControlMessage, Welcome } from '@clockwise/protocol/control-messages';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK, type ErrorName } from '@clockwise/protocol/errors';
 import {
+  EXPLANATION_HEADER_WORDS,
   FRAME,
   FRAME_HEADER_WORDS,
   REQUEST,
   REQUEST_HEADER_WORDS,
   RESPONSE,
+  RESPONSE_FLAG,
   RESPONSE_HEADER_WORDS,
   TAG,
 } from '@clockwise/protocol/frame';
@@ -42,6 +44,9 @@ export interface ScriptedRequest {
   /** The operation id, as text. */
   readonly operationId: string;
   readonly timeToLiveSeconds: number;
+  /** Hybrid time that its session had seen, low and high word. */
+  readonly seen: readonly [number, number];
+  readonly ageMs: number;
   /** Of its frame. */
   readonly remainingMs: number;
 }
@@ -61,6 +66,14 @@ export interface ScriptedAnswer {
   /** RESPONSE_FLAG bits. */
   readonly flags?: number;
   readonly retryAfterMs?: number;
+  /** Low and high word. */
+  readonly hybrid?: readonly [number, number];
+  /** RESPONSE.answered; default: two positions, by their primaries, synced. */
+  readonly answered?: number;
+  /** What ends the body; its flag is set. */
+  readonly explanation?: string;
+  /** The operation ids of the siblings, low, high and sequence. */
+  readonly operationIds?: readonly (readonly [number, number, number])[];
 }
 
 /** Undefined: no answer, ever. */
@@ -173,6 +186,8 @@ function requestAt(words: Int32Array, operation: number): ScriptedRequest {
     value: readBytes(words, entries + entryWords, at(REQUEST.valueBytes)),
     operationId: [REQUEST.sessionHigh, REQUEST.sessionLow, REQUEST.sequence].map(at).join(':'),
     timeToLiveSeconds: at(REQUEST.timeToLiveSeconds),
+    seen: [at(REQUEST.seenLow), at(REQUEST.seenHigh)],
+    ageMs: at(REQUEST.ageMs),
     remainingMs: words[FRAME.remainingMs]!,
   };
 }
@@ -184,24 +199,36 @@ function writeAnswer(writer: FrameWriter, request: ScriptedRequest, answer: Scri
   let wordCount = RESPONSE_HEADER_WORDS + context.length;
   for (const { bytes } of siblings) wordCount += SIBLING_HEADER_WORDS + paddedWords(bytes.length);
   for (const record of records) wordCount += record.length;
+  const { explanation } = answer;
+  const account = explanation === undefined ? undefined : new TextEncoder().encode(explanation);
+  if (account !== undefined) wordCount += EXPLANATION_HEADER_WORDS + paddedWords(account.length);
   const operation = writer.begin(TAG.response, wordCount);
   const { words } = writer;
   words.fill(0, operation, operation + wordCount);
+  const flags = (answer.flags ?? 0) | (account === undefined ? 0 : RESPONSE_FLAG.explained);
   const itemCount = siblings.length + records.length;
-  words[operation + RESPONSE.status] =
-    answer.status | ((answer.flags ?? 0) << 16) | (request.opcode << 24);
+  words[operation + RESPONSE.status] = answer.status | (flags << 16) | (request.opcode << 24);
   words[operation + RESPONSE.requestId] = request.requestId;
   words[operation + RESPONSE.counts] = (context.length / ENTRY_WORDS) | (itemCount << 16);
-  words[operation + RESPONSE.answered] = 2 | (2 << 8);
+  words[operation + RESPONSE.answered] = answer.answered ?? 2 | (2 << 8);
   words[operation + RESPONSE.retryAfterMs] = answer.retryAfterMs ?? 0;
+  [words[operation + RESPONSE.hybridLow], words[operation + RESPONSE.hybridHigh]] =
+    answer.hybrid ?? [0, 0];
   words.set(context, operation + RESPONSE_HEADER_WORDS);
   let position = operation + RESPONSE_HEADER_WORDS + context.length;
   siblings.forEach((sibling, index) => {
-    position = writeSibling(words, position, sibling, index);
+    const start = position;
+    position = writeSibling(words, start, sibling, index);
+    const operationId = answer.operationIds?.[index] ?? [0, 0, 0];
+    words.set(operationId, start + SIBLING.sessionLow);
   });
   for (const record of records) {
     words.set(record, position);
     position += record.length;
+  }
+  if (account !== undefined) {
+    words[position] = account.length;
+    writeBytes(words, position + EXPLANATION_HEADER_WORDS, account);
   }
   writer.end(wordCount);
 }

@@ -1,0 +1,32 @@
+/** Why a consistency level cannot be met, in words: the wire has only the code. */
+import type { Welcome } from '@clockwise/protocol/control-messages';
+import { LEVEL } from '@clockwise/protocol/frame';
+
+export interface AskedLevel {
+  /** On the wire's scale; LEVEL.bucketDefault: the bucket's own. */
+  readonly level: number;
+  readonly isWrite: boolean;
+}
+
+/** Undefined where the welcome does not tell. `welcome`: of the node that refused. */
+export function impossibleLevelReason(
+  { level, isWrite }: AskedLevel,
+  bucketName: string,
+  welcome: Welcome,
+): string | undefined {
+  const bucket = welcome.buckets.find(({ name }) => name === bucketName);
+  if (bucket === undefined) return undefined;
+  const bucketLevel = isWrite ? bucket.writeLevel : bucket.readLevel;
+  const asked = level === LEVEL.bucketDefault ? bucketLevel : level;
+  if (asked <= LEVEL.numberMax) {
+    const letter = isWrite ? 'w' : 'r';
+    return `${letter} ${asked} asks for more replicas than the ${bucket.replicas} of bucket ${bucketName}`;
+  }
+  if (asked !== LEVEL.localQuorum) return undefined;
+  const node = welcome.addresses.find(({ nodeId }) => nodeId === welcome.nodeId);
+  if (node === undefined) return undefined;
+  return (
+    `local-quorum needs a replica in ${node.dataCentre}, where ${node.nodeId} is; ` +
+    `bucket ${bucketName} has none there`
+  );
+}

@@ -1,0 +1,52 @@
+import { Prng } from '@clockwise/kernel/prng';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { SEND_WINDOW_MIN, SendWindow } from './send-window.ts';
+
+test('[SW1] the window stays between its bounds, whatever comes', () => {
+  const prng = new Prng('send window');
+  for (const sizeMax of [3, 8, 100, 4096]) {
+    const window = new SendWindow(sizeMax);
+    assert.is(window.size, sizeMax);
+    for (let now = 0; now < 5000; now += 1) {
+      if (prng.chance(0.01)) window.congested(now, now);
+      else window.succeeded(1);
+      assert.ok(window.size >= Math.min(SEND_WINDOW_MIN, sizeMax) && window.size <= sizeMax);
+    }
+  }
+});
+
+test('[SW2] what was in flight together halves it once; what is sent later halves it again', () => {
+  const window = new SendWindow(64);
+  for (const now of [10, 11, 30]) window.congested(5, now);
+  assert.is(window.size, 32);
+  window.congested(10, 40);
+  assert.is(window.size, 16, 'it was sent at the instant of the halving');
+  window.congested(39, 41);
+  assert.is(window.size, 16);
+});
+
+test('[SW1] a window of successes makes room for one more', () => {
+  const window = new SendWindow(32);
+  window.congested(0, 1);
+  for (let count = 0; count < 15; count += 1) window.succeeded(1);
+  assert.is(window.size, 16);
+  window.succeeded(1);
+  assert.is(window.size, 17);
+  for (let count = 0; count < 1000; count += 1) window.succeeded(1);
+  assert.is(window.size, 32);
+});
+
+test('what has waited for longer than it has left, and has less left than an answer takes, is too late', () => {
+  const window = new SendWindow(32);
+  assert.not(window.isTooLate(500, 1), 'nobody knows how long an answer takes');
+  window.succeeded(40);
+  assert.is(window.latencyMs, 40);
+  window.succeeded(80);
+  assert.is(window.latencyMs, 45);
+  assert.ok(window.isTooLate(460, 40));
+  assert.not(window.isTooLate(440, 60));
+  assert.not(window.isTooLate(0, 5), 'who names so little time is sent at once');
+});
+
+test.run();
