@@ -45,7 +45,8 @@ interface Request {
 class Node {
   readonly replica: KeyReplica;
   readonly skewMs: number;
-  readonly clock = new HybridClock(HYBRID_AHEAD_MS_MAX);
+  /** A restart forgets what it was. */
+  clock: HybridClock = new HybridClock(HYBRID_AHEAD_MS_MAX);
 
   constructor(incarnation: bigint, skewMs: number) {
     this.replica = new KeyReplica(incarnation);
@@ -140,6 +141,8 @@ class Run {
     if (isRetry) this.counts.retries += 1;
     if (isRetry && this.#prng.chance(0.5) && this.#askOthers(node, request)) return;
     if (seen > 0n) node.observe(seen, this.#wallMs);
+    // Of an opening before this one: the clock has not seen it.
+    if (node.highest > 0n) node.observe(node.highest, this.#wallMs);
     const before = node.context;
     const siblings = node.siblings;
     const hybrid = node.tick(this.#wallMs);
@@ -216,6 +219,7 @@ class Run {
   #restart(node: Node): void {
     this.#incarnations += 1n;
     // Spread, so that an order by incarnation is not an order by time.
+    node.clock = new HybridClock(HYBRID_AHEAD_MS_MAX);
     node.replica.incarnation = BigInt.asUintN(64, this.#incarnations * 0x9e37_79b9_7f4a_7c15n);
   }
 

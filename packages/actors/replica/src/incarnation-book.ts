@@ -80,7 +80,6 @@ export class IncarnationBook {
 
   /** For records of the shard's own that are dropped: a partition that is given up. */
   redrawOwn(): void {
-    reachable("incarnations: the shard's own incarnation is drawn anew");
     this.#redraw(this.#own);
   }
 

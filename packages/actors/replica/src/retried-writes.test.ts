@@ -120,6 +120,18 @@ test('[V15] lww: an age that reaches behind what was seen counts from what was s
   assert.is(hybridOf(reply), seen + 1n);
 });
 
+test('[HC4] after a restart with a clock that is behind, a write is later than what it replaces', () => {
+  const before = new ReplicaWorld();
+  before.wallTimeMs += 40_000;
+  const old = only(before.ask([write('old', { sequence: 1 })]));
+  before.writeLog();
+  const world = before.restart(2);
+  world.wallTimeMs = before.wallTimeMs - 40_000;
+  const reply = only(world.ask([write('new', { sequence: 2 })]));
+  assert.equal(valuesOf(reply), ['new']);
+  assert.ok(hybridOf(reply) > hybridOf(old));
+});
+
 test('A4 [V14] a hinted overwrite sent again follows the same rules on the copy', () => {
   const world = new ReplicaWorld();
   const hint = { hint: true, owed: 1 };

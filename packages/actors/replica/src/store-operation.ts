@@ -27,15 +27,12 @@ import {
   HEADER,
   KIND,
   recordWordCount,
-  SIBLING,
-  siblingCount,
-  siblingsOffset,
-  siblingWordCount,
 } from '@clockwise/record/layout';
 import { RELATION } from '@clockwise/versioning/context';
 import { joinRecords } from '@clockwise/versioning/join';
 import { compareRecords } from '@clockwise/versioning/relation';
 import { commitRecord } from './commit-record.ts';
+import { observeTimes } from './observe-times.ts';
 import type { ReplicaContext } from './replica-context.ts';
 import { durabilityOf, laneOf, replyRecord, replyStatus, type Asker } from './reply.ts';
 
@@ -134,18 +131,5 @@ function checkOwnDots({ book }: ReplicaContext, words: Int32Array, record: numbe
       );
     }
     entry += ENTRY_WORDS;
-  }
-}
-
-function observeTimes(context: ReplicaContext, words: Int32Array, record: number): void {
-  let sibling = siblingsOffset(words, record);
-  for (let left = siblingCount(words, record); left > 0; left -= 1) {
-    // A time too far ahead is not followed; the record is kept all the same.
-    context.clock.observe(
-      words[sibling + SIBLING.hybridLow]!,
-      words[sibling + SIBLING.hybridHigh]!,
-      context.wallTimeMs,
-    );
-    sibling += siblingWordCount(words, sibling);
   }
 }

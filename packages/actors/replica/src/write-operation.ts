@@ -28,6 +28,7 @@ import { operationIsKnown } from '@clockwise/versioning/recents';
 import { applyWrite, WRITE_STATUS } from '@clockwise/versioning/write';
 import { type WriteOperands, writeWordCountMax } from '@clockwise/versioning/write-operands';
 import { commitRecord } from './commit-record.ts';
+import { observeTimes } from './observe-times.ts';
 import type { ReplicaContext } from './replica-context.ts';
 import { durabilityOf, laneOf, replyRecord, replyStatus, type Asker } from './reply.ts';
 
@@ -40,6 +41,8 @@ export function applyWriteOperation(
   current: number,
 ): void {
   const { memtable, operands, counters } = context;
+  const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
+  if (current >= 0) observeTimes(context, currentWords, current);
   const isFollowed = fillOperands(context, asker.words, asker.offset);
   if (operands.tombstone ? context.refusesDeletes : context.refusesValues) {
     sometimes(operands.tombstone, 'replica: a full disk refuses even a delete');
@@ -48,7 +51,6 @@ export function applyWriteOperation(
     refuse(context, asker, ERRORS.DISK_FULL.code);
     return;
   }
-  const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
   if (operands.lww && !isFollowed && !isKnown(context, currentWords, current)) {
     reachable('replica: a session of a lww bucket has seen a time too far ahead');
     refuse(context, asker, ERRORS.CLOCK_AHEAD.code);
