@@ -177,7 +177,7 @@ export class RequestOutcomes {
   expire(slot: number): void {
     const timeoutMs = this.#table.timeoutMs[slot]!;
     if (this.#table.state[slot] === REQUEST_STATE.inFlight)
-      this.#windowOf(slot).silent(this.#table.sentAt[slot]!, this.#world.now());
+      this.#windowOf(slot).silent(this.#table.sentAt[slot]!, this.#world.now(), timeoutMs);
     this.#failWith(slot, 'TIMEOUT', { message: `no answer within ${timeoutMs} ms` });
   }
 

@@ -49,4 +49,17 @@ test('what has waited for longer than it has left, and has less left than an ans
   assert.not(window.isTooLate(0, 5), 'who names so little time is sent at once');
 });
 
+test('silence raises what an answer is thought to take, and halves only where half the time was waited', () => {
+  const window = new SendWindow(32);
+  window.succeeded(10);
+  window.silent(0, 20, 500);
+  assert.is(window.latencyMs, 25);
+  assert.is(window.size, 32);
+  window.silent(20, 300, 500);
+  assert.is(window.latencyMs, 350);
+  assert.is(window.size, 16);
+  window.silent(300, 600, 2000);
+  assert.is(window.size, 16);
+});
+
 test.run();

@@ -51,14 +51,13 @@ export class SendWindow {
   }
 
   /**
-   * No answer came in the time there was. What was in flight for less than an answer takes says
-   * nothing of the node; the rest says that answers take longer than was thought.
+   * No answer came in the time there was: answers take longer than was thought. What had less than half
+   * of its call's time in flight says no more than that.
    */
-  silent(sentAt: number, now: number): void {
+  silent(sentAt: number, now: number, timeoutMs: number): void {
     const elapsedMs = now - sentAt;
-    if (elapsedMs < this.latencyMs) return;
-    this.latencyMs = elapsedMs * SILENCE_FACTOR;
-    this.congested(sentAt, now);
+    this.latencyMs = Math.max(this.latencyMs, elapsedMs * SILENCE_FACTOR);
+    if (elapsedMs * 2 >= timeoutMs) this.congested(sentAt, now);
   }
 
   /** A request was refused for load, or ran out of time. [SW2] */
