@@ -4,16 +4,17 @@
  *
  * A store that was damaged within the atlas' budget may stay given up, and a block that cannot be read
  * stays so until somebody refills it: a key is then read at the highest level that its replicas can
- * still answer, which may not fall below the replicas whose disks never lied. What a damaged replica
- * answers counts for O4 where it is what its appends say; where it is another's answer (its own copy
- * cannot be read, and its coordinator asks on), it is excused; anything else is a lie.
+ * still answer, which may not fall below the replicas whose disks never lied. A node asked for one copy
+ * answers with its own or, where another is quicker or its own cannot be read, with another's; what it
+ * answers is what one of them appended last, or a lie. For O4 counts what its appends say, unless its disk
+ * was damaged and it answers with another's.
  *
  * Invariants:
  *   O11 each key can be read from all replicas whose disks never lied, together; and when nobody asks
  *       any more, no coordinator waits for anything: every request has ended, every credit is back;
  *       within TAKING_MS of the opening of all shards none of them refuses values any more, and soon
  *       after nobody keeps anything for others
- *   O10 a replica answers what it appended last
+ *   O10 what is answered for one replica is what one of them appended last
  */
 import { LEVEL } from '@clockwise/protocol/frame';
 import { isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
@@ -151,7 +152,7 @@ export class RestReads {
     return { bucketId, key: name, values: result.values, context: contextDots(result.context) };
   }
 
-  /** What each primary holds, as its appends tell; asked by itself, it must answer just that. */
+  /** What each primary holds, as its appends tell; asked for one copy, it must answer what one of them holds. */
   readEach(keys: readonly KeyName[]): ReplicaState[] | undefined {
     const { cluster, judge } = this.#options;
     const states: ReplicaState[] = [];
@@ -195,13 +196,13 @@ export class RestReads {
       : this.#mustGet(key, LEVEL.one, liveMs);
     if (result === undefined) return isDamaged;
     const held = this.#held(node, key);
-    if (isEqualWords(result.context, held?.contextWords ?? NO_WORDS)) {
-      states.push({ bucketId, key: name, node: nodeId, words: held?.canonical ?? NO_WORDS });
-      return true;
+    const isOwn = isEqualWords(result.context, held?.contextWords ?? NO_WORDS);
+    const isAnothers = !isOwn && this.#isAnothers(node, key, result.context);
+    if (isAnothers && isDamaged) return true;
+    if (!isOwn && !isAnothers) {
+      const text = `${nodeId} answers ${nameOfKey(key)} with another version than any replica appended last`;
+      this.#blame('O10', text);
     }
-    if (isDamaged && this.#isAnothers(node, key, result.context)) return true;
-    const text = `${nodeId} answers ${nameOfKey(key)} with another version than it appended last`;
-    this.#blame('O10', text);
     states.push({ bucketId, key: name, node: nodeId, words: held?.canonical ?? NO_WORDS });
     return true;
   }
