@@ -46,6 +46,8 @@ export interface CoordinatorCounters {
   hedges: number;
   repairs: number;
   repairsSkipped: number;
+  /** By joins of what replicas answered: the replicas count their own. */
+  lwwDiscardedConcurrent: number;
   proxied: number;
   /** Objects that another node was owed and has acknowledged. */
   handedOff: number;
@@ -80,6 +82,7 @@ export class CoordinatorContext {
     hedges: 0,
     repairs: 0,
     repairsSkipped: 0,
+    lwwDiscardedConcurrent: 0,
     proxied: 0,
     handedOff: 0,
     hintsRefused: 0,

@@ -224,6 +224,14 @@ test('C10 a damaged replica is no witness of "not found", whoever else says it',
   assert.is(one.mended.size, 0);
 });
 
+test('an lww answer that a later one overtakes is counted', () => {
+  const one = new GetWorld({ bucket: { lww: true } });
+  one.answers(0, record({ dots: [[8, 2]] }));
+  one.answers(1, OLD);
+  assert.equal(one.shown(), [[STATUS_OK, 'v8.2']]);
+  assert.is(one.world.figures()['lwwDiscardedConcurrent'], 1);
+});
+
 test('[G1] a lost link, a shard that is down: another replica is asked, or too few are left', () => {
   const cut = new GetWorld();
   cut.cut(1);

@@ -161,6 +161,7 @@ export function mergeAnswer(
     const joined = new Int32Array(slots.heldWords[slot]! + recordWordCount(record, recordOffset));
     const join = context.join(slots.lww[slot] === 1);
     slots.heldWords[slot] = joinRecords(join, held, 0, record, recordOffset, joined, 0);
+    if (join.discardedConcurrent) context.counters.lwwDiscardedConcurrent += 1;
     slots.held[slot] = joined;
     slots.current[slot] = 0;
   }
@@ -205,7 +206,7 @@ function onReadFailed(
   const { slots, preference } = context;
   const bit = 1 << position;
   const isOpen = (outstandingOf(context, slot) & bit) !== 0;
-  sometimes(!isOpen, 'coordinator: a replica that is not waited for fails');
+  sometimes(!isOpen, 'get: a replica that is not waited for fails');
   // The primary of a position for which a stand-in was asked since is not waited for either.
   if (!isOpen || node !== nodeAt(context, slot, position)) return;
   preference.ended(node);

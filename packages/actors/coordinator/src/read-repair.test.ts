@@ -77,7 +77,7 @@ test('[G6] with R = 1 all of N hold what is answered, with R = N one of them', (
   all.answers(1, OLD);
   all.answers(2, NEW);
   assert.equal(all.shown(), [FOUND_NEW]);
-  assert.equal([...all.mended.keys()].toSorted(), [0, 1]);
+  assert.equal([...all.mended.keys()], [0, 1]);
 });
 
 test('[G6] a store that is refused, a link that breaks: the answer waits for another, or is refused', () => {
@@ -146,7 +146,7 @@ test('[G6] for levels of a data centre the primaries of the own one count', () =
   const one = monotonic(options, LEVEL.localQuorum);
   one.answers(0, OLD);
   one.answers(2, NEW);
-  assert.equal([...one.mended.keys()].toSorted(), [0, 4]);
+  assert.equal([...one.mended.keys()], [0, 4]);
   one.acknowledges(4);
   assert.equal(one.shown(), [FOUND_NEW]);
 });

@@ -53,8 +53,8 @@ test('[PF1] none that cannot be used, and none of another data centre before one
         order.toSorted((left, right) => left - right),
         usable,
       );
-      const elsewhere = order.map((node) => node >= 3);
-      assert.equal(elsewhere, elsewhere.toSorted());
+      const firstElsewhere = order.findIndex((node) => node >= 3);
+      if (firstElsewhere >= 0) assert.ok(order.slice(firstElsewhere).every((node) => node >= 3));
       for (let index = 1; index < order.length; index += 1) {
         assert.ok(preference.compare(order[index - 1]!, order[index]!) <= 0);
       }
