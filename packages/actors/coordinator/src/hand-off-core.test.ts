@@ -71,7 +71,7 @@ test('[HO1] a copy that is written again while it is on its way stays', () => {
   const hands = new HandOffWorld(STAND_IN);
   hands.latencyMs = 100;
   hands.holdCopy('k', 0b001);
-  while (!hands.sentAt.has(1)) hands.run(10);
+  for (let turn = 0; turn < 200 && !hands.sentAt.has(1); turn += 1) hands.run(10);
   hands.holdCopy('k', 0b001, -1);
   hands.run(110);
   assert.equal(hands.log, ['keep k']);
@@ -123,6 +123,18 @@ test('C4 [HO4] a target that times out gets a probe a second, and all of it when
   assert.equal(hands.owing(hint), KEYS);
   hands.manners.set(1, 'stores');
   hands.run(5000);
+  assert.equal(hands.owing(hint), []);
+});
+
+test('C4 a target that refuses is sent less and less, and all of it when it takes it again', () => {
+  const hands = new HandOffWorld(STAND_IN);
+  for (const key of KEYS) hands.holdCopy(key, 0b001);
+  hands.manners.set(1, 'refuses');
+  hands.run(20_000);
+  const { length } = hands.sentAt.get(1)!;
+  assert.ok(length >= 5 && length <= 25, `${length} in 20 s`);
+  hands.manners.set(1, 'stores');
+  hands.run(3000);
   assert.equal(hands.owing(hint), []);
 });
 
