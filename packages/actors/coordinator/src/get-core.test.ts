@@ -224,6 +224,35 @@ test('C10 a damaged replica is no witness of "not found", whoever else says it',
   assert.is(one.mended.size, 0);
 });
 
+const SOLE_ANSWERS = [
+  { answer: OLD, shown: [STATUS_OK, 'v9.1'] },
+  { answer: DELETED, shown: [STATUS_NOT_FOUND] },
+  { answer: 'nothing', shown: [STATUS_NOT_FOUND] },
+  { answer: 'failed', shown: [READ_FAILED.code] },
+] as const;
+
+test('[G1] the sole copy, in this node, is asked for alone, and no peer answers in its place', () => {
+  const options: WorldOptions = { nodeCount: 2, replicas: [0], bucket: { readLevel: 1 } };
+  for (const { answer, shown } of SOLE_ANSWERS) {
+    const one = new GetWorld(options);
+    assert.equal(one.asked, [0]);
+    for (const record of [NEW, FOREIGN]) {
+      one.world.nodeReplies(1, one.reads.get(0)!, { kind: REPLY_KIND.read, record });
+    }
+    assert.equal(one.shown(), []);
+    one.answers(0, answer);
+    assert.equal(one.shown(), [shown]);
+    assert.is(one.inFlight(), 0);
+  }
+  const down = new GetWorld(options);
+  down.shardDown();
+  assert.is(down.shown().length, 1);
+  const late = new GetWorld(options);
+  late.passes(5000);
+  assert.equal(late.shown(), [[TIMEOUT.code]]);
+  assert.is(late.inFlight(), 0);
+});
+
 test('an lww answer that a later one overtakes is counted', () => {
   const one = new GetWorld({ bucket: { lww: true } });
   one.answers(0, record({ dots: [[8, 2]] }));

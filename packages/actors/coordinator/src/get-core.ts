@@ -23,6 +23,8 @@ import { nodeAt, positionOfNode, primaryAt } from './positions.ts';
 import { answerMonotonic, mend, onMended, onReadWhileMending } from './read-repair.ts';
 import { respondNotFound, respondRecord, respondStatus, respondTimeout } from './respond.ts';
 
+const NO_RECORD: Int32Array = new Int32Array(0);
+
 /** A replica's answer; `recordOffset` -1 where it names no record. */
 export function onGetReply(
   context: CoordinatorContext,
@@ -33,6 +35,10 @@ export function onGetReply(
   record: Int32Array,
   recordOffset: number,
 ): void {
+  if (!context.slots.hasKept(slot)) {
+    if (node === context.ring.ownNode) onSoleReply(context, slot, status, record, recordOffset);
+    return;
+  }
   const position = positionOfNode(context, slot, node);
   if (position < 0) return;
   if (kind === REPLY_KIND.stored) {
@@ -43,6 +49,22 @@ export function onGetReply(
   } else if (kind === REPLY_KIND.read) {
     onRead(context, slot, position, node, record, recordOffset);
   }
+}
+
+/** The only copy is in this node: whatever its shard says is the answer. */
+function onSoleReply(
+  context: CoordinatorContext,
+  slot: number,
+  status: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const { slots } = context;
+  if (status === STATUS_OK || status === STATUS_NOT_FOUND) slots.answered[slot] = 1;
+  if (status !== STATUS_OK) respondStatus(context, slot, status);
+  else if (recordOffset >= 0) respondRecord(context, slot, record, recordOffset);
+  else respondNotFound(context, slot);
+  slots.release(slot);
 }
 
 /** What a replica holds; `recordOffset` -1 where it holds nothing. */
@@ -186,7 +208,11 @@ export function onGetFailed(
   node: number,
   status: number,
 ): void {
-  const { slots } = context;
+  const { slots, ring } = context;
+  if (!slots.hasKept(slot)) {
+    if (node === ring.ownNode) onSoleReply(context, slot, status, NO_RECORD, -1);
+    return;
+  }
   const position = positionOfNode(context, slot, node);
   if (position < 0) return;
   const generation = slots.generation[slot]!;

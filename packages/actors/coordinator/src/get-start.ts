@@ -35,10 +35,11 @@ export function startRead(
   const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
   const shard = slots.shard[slot]!;
   // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
-  // the sole copy, in this node, does without.
-  if (placement.stride > 1 || own < 0 || context.shardIsUp[shard] === 0) {
-    slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
+  // the sole copy, in this node, does without, and without all else.
+  if (placement.stride === 1 && own === 0 && context.shardIsUp[shard] === 1) {
+    return startSoleRead(context, slot, words, offset, token);
   }
+  slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
   context.hedgeBudget.earn();
   askMore(context, slot, words, offset, token);
   if (!levelIsMet(context, slot, slots.asked[slot]!)) {
@@ -53,6 +54,22 @@ export function startRead(
     slots.hedgeAt[slot] = context.now + pause;
     context.watchDue(slots.hedgeAt[slot]);
   }
+  return STATUS_OK;
+}
+
+function startSoleRead(
+  context: CoordinatorContext,
+  slot: number,
+  words: Int32Array,
+  offset: number,
+  token: KeyToken,
+): number {
+  const { slots, ring } = context;
+  if (!sendRead(context, slot, ring.ownNode, words, offset, token, false)) {
+    reachable('get: the shard of the only copy takes no more reads');
+    return ERRORS.OVERLOADED.code;
+  }
+  slots.asked[slot] = 1;
   return STATUS_OK;
 }
 
@@ -263,6 +280,8 @@ function hedgePause(context: CoordinatorContext, slot: number): number {
 
 /** Nobody waits any more for those that have not answered. */
 export function endReads(context: CoordinatorContext, slot: number): void {
+  // Who asks for the only copy chooses nobody, and counts nothing.
+  if (!context.slots.hasKept(slot)) return;
   for (let left = outstandingOf(context, slot); left !== 0; left &= left - 1) {
     context.preference.ended(nodeAt(context, slot, 31 - Math.clz32(left & -left)));
   }

@@ -172,6 +172,8 @@ export class ReplyDispatch {
   /** [RD3] Whether a record has the key that a slot's read asked for. */
   #isOfSlot(slot: number, words: Int32Array, record: number): boolean {
     const { slots } = this.#context;
+    // Nobody but this node was asked, and a peer says something all the same.
+    if (!slots.hasKept(slot)) return false;
     const request = slots.keptWords(slot);
     const requestOffset = slots.keptOffset(slot);
     const keyByteCount = request[requestOffset + REQUEST.keyAndContext]! & 0xffff;
