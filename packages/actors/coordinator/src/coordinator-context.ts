@@ -15,6 +15,7 @@ import { dueWord, laterDue } from '@clockwise/protocol/frame-due';
 import { computeToken, type Token } from '@clockwise/placement/token';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { VisibleSiblings } from '@clockwise/versioning/reconcile';
+import { Admission } from './admission.ts';
 import { BucketLatencies } from './bucket-latencies.ts';
 import { HedgeBudget } from './hedge-budget.ts';
 import { HintLedger } from './hint-ledger.ts';
@@ -96,6 +97,7 @@ export class CoordinatorContext {
   readonly putLatencies: BucketLatencies;
   readonly hedgeBudget: HedgeBudget = new HedgeBudget();
   readonly repairBudget: RepairBudget;
+  readonly admission: Admission;
   /** What this node holds for others. */
   readonly ledger: HintLedger;
   /** Which siblings a reader is shown; made once, used for every answer. */
@@ -130,6 +132,7 @@ export class CoordinatorContext {
       options.ring.nodes.length,
       options.limits.repairsInFlightMax,
     );
+    this.admission = new Admission(options.limits, options.prng.stream('admission'));
     const { nodes, partitionBits } = options.ring;
     this.ledger = new HintLedger(nodes.length, 1 << partitionBits, options.limits);
   }

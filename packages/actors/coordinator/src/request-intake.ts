@@ -3,7 +3,7 @@
  *
  * Invariants:
  *   RI1 every operation of a frame is answered: by its conversation, or by a refusal here
- *   RI2 admission is decided before any work is done for an operation
+ *   RI2 admission is decided before any work is done for an operation (admission.ts)
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { sometimes } from '@clockwise/kernel/probe';
@@ -26,7 +26,7 @@ import { startRead } from './get-start.ts';
 import { LEVEL_IMPOSSIBLE, positionsRequired, resolveLevel } from './levels.ts';
 import { startWrite } from './put-start.ts';
 import { SLOT_STATE } from './request-slots.ts';
-import { isWrite, refuse, RETRY_AFTER_MS } from './respond.ts';
+import { isWrite, refuse } from './respond.ts';
 import type { BucketView } from './ring-view.ts';
 import type { ScanCore } from './scan-core.ts';
 
@@ -65,7 +65,7 @@ export class RequestIntake {
       words[offset + REQUEST.requestId]!,
       words[offset + REQUEST.opcode]! & 0xff,
       status,
-      overloaded ? RETRY_AFTER_MS : 0,
+      overloaded ? this.#context.admission.retryAfterMs(this.#context.now) : 0,
     );
   }
 
@@ -79,10 +79,13 @@ export class RequestIntake {
     const limitStatus = this.#checkLimits(bucket, opcode, words, offset);
     if (limitStatus !== STATUS_OK) return limitStatus;
     const write = isWrite(opcode & 0xff);
+    const { slots, now } = context;
+    if (!context.admission.takes(slots.awaitedCount, now)) return ERRORS.OVERLOADED.code;
     if (buggify('intake: refuse a request although a slot is free')) return ERRORS.OVERLOADED.code;
-    const slot = context.slots.take(write ? SLOT_STATE.put : SLOT_STATE.get, due);
+    const slot = slots.take(write ? SLOT_STATE.put : SLOT_STATE.get, due);
     sometimes(slot < 0, 'intake: all slots are in use');
     if (slot < 0) return ERRORS.OVERLOADED.code;
+    slots.beginAwaiting(slot);
     this.#fillSlot(slot, connection, bucket, words, offset);
     const status = this.#start(slot, bucket, words, offset);
     if (status !== STATUS_OK) context.slots.release(slot);

@@ -76,6 +76,10 @@ export class RequestSlots {
   /** Of a write: 1 where it is known to have happened before, so that nothing is made. */
   readonly duplicate: Uint8Array;
   readonly responded: Uint8Array;
+  /** 1: somebody waits for an answer; hand-off, and what is over for its client, is not counted. */
+  readonly #awaited: Uint8Array;
+  /** Slots for which somebody waits. */
+  awaitedCount = 0;
   /** The weakest durability that a counted acknowledgement had. */
   readonly durability: Uint8Array;
   /** The last error a replica gave. */
@@ -135,6 +139,7 @@ export class RequestSlots {
     this.mending = new Int32Array(capacity);
     this.duplicate = new Uint8Array(capacity);
     this.responded = new Uint8Array(capacity);
+    this.#awaited = new Uint8Array(capacity);
     this.durability = new Uint8Array(capacity);
     this.status = new Int32Array(capacity);
     this.startedAt = new Float64Array(capacity);
@@ -191,6 +196,7 @@ export class RequestSlots {
 
   release(slot: number): void {
     assert(this.state[slot] !== SLOT_STATE.free, '[RS1] only a slot in use is freed');
+    this.endAwaiting(slot);
     this.state[slot] = SLOT_STATE.free;
     this.generation[slot] = (this.generation[slot]! + 1) | 0;
     this.#large[slot] = undefined;
@@ -220,6 +226,17 @@ export class RequestSlots {
     this.#via[slot * POSITIONS_MAX + position] = node;
     this.standIns[slot] = this.standIns[slot]! | (1 << position);
     this.standInsTried[slot] = this.standInsTried[slot]! | (1 << walkIndex);
+  }
+
+  /** Somebody waits for an answer from here on, until it is given or the slot is freed. */
+  beginAwaiting(slot: number): void {
+    this.#awaited[slot] = 1;
+    this.awaitedCount += 1;
+  }
+
+  endAwaiting(slot: number): void {
+    this.awaitedCount -= this.#awaited[slot]!;
+    this.#awaited[slot] = 0;
   }
 
   isCurrent(slot: number, generation: number): boolean {

@@ -29,9 +29,6 @@ import {
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 
-/** How long an OVERLOADED client should wait before it tries again. */
-export const RETRY_AFTER_MS = 50;
-
 /**
  * Room for a response in the frame for this slot's connection, or -1 where the connection has gone or
  * takes no more; then the client learns by its deadline.
@@ -40,6 +37,8 @@ function beginResponse(context: CoordinatorContext, slot: number, wordCount: num
   const { slots, connections } = context;
   assert(slots.responded[slot] === 0, '[RE1] a request gets one answer');
   slots.responded[slot] = 1;
+  slots.endAwaiting(slot);
+  context.admission.answered(context.now - slots.startedAt[slot]!, context.now);
   const connection = slots.connection[slot]!;
   if (!connections.isOpen(connection, slots.connectionGeneration[slot]!)) {
     reachable('respond: the client has gone before its answer');
@@ -79,7 +78,8 @@ function writeHeader(
   words[offset + RESPONSE.answered] =
     bitCount(answered) | (bitCount(answered & ~sloppy) << 8) | (slots.durability[slot]! << 16);
   const isOverload = status === ERRORS.OVERLOADED.code;
-  words[offset + RESPONSE.retryAfterMs] = isOverload ? RETRY_AFTER_MS : 0;
+  const { admission, now } = context;
+  words[offset + RESPONSE.retryAfterMs] = isOverload ? admission.retryAfterMs(now) : 0;
   words[offset + RESPONSE.hybridLow] = slots.hybridLow[slot]!;
   words[offset + RESPONSE.hybridHigh] = slots.hybridHigh[slot]!;
 }
