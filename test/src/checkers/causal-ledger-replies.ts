@@ -112,7 +112,7 @@ export class CausalReplies {
     const { who, keyName, operation, shown, replicaCount, primaryCount, isNeedless } = answer;
     this.#areDots(who, keyName, shown);
     const made = this.#ledger.keyDots(keyName).ofOperation(operation);
-    if (isNeedless && made.length === 0) return;
+    if (isNeedless) return;
     if (!made.some((dot) => isCovered(dot, shown))) {
       this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
     }
