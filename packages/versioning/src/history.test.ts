@@ -18,7 +18,7 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RELATION } from './context.ts';
-import { joinRecords, RecordJoin } from './join.ts';
+import { type JoinLimits, joinRecords, RecordJoin } from './join.ts';
 import { VisibleSiblings } from './reconcile.ts';
 import {
   contextOf,
@@ -55,6 +55,7 @@ type Step =
 
 const replica = fc.nat(REPLICAS - 1);
 const client = fc.nat(CLIENTS - 1);
+const seconds = fc.integer({ min: 1, max: 20 });
 const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
@@ -82,39 +83,29 @@ const stepArbitrary: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('join' as const), from: replica, to: replica }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const), replica }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant('wait' as const),
-      seconds: fc.integer({ min: 1, max: 20 }),
-    }),
-  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const), seconds }) },
 );
 
-interface Limits {
-  readonly contextEntriesMax: number;
-  readonly recentOperationsMax: number;
-  readonly recentOperationsSeconds: number;
-}
 /** Nothing is forgotten; and next to everything is. */
-const WIDE: Limits = {
-  contextEntriesMax: 64,
-  recentOperationsMax: 1000,
-  recentOperationsSeconds: 1_000_000,
-};
-const NARROW: Limits = {
-  contextEntriesMax: 64,
-  recentOperationsMax: 2,
-  recentOperationsSeconds: 5,
-};
+const WIDE = limitsOf(1000, 1_000_000);
+const NARROW = limitsOf(2, 5);
+
+function limitsOf(recentOperationsMax: number, recentOperationsSeconds: number): JoinLimits {
+  return { contextEntriesMax: 64, recentOperationsMax, recentOperationsSeconds };
+}
 
 interface Version {
   readonly words: Int32Array;
   readonly model: ModelRecord;
 }
+interface Write {
+  readonly template: SiblingObject;
+  readonly mode: Mode;
+  readonly context: readonly Dot[];
+}
 interface Client {
   context: readonly Dot[];
-  last: { sibling: SiblingObject; mode: Mode; context: readonly Dot[] } | undefined;
+  last: Write | undefined;
   sequence: number;
 }
 interface Event {
@@ -123,19 +114,10 @@ interface Event {
   readonly past: ReadonlyMap<bigint, bigint>;
 }
 
-function toRecord(model: ModelRecord): RecordObject {
-  const context = [...model.context].map(([incarnation, counter]) => ({ incarnation, counter }));
-  return {
-    bucketId: 3,
-    token: 0x8000_0001_f000_0002n,
-    key: KEY,
-    replicationClass: 0,
-    context,
-    ...without(model),
-  };
-}
-function without(model: ModelRecord): Pick<RecordObject, 'siblings' | 'recents'> {
-  return { siblings: model.siblings, recents: model.recents };
+function toRecord({ context: known, siblings, recents }: ModelRecord): RecordObject {
+  const context = [...known].map(([incarnation, counter]) => ({ incarnation, counter }));
+  const place = { bucketId: 3, token: 0x8000_0001_f000_0002n, key: KEY, replicationClass: 0 };
+  return { ...place, context, siblings, recents };
 }
 
 /** Context and siblings alone, as words. */
@@ -148,7 +130,7 @@ function contextText(words: Int32Array): string {
 
 class History {
   readonly lww: boolean;
-  readonly limits: Limits;
+  readonly limits: JoinLimits;
   readonly ledger: Event[] = [];
   readonly versions: Version[] = [];
   readonly replicas: (Version | undefined)[] = new Array<Version | undefined>(REPLICAS).fill(
@@ -164,7 +146,7 @@ class History {
   #nextIncarnation = 1n;
   nowSeconds = START_SECONDS;
 
-  constructor(lww: boolean, limits: Limits) {
+  constructor(lww: boolean, limits: JoinLimits) {
     this.lww = lww;
     this.limits = limits;
     this.join = new RecordJoin(limits);
@@ -189,7 +171,7 @@ class History {
         // Times of one incarnation do not ascend here, as overwrites that say that they are retried
         // need it: retried-overwrite.test.ts has these.
         const seen = this.lww && step.isFlagged ? 0n : undefined;
-        this.#apply(step.replica, last.sibling, last.mode, last.context, seen);
+        this.#apply(step.replica, last, seen);
         return;
       }
       case 'read': {
@@ -228,17 +210,11 @@ class History {
       hybrid: (milliseconds << 16n) | BigInt(own.sequence),
       value: new Uint8Array(step.tombstone ? 0 : own.sequence % 19).fill(step.client + 1),
     };
-    own.last = { sibling, mode: step.mode, context: own.context };
-    this.#apply(step.replica, sibling, step.mode, own.context);
+    own.last = { template: sibling, mode: step.mode, context: own.context };
+    this.#apply(step.replica, own.last);
   }
 
-  #apply(
-    index: number,
-    template: SiblingObject,
-    mode: Mode,
-    context: readonly Dot[],
-    retrySeen?: bigint,
-  ): void {
+  #apply(index: number, { template, mode, context }: Write, retrySeen?: bigint): void {
     this.#counters[index]! += 1n;
     const dot = { incarnation: this.#incarnations[index]!, counter: this.#counters[index]! };
     const sibling = { ...template, dot };
@@ -382,7 +358,7 @@ class History {
   }
 }
 
-function run(lww: boolean, limits: Limits, steps: readonly Step[]): History {
+function run(lww: boolean, limits: JoinLimits, steps: readonly Step[]): History {
   const history = new History(lww, limits);
   for (const step of steps) history.step(step);
   return history;
