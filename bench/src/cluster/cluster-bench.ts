@@ -120,12 +120,14 @@ async function allLinked(cluster: ClusterServers): Promise<void> {
   }
 }
 
-/** Each key once, on all nodes: what a node lacked would be repaired by the gets that are measured. */
+/**
+ * Each key once, on all nodes: what a node lacked would be repaired by the gets that are measured. So
+ * few at once that even nodes that have just started refuse none.
+ */
 function fillLoadOf(cluster: ClusterServers, bucket: ClusterBucket, keyCount: number): LoadOptions {
   return {
     ...loadOf(cluster, bucket, 'fill', keyCount, 0),
     connections: NODE_COUNT,
-    framesInFlight: 4,
     operationsPerFrame: Math.min(FILL_BATCH, keyCount),
     level: NODE_COUNT,
   };

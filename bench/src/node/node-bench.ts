@@ -84,6 +84,7 @@ async function measureBucket(
   bucket: BenchBucket,
   settings: Settings,
 ): Promise<BenchResult[]> {
+  // So few at once that even a node that has just started refuses none.
   await generate(clockwise, { ...loadOf(bucket, 'fill', BATCH, settings), connections: 1 });
   const results: BenchResult[] = [];
   for (const kind of ['get', 'put'] as const) {
@@ -103,7 +104,7 @@ function loadOf(
 ): Omit<LoadOptions, 'host' | 'ports'> {
   return {
     connections: CONNECTIONS,
-    framesInFlight: kind === 'fill' ? 8 : 1,
+    framesInFlight: 1,
     operationsPerFrame,
     kind,
     bucketId: bucket.id,
