@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HIDDEN_BUCKET, OWED } from '@clockwise/record/hidden';
+import { POLICY } from '@clockwise/protocol/frame';
 import { HandOffWorld, keyText, owed } from './hand-off-world.ts';
 
 const { hint, mark, dirty } = HIDDEN_BUCKET;
@@ -45,6 +46,21 @@ test('of a mark the own record goes, as it is now', () => {
   assert.is(hands.arrived.length, 2 * KEYS.length);
   assert.equal(hands.arrived[0]!.words, hands.objects.get(hands.arrived[0]!.key));
   assert.equal(hands.owing(mark), []);
+});
+
+test('each store is made by the policy of its own bucket, whatever stands behind it in the page', () => {
+  const policies = new Map([[2, POLICY.lww]]);
+  const hands = new HandOffWorld(OWNER, new Map(), policies);
+  for (const [index, key] of KEYS.entries()) {
+    hands.holdMark(key, 0b110, 1, 1 + (index % 2));
+    hands.holdObject(key);
+  }
+  hands.latencyMs = 10;
+  hands.run(8000);
+  assert.is(hands.arrived.length, 2 * KEYS.length);
+  for (const { key, policy } of hands.arrived) {
+    assert.is(policy, KEYS.indexOf(key) % 2 === 0 ? 0 : POLICY.lww, key);
+  }
 });
 
 test('a mark whose object is gone is settled', () => {

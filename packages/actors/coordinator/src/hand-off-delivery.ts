@@ -267,12 +267,12 @@ function onSettled({ ledger }: CoordinatorContext, { pass, owed, settlement }: D
 function store(
   context: CoordinatorContext,
   slot: number,
-  { pass }: Delivery,
+  { pass, record: hidden }: Delivery,
   words: Int32Array,
   record: number,
 ): boolean {
   renew(context, slot);
-  const policy = policyOf(context, pass.words, pass.record);
+  const policy = policyOf(context, pass.words, hidden);
   return sendStore(context, slot, pass.target, policy, words, record, 0, PRIORITY.background);
 }
 

@@ -35,6 +35,7 @@ import {
 } from '@clockwise/record/hidden';
 import { HEADER, paddedWords, recordWordCount } from '@clockwise/record/layout';
 import {
+  BUCKET,
   CoordinatorWorld,
   field,
   opcodeOf,
@@ -42,6 +43,7 @@ import {
   type Sent,
   type WorldOptions,
 } from './coordinator-world.ts';
+import type { BucketView } from './ring-view.ts';
 import { bytes, record, tokenOf } from './sample-requests.ts';
 
 const PARTITION_BITS = 3;
@@ -55,6 +57,8 @@ export interface Arrived {
   readonly node: number;
   readonly key: string;
   readonly words: Int32Array;
+  /** POLICY bits of the store. */
+  readonly policy: number;
   readonly at: number;
 }
 
@@ -75,10 +79,17 @@ export class HandOffWorld {
   notes = 0;
   readonly #later: { readonly at: number; readonly run: () => void }[] = [];
 
-  constructor(options: WorldOptions, hidden?: ReadonlyMap<string, Int32Array>) {
+  /** `policies`: of buckets beside the world's own. */
+  constructor(
+    options: WorldOptions,
+    hidden?: ReadonlyMap<string, Int32Array>,
+    policies: ReadonlyMap<number, number> = new Map(),
+  ) {
     this.hidden = new Map(hidden);
     const limits = { handOffTargetsMax: 4, ...options.limits };
     this.world = CoordinatorWorld.linked({ ...options, limits });
+    const buckets = this.world.ring.buckets as Map<number, BucketView>;
+    for (const [id, policy] of policies) buckets.set(id, { ...BUCKET, id, policy });
   }
 
   get wallSeconds(): number {
@@ -94,9 +105,10 @@ export class HandOffWorld {
     this.hidden.set(nameOf(out), out);
   }
 
-  holdMark(key: string, positions: number, epoch: number = EPOCH): void {
+  holdMark(key: string, positions: number, epoch: number = EPOCH, bucketId: number = 1): void {
     const token = tokenOf(bytes(key));
-    const words = this.#noted(HIDDEN_BUCKET.mark, token, Uint8Array.of(1, 0, 0, 0, ...bytes(key)));
+    const hiddenKey = Uint8Array.of(bucketId, 0, 0, 0, ...bytes(key));
+    const words = this.#noted(HIDDEN_BUCKET.mark, token, hiddenKey);
     words[HEADER.reserved] = owed(positions, epoch);
     this.hidden.set(nameOf(words), words);
   }
@@ -177,7 +189,8 @@ export class HandOffWorld {
     }
     const start = sent.offset + REPLICA_STORE_HEADER_WORDS;
     const words = sent.words.slice(start, start + recordWordCount(sent.words, start));
-    this.arrived.push({ node, key: keyText(words), words, at: this.world.now });
+    const policy = field(sent, REPLICA_REQUEST.opcode) >>> 24;
+    this.arrived.push({ node, key: keyText(words), words, policy, at: this.world.now });
     this.world.nodeReplies(node, sent, { kind });
   }
 
