@@ -17,6 +17,7 @@ import { RecordJoin } from '@clockwise/versioning/join';
 import { VisibleSiblings } from '@clockwise/versioning/reconcile';
 import { Admission } from './admission.ts';
 import { BucketLatencies } from './bucket-latencies.ts';
+import { ExplainLog } from './explain-log.ts';
 import { HedgeBudget } from './hedge-budget.ts';
 import { HintLedger } from './hint-ledger.ts';
 import { RepairBudget } from './repair-budget.ts';
@@ -98,6 +99,7 @@ export class CoordinatorContext {
   readonly hedgeBudget: HedgeBudget = new HedgeBudget();
   readonly repairBudget: RepairBudget;
   readonly admission: Admission;
+  readonly explains: ExplainLog;
   /** What this node holds for others. */
   readonly ledger: HintLedger;
   /** Which siblings a reader is shown; made once, used for every answer. */
@@ -132,6 +134,7 @@ export class CoordinatorContext {
       options.ring.nodes.length,
       options.limits.repairsInFlightMax,
     );
+    this.explains = new ExplainLog(options.limits.explainsMax);
     this.admission = new Admission(options.limits, options.prng.stream('admission'));
     const { nodes, partitionBits } = options.ring;
     this.ledger = new HintLedger(nodes.length, 1 << partitionBits, options.limits);

@@ -60,6 +60,7 @@ function nameDeadline(
   slot: number,
   node: number,
 ): void {
+  if (context.explains.count > 0) context.explains.asked(context, slot, node);
   context.nameDeadline(sink, slot);
   if (node === context.ring.ownNode) context.nameInstant(sink, slot);
 }

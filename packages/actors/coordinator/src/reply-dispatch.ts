@@ -108,6 +108,8 @@ export class ReplyDispatch {
       reachable('coordinator: a replica answers after the request has ended');
       return;
     }
+    const { explains } = this.#context;
+    if (explains.count > 0) explains.answered(this.#context, slot, node, shard, words, offset);
     const state = slots.state[slot]!;
     if (state === SLOT_STATE.get) this.#takeRead(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.put) this.#takeAnswerOfPut(slot, node, shard, words, offset);
@@ -207,6 +209,7 @@ export class ReplyDispatch {
   /** A replica refused a slot's operation or cannot be reached any more. */
   failReplica(slot: number, node: number, status: number): void {
     const context = this.#context;
+    if (context.explains.count > 0) context.explains.failed(context, slot, node, status);
     const state = context.slots.state[slot]!;
     if (state === SLOT_STATE.put) onPutFailed(context, slot, node, status);
     else if (state === SLOT_STATE.get) onGetFailed(context, slot, node, status);

@@ -87,8 +87,12 @@ export class RequestIntake {
     if (slot < 0) return ERRORS.OVERLOADED.code;
     slots.beginAwaiting(slot);
     this.#fillSlot(slot, connection, bucket, words, offset);
+    if (((opcode >>> 8) & REQUEST_FLAG.explain) !== 0) context.explains.begin(context, slot);
     const status = this.#start(slot, bucket, words, offset);
-    if (status !== STATUS_OK) context.slots.release(slot);
+    if (status !== STATUS_OK) {
+      slots.release(slot);
+      if (context.explains.count > 0) context.explains.end(slot);
+    }
     return status;
   }
 

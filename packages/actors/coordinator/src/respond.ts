@@ -8,6 +8,8 @@
 import { assert } from '@clockwise/kernel/assert';
 import { reachable } from '@clockwise/kernel/probe';
 import {
+  EXPLANATION,
+  EXPLANATION_HEADER_WORDS,
   REQUEST_FLAG,
   REQUEST_OPCODE,
   RESPONSE,
@@ -16,11 +18,15 @@ import {
   TAG,
 } from '@clockwise/protocol/frame';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
+import { bodyExplanation } from '@clockwise/protocol/response-body';
+import { decodeUtf8, encodeUtf8 } from '@clockwise/protocol/utf8';
+import { writeBytes } from '@clockwise/protocol/word-bytes';
 import { copyWords } from '@clockwise/record/copy';
 import {
   contextCount,
   contextOffset,
   ENTRY_WORDS,
+  paddedWords,
   recentsOffset,
   SIBLING,
   siblingCount,
@@ -28,6 +34,7 @@ import {
   siblingWordCount,
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { relayedText } from './explain-log.ts';
 
 /**
  * Room for a response in the frame for this slot's connection, or -1 where the connection has gone or
@@ -65,10 +72,12 @@ function writeHeader(
   slot: number,
   status: number,
   counts: number,
+  account: Int32Array,
 ): void {
   const { slots } = context;
   const sloppy = slots.sloppy[slot]!;
   const flags =
+    (account.length === 0 ? 0 : RESPONSE_FLAG.explained) |
     (sloppy === 0 ? 0 : RESPONSE_FLAG.sloppy) |
     (slots.duplicate[slot] === 0 ? 0 : RESPONSE_FLAG.duplicate);
   words[offset + RESPONSE.status] = status | (flags << 16) | (slots.opcode[slot]! << 24);
@@ -112,13 +121,34 @@ function isLater(high: number, low: number, otherHigh: number, otherLow: number)
   return low >>> 0 > otherLow >>> 0;
 }
 
+const NO_ACCOUNT = new Int32Array(0);
+
+/** What ends the body of an answer that is to be explained; without words where it is not. */
+function accountOf(context: CoordinatorContext, slot: number): Int32Array {
+  if (context.explains.count === 0) return NO_ACCOUNT;
+  const text = context.explains.text(context, slot);
+  return text === undefined ? NO_ACCOUNT : accountWords(text);
+}
+
+function accountWords(text: string): Int32Array {
+  const bytes = encodeUtf8(text);
+  assert(bytes !== undefined, 'names of nodes are whole characters');
+  const words = new Int32Array(EXPLANATION_HEADER_WORDS + paddedWords(bytes.length));
+  words[EXPLANATION.byteCount] = bytes.length;
+  writeBytes(words, EXPLANATION_HEADER_WORDS, bytes);
+  return words;
+}
+
 /** An answer without a body: an error, or a success of which no context was wanted. */
 export function respondStatus(context: CoordinatorContext, slot: number, status: number): void {
-  const offset = beginResponse(context, slot, RESPONSE_HEADER_WORDS);
+  const account = accountOf(context, slot);
+  const wordCount = RESPONSE_HEADER_WORDS + account.length;
+  const offset = beginResponse(context, slot, wordCount);
   if (offset < 0) return;
   const sink = context.toConnection(context.slots.connection[slot]!);
-  writeHeader(sink.words, offset, context, slot, status, 0);
-  sink.end(RESPONSE_HEADER_WORDS);
+  writeHeader(sink.words, offset, context, slot, status, 0, account);
+  copyWords(account, 0, sink.words, offset + RESPONSE_HEADER_WORDS, account.length);
+  sink.end(wordCount);
 }
 
 /** The deadline has come and the outcome is not known. */
@@ -142,13 +172,17 @@ export function respondWritten(
 ): void {
   const wanted = (context.slots.flags[slot]! & REQUEST_FLAG.wantContext) !== 0;
   const count = wanted ? entryCount : 0;
-  const wordCount = RESPONSE_HEADER_WORDS + count * ENTRY_WORDS;
+  const account = accountOf(context, slot);
+  const contextWords = count * ENTRY_WORDS;
+  const wordCount = RESPONSE_HEADER_WORDS + contextWords + account.length;
   const offset = beginResponse(context, slot, wordCount);
   if (offset < 0) return;
   const sink = context.toConnection(context.slots.connection[slot]!);
   const { words } = sink;
-  writeHeader(words, offset, context, slot, STATUS_OK, count);
-  copyWords(entries, entriesOffset, words, offset + RESPONSE_HEADER_WORDS, count * ENTRY_WORDS);
+  writeHeader(words, offset, context, slot, STATUS_OK, count, account);
+  const body = offset + RESPONSE_HEADER_WORDS;
+  copyWords(entries, entriesOffset, words, body, contextWords);
+  copyWords(account, 0, words, body + contextWords, account.length);
   sink.end(wordCount);
 }
 
@@ -160,7 +194,8 @@ export function respondRecord(
   recordOffset: number,
 ): void {
   const from = contextOffset(record, recordOffset);
-  const bodyWords = recentsOffset(record, recordOffset) - from;
+  const account = accountOf(context, slot);
+  const bodyWords = recentsOffset(record, recordOffset) - from + account.length;
   const offset = beginResponse(context, slot, RESPONSE_HEADER_WORDS + bodyWords);
   if (offset < 0) return;
   const sink = context.toConnection(context.slots.connection[slot]!);
@@ -180,7 +215,9 @@ export function respondRecord(
   }
   const status = alive === 0 ? STATUS_NOT_FOUND : STATUS_OK;
   keepHybrid(context, slot, record, recordOffset);
-  writeHeader(words, offset, context, slot, status, entries | (alive << 16));
+  copyWords(account, 0, words, position, account.length);
+  position += account.length;
+  writeHeader(words, offset, context, slot, status, entries | (alive << 16), account);
   sink.end(position - offset);
 }
 
@@ -196,7 +233,15 @@ export function respondRecords(
   const offset = beginResponse(context, slot, wordCount);
   if (offset < 0) return;
   const sink = context.toConnection(context.slots.connection[slot]!);
-  writeHeader(sink.words, offset, context, slot, STATUS_OK | (flags << 16), records.length << 16);
+  writeHeader(
+    sink.words,
+    offset,
+    context,
+    slot,
+    STATUS_OK | (flags << 16),
+    records.length << 16,
+    NO_ACCOUNT,
+  );
   let position = offset + RESPONSE_HEADER_WORDS;
   for (const record of records) {
     sink.words.set(record, position);
@@ -213,13 +258,34 @@ export function respondRelayed(
   offset: number,
 ): void {
   if (context.slots.responded[slot] === 1) return;
+  if (context.explains.count > 0) context.explains.end(slot);
   const wordCount = words[offset + RESPONSE.wordCount]!;
-  const start = beginResponse(context, slot, wordCount);
+  const explanation = bodyExplanation(words, offset);
+  const account = explanation === undefined ? undefined : relayedAccount(context, explanation);
+  const cutWords =
+    account === undefined ? 0 : EXPLANATION_HEADER_WORDS + paddedWords(explanation!.length);
+  const ownWords = wordCount - cutWords;
+  const end = ownWords + (account?.length ?? 0);
+  const start = beginResponse(context, slot, end);
   if (start < 0) return;
   const sink = context.toConnection(context.slots.connection[slot]!);
-  copyWords(words, offset, sink.words, start, wordCount);
+  copyWords(words, offset, sink.words, start, ownWords);
+  if (account !== undefined) {
+    copyWords(account, 0, sink.words, start + ownWords, account.length);
+  }
   sink.words[start + RESPONSE.requestId] = context.slots.requestId[slot]!;
-  sink.end(wordCount);
+  sink.end(end);
+}
+
+/** A peer's account, with the name of this node, which had passed the request on; undefined: as it is. */
+function relayedAccount(
+  context: CoordinatorContext,
+  explanation: Uint8Array,
+): Int32Array | undefined {
+  const text = decodeUtf8(explanation);
+  if (text === undefined || !text.startsWith('{"')) return undefined;
+  const { nodes, ownNode } = context.ring;
+  return accountWords(relayedText(text, nodes[ownNode]!.nodeId));
 }
 
 /** Refuses an operation for which no slot was taken. */
