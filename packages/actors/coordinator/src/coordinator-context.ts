@@ -16,6 +16,7 @@ import { computeToken, type Token } from '@clockwise/placement/token';
 import { RecordJoin } from '@clockwise/versioning/join';
 import { VisibleSiblings } from '@clockwise/versioning/reconcile';
 import { Admission } from './admission.ts';
+import type { NotedKey } from './hidden-operations.ts';
 import { BucketLatencies } from './bucket-latencies.ts';
 import { ExplainLog } from './explain-log.ts';
 import { HedgeBudget } from './hedge-budget.ts';
@@ -57,7 +58,18 @@ export interface CoordinatorCounters {
   hintsRefused: number;
   /** Hidden records that became dirty ranges. */
   rangesDirtied: number;
+  /** Puts that a stand-in coordinated, and copies that stand-ins were sent. */
+  standInPuts: number;
+  standInCopies: number;
+  /** Retried writes that asked first, and those of them that had happened. */
+  retriesAsked: number;
+  retriesKnown: number;
+  /** Puts after which positions were noted as owed, and those whose note could not be sent. */
+  notes: number;
+  notesLost: number;
 }
+
+const NO_WORDS = new Int32Array(0);
 
 export class CoordinatorContext {
   readonly ring: RingView;
@@ -89,8 +101,13 @@ export class CoordinatorContext {
     handedOff: 0,
     hintsRefused: 0,
     rangesDirtied: 0,
+    standInPuts: 0,
+    standInCopies: 0,
+    retriesAsked: 0,
+    retriesKnown: 0,
+    notes: 0,
+    notesLost: 0,
   };
-  readonly dataCentreCount: number;
   readonly preference: ReplicaPreference;
   /** Of gets, from their start to their answer; by bucket. */
   readonly latencies: BucketLatencies;
@@ -104,6 +121,8 @@ export class CoordinatorContext {
   readonly ledger: HintLedger;
   /** Which siblings a reader is shown; made once, used for every answer. */
   readonly visible: VisibleSiblings = new VisibleSiblings();
+  /** What a note is about; filled in for each, so that none is made. */
+  readonly notedKey: NotedKey;
   now: Instant = 0;
   wallTimeMs = 0;
   /** The earliest due instant of any slot in flight that is known of. */
@@ -123,9 +142,9 @@ export class CoordinatorContext {
     this.connections = keeper.table;
     this.linkOfNode = keeper.linkOfNode;
     this.suspected = new Uint8Array(options.ring.nodes.length);
+    this.notedKey = { bucketId: 0, token: this.#token, words: NO_WORDS, offset: 0, byteCount: 0 };
     this.shardIsUp = new Uint8Array(options.shards.length);
     this.shardInFlight = new Int32Array(options.shards.length);
-    this.dataCentreCount = new Set(options.ring.nodes.map((node) => node.dataCentre)).size;
     this.preference = new ReplicaPreference(options.ring, this.suspected);
     const { latencyWindowMs } = options.limits;
     this.latencies = new BucketLatencies(options.ring.buckets.keys(), latencyWindowMs);
@@ -196,12 +215,6 @@ export class CoordinatorContext {
     const key = offset + REQUEST_HEADER_WORDS;
     computeToken(this.#token, slots.bucketId[slot]!, words, key, keyByteCount);
     return this.#token;
-  }
-
-  /** Whether a request can be sent to a node now: itself with its shard up, or a peer with a link. */
-  isReachable(node: number, shard: number): boolean {
-    if (node === this.ring.ownNode) return this.shardIsUp[shard] === 1;
-    return this.linkOfNode[node]! >= 0;
   }
 
   shardIsFull(shard: number): boolean {

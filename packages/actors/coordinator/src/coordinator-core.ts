@@ -338,7 +338,9 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     if (message.kind === 'peer-state') {
       const node = context.ring.nodes.findIndex((other) => other.nodeId === message.nodeId);
       if (node < 0) return;
-      context.suspected[node] = message.state === 'down' ? 1 : 0;
+      const isDown = message.state === 'down';
+      context.suspected[node] = isDown ? 1 : 0;
+      if (isDown) this.#sweep.suspected(node);
       if (message.state === 'up') this.#handOff.nodeUsable(node);
     } else if (message.kind === 'status') {
       const { json } = message;

@@ -21,11 +21,11 @@ import { countSent, type KeyToken, sinkFor, writeAddress } from './replica-opera
 
 /** What a note is about: the key of a bucket, and its token. */
 export interface NotedKey {
-  readonly bucketId: number;
-  readonly token: KeyToken;
-  readonly words: Int32Array;
-  readonly offset: number;
-  readonly byteCount: number;
+  bucketId: number;
+  token: KeyToken;
+  words: Int32Array;
+  offset: number;
+  byteCount: number;
 }
 
 /**
@@ -36,7 +36,7 @@ export function sendNote(
   context: CoordinatorContext,
   slot: number,
   hiddenBucket: number,
-  key: NotedKey,
+  key: Readonly<NotedKey>,
   owed: number,
 ): boolean {
   const shard = context.slots.shard[slot]!;

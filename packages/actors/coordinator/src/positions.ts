@@ -40,6 +40,12 @@ export function positionOfNode(context: CoordinatorContext, slot: number, node: 
   return -1;
 }
 
+/** Whether the list names a node: not as a stand-in. */
+export function isListed(context: CoordinatorContext, slot: number, node: number): boolean {
+  const { slots, ring } = context;
+  return isReplica(ring.tables[slots.replicationClass[slot]!]!, slots.partition[slot]!, node);
+}
+
 /** The bit of the position that a node answers for, or 0 where the slot does not wait for it. */
 export function openBit(context: CoordinatorContext, slot: number, node: number): number {
   const { slots } = context;
@@ -47,7 +53,7 @@ export function openBit(context: CoordinatorContext, slot: number, node: number)
   if (position < 0) return 0;
   const open = slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]!;
   const bit = open & (1 << position);
-  sometimes(bit === 0, 'coordinator: a replica that is not waited for fails');
+  sometimes(bit === 0, 'scan: a replica that is not waited for fails');
   return bit;
 }
 
@@ -119,13 +125,35 @@ export function takeStandIn(context: CoordinatorContext, slot: number, position:
   return node;
 }
 
-/** How many orphaned positions of the same data centre come before one. */
+/** The positions whose primaries can be used now. */
+export function usablePositions(context: CoordinatorContext, slot: number): number {
+  const { slots, ring } = context;
+  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+  let bits = 0;
+  for (let position = 0; position < stride; position += 1) {
+    const node = primaryAt(context, slot, position);
+    if (isUsable(context, node, slots.shard[slot]!)) bits |= 1 << position;
+  }
+  return bits;
+}
+
+/** Of a set of positions those for which somebody would stand in. */
+export function standInPositions(context: CoordinatorContext, slot: number, among: number): number {
+  let bits = 0;
+  for (let left = among; left !== 0; left &= left - 1) {
+    const position = 31 - Math.clz32(left & -left);
+    if (standInIndexFor(context, slot, position) >= 0) bits |= 1 << position;
+  }
+  return bits;
+}
+
+/** How many orphaned positions of the same data centre come before one and still want somebody. */
 function orphansBefore(context: CoordinatorContext, slot: number, position: number): number {
   const { slots, ring } = context;
   const dataCentre = ring.dataCentreOf[primaryAt(context, slot, position)];
   let count = 0;
   for (let other = 0; other < position; other += 1) {
-    if ((slots.standIns[slot]! & (1 << other)) !== 0) continue;
+    if (((slots.standIns[slot]! | slots.answered[slot]!) & (1 << other)) !== 0) continue;
     const node = primaryAt(context, slot, other);
     if (ring.dataCentreOf[node] !== dataCentre) continue;
     if (!isUsable(context, node, slots.shard[slot]!)) count += 1;

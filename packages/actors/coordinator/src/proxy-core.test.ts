@@ -1,9 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
+import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { type ErrorName, ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   OPERATION,
+  REQUEST,
   REQUEST_FLAG,
   REQUEST_OPCODE,
   RESPONSE,
@@ -21,10 +23,11 @@ import {
   type Sent,
   statusOf,
 } from './coordinator-world.ts';
-import { PROXY_HEDGE_MS, proxyRequestId, slotOfProxyRequest } from './proxy-core.ts';
+import { proxyRequestId, slotOfProxyRequest } from './proxy-core.ts';
 import { put, remove } from './sample-requests.ts';
 
 const CLIENT = 1;
+const HEDGE_MS = DEFAULT_LIMITS.proxyHedgeMsMax;
 const { UNAVAILABLE, OVERLOADED, TIMEOUT, UNKNOWN_OUTCOME, TOO_MANY_SIBLINGS } = ERRORS;
 
 /** Node 0 is not in the list of nodes 1, 2 and 3. */
@@ -122,17 +125,32 @@ test('[PX1] what a peer passed on is never passed on again', () => {
 
 test('[PX1] a silent hop is hedged to the next node under the same operation id', () => {
   const one = new Proxied();
-  one.passes(PROXY_HEDGE_MS + 10);
+  one.passes(HEDGE_MS + 10);
   assert.equal(one.asked, [1, 2]);
   const [first, second] = [one.hops.get(1)!, one.hops.get(2)!];
   assert.is(opcodeOf(second), REQUEST_OPCODE.put);
   assert.ok(second.words[FRAME.remainingMs]! < first.words[FRAME.remainingMs]!, 'time went by');
   second.words[FRAME.remainingMs] = first.words[FRAME.remainingMs]!;
+  const { opcode, ageMs } = REQUEST;
+  const retry = REQUEST_FLAG.retry << 8;
+  assert.is(field(first, opcode) & retry, 0, 'the first hop is no retry');
+  assert.is(field(second, opcode) & retry, retry, '[PX4] the second may be one');
+  assert.ok(field(second, ageMs) >= HEDGE_MS, '[PX4] and is as old as the request');
+  second.words[second.offset + opcode] = field(first, opcode);
+  second.words[second.offset + ageMs] = 0;
   assert.equal(second.words, first.words);
   one.answers(2, STATUS_OK);
   assert.equal(one.answered(), [STATUS_OK]);
   one.answers(1, STATUS_OK);
   assert.equal(one.answered(), []);
+});
+
+test('[PX4] a hop after others that refused is no retry', () => {
+  const one = new Proxied();
+  one.answers(1, UNAVAILABLE.code);
+  assert.is(field(one.hops.get(2)!, REQUEST.opcode) & (REQUEST_FLAG.retry << 8), 0);
+  one.cut(2);
+  assert.is.not(field(one.hops.get(3)!, REQUEST.opcode) & (REQUEST_FLAG.retry << 8), 0);
 });
 
 test('a hop that is not ready passes to the next at once', () => {
@@ -158,14 +176,14 @@ test('[PX3] a refusal waits while a silent hop may have applied the write', () =
   const refusals: readonly ErrorName[] = ['OVERLOADED', 'TOO_MANY_SIBLINGS', 'UNAVAILABLE'];
   for (const refusal of refusals) {
     const late = new Proxied();
-    late.passes(PROXY_HEDGE_MS + 10);
+    late.passes(HEDGE_MS + 10);
     late.answers(2, ERRORS[refusal].code);
     if (refusal === 'UNAVAILABLE') late.answers(3, ERRORS[refusal].code);
     assert.equal(late.answered(), []);
     late.answers(1, STATUS_OK);
     assert.equal(late.answered(), [STATUS_OK]);
     const refused = new Proxied();
-    refused.passes(PROXY_HEDGE_MS + 10);
+    refused.passes(HEDGE_MS + 10);
     refused.answers(2, TOO_MANY_SIBLINGS.code);
     refused.answers(1, ERRORS[refusal].code);
     if (refusal === 'UNAVAILABLE') refused.answers(3, ERRORS[refusal].code);
@@ -176,7 +194,7 @@ test('[PX3] a refusal waits while a silent hop may have applied the write', () =
 test('[PX2] silent to the end: TIMEOUT, whose outcome is unknown, refusals of others or not', () => {
   for (const isRefusedByAnother of [false, true]) {
     const one = new Proxied();
-    one.passes(PROXY_HEDGE_MS + 10);
+    one.passes(HEDGE_MS + 10);
     if (isRefusedByAnother) one.answers(2, OVERLOADED.code);
     one.passes(5000);
     assert.equal(one.answered(), [TIMEOUT.code]);
@@ -201,7 +219,7 @@ test('[PX2, PX3] after a lost hop a refusal of the last is no proof', () => {
   one.answers(2, TOO_MANY_SIBLINGS.code);
   assert.equal(one.answered(), [UNKNOWN_OUTCOME.code]);
   const both = new Proxied();
-  both.passes(PROXY_HEDGE_MS + 10);
+  both.passes(HEDGE_MS + 10);
   both.cut(1);
   assert.equal(both.answered(), []);
   assert.equal(both.asked, [1, 2]);

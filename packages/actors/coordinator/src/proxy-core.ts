@@ -7,26 +7,29 @@
  *   PX1 a request that a peer passed on is never passed on again
  *   PX2 a silent or lost hop after which nothing else can be tried leaves the outcome unknown
  *   PX3 a refusal speaks for its hop only: it is relayed when no other hop can have applied the write
+ *   PX4 a hop after one that may have applied the write is told so
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
-import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { errorName, ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
+  LEVEL,
   OPERATION,
   REQUEST,
+  REQUEST_FLAG,
   RESPONSE,
   TAG,
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { positionOfNode, primaryAt, takeStandIn, usablePositions } from './positions.ts';
 import { SLOT_BITS, SLOT_STATE } from './request-slots.ts';
 import { respondRelayed, respondStatus, respondTimeout } from './respond.ts';
 
-/** Milliseconds without an answer after which the next node is tried. */
-export const PROXY_HEDGE_MS = 200;
+/** Usable primaries, stand-ins, suspected primaries. */
+const ROUNDS = 3;
 
 /** A slot and its generation in one word: the request id that the other coordinator echoes. */
 export function proxyRequestId(slot: number, generation: number): number {
@@ -36,19 +39,19 @@ export function slotOfProxyRequest(requestId: number): number {
   return requestId & ((1 << SLOT_BITS) - 1);
 }
 
-/** Passes the kept request to the next reachable node of its list. Returns STATUS_OK or a refusal. */
+/** Passes the kept request to the next node that can take it. Returns STATUS_OK or a refusal. */
 export function passOn(context: CoordinatorContext, slot: number): number {
   const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const first = slots.partition[slot]! * placement.stride;
-  for (let round = 0; round < 2; round += 1) {
-    for (let position = 0; position < placement.stride; position += 1) {
-      const node = placement.table[first + position]!;
+  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+  const usable = usablePositions(context, slot);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (let position = 0; position < stride; position += 1) {
       if ((slots.asked[slot]! & (1 << position)) !== 0) continue;
-      if (context.suspected[node] !== round) continue;
+      const node = hopAt(context, slot, position, round, usable);
+      if (node < 0 || !isOfLevel(context, slot, node)) continue;
       if (!sendRequest(context, slot, node)) continue;
       slots.asked[slot] = slots.asked[slot]! | (1 << position);
-      const hedgeMs = buggify('proxy: hedge at once') ? 0 : PROXY_HEDGE_MS;
+      const hedgeMs = buggify('proxy: hedge at once') ? 0 : context.limits.proxyHedgeMsMax;
       slots.hedgeAt[slot] = context.now + hedgeMs;
       context.watchDue(slots.hedgeAt[slot]);
       return STATUS_OK;
@@ -57,6 +60,30 @@ export function passOn(context: CoordinatorContext, slot: number): number {
   reachable('proxy: nobody of the list is left to pass a write to');
   slots.hedgeAt[slot] = Infinity;
   return ERRORS.UNAVAILABLE.code;
+}
+
+/**
+ * Who answers for a position in a round: primaries that can be used, then, where there is none of
+ * those and the request is not strict, stand-ins, then primaries that are suspected. Or -1.
+ */
+function hopAt(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  round: number,
+  usable: number,
+): number {
+  const isUsable = (usable & (1 << position)) !== 0;
+  if (round !== 1) return isUsable === (round === 0) ? primaryAt(context, slot, position) : -1;
+  const isStrict = (context.slots.flags[slot]! & REQUEST_FLAG.strict) !== 0;
+  return isStrict || usable !== 0 ? -1 : takeStandIn(context, slot, position);
+}
+
+/** [LV2] A level that counts by data centre means the asker's: a hop elsewhere would count another. */
+function isOfLevel(context: CoordinatorContext, slot: number, node: number): boolean {
+  const { slots, ring } = context;
+  if (slots.level[slot] !== LEVEL.localQuorum) return true;
+  return ring.dataCentreOf[node] === ring.dataCentreOf[ring.ownNode];
 }
 
 function sendRequest(context: CoordinatorContext, slot: number, node: number): boolean {
@@ -71,10 +98,26 @@ function sendRequest(context: CoordinatorContext, slot: number, node: number): b
   if (offset < 0) return false;
   copyWords(request, requestOffset, sink.words, offset, wordCount);
   sink.words[offset + REQUEST.requestId] = proxyRequestId(slot, slots.generation[slot]!);
+  if ((slots.asked[slot]! & ~slots.failed[slot]!) !== 0)
+    nameRetry(context, slot, sink.words, offset);
   sink.end(wordCount);
   context.nameDeadline(sink, slot);
   context.counters.proxied += 1;
   return true;
+}
+
+/** [PX4] A hop that was asked before may have applied the write. */
+function nameRetry(
+  context: CoordinatorContext,
+  slot: number,
+  words: Int32Array,
+  offset: number,
+): void {
+  const { slots } = context;
+  reachable('proxy: a further hop is told that the write may have happened');
+  words[offset + REQUEST.opcode] = words[offset + REQUEST.opcode]! | (REQUEST_FLAG.retry << 8);
+  const ageMs = slots.ageMs[slot]! + Math.round(context.now - slots.startedAt[slot]!);
+  words[offset + REQUEST.ageMs] = Math.max(1, ageMs);
 }
 
 /** A frame of answers of another node's coordinator. REQUIRES: it passed its validation. */
@@ -137,9 +180,7 @@ function isNotApplied(status: number): boolean {
 
 /** The bit of a node in a slot's hops, or 0 where it is none. */
 function hopBit(context: CoordinatorContext, slot: number, node: number): number {
-  const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const position = positionOfReplica(placement, slots.partition[slot]!, node);
+  const position = positionOfNode(context, slot, node);
   return position < 0 ? 0 : 1 << position;
 }
 

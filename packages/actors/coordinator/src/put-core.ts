@@ -1,29 +1,39 @@
 /**
- * One put or delete, from the client's request to the answer (DESIGN.md, section 7; after Riak's put
- * core). Runs on a node of the partition's replica list: its own replica reads, merges, makes the dot
- * and appends; the merged record goes to the other replicas at once; the client is answered at W
- * durable acknowledgements. data plane.
+ * One put or delete whose dot is made here, from the write at the own shard to the answer (DESIGN.md,
+ * section 7; after Riak's put core): the own replica reads, merges, makes the dot and appends; the
+ * merged record goes to the other positions at once; the client is answered when its level is met.
+ * data plane.
+ *
+ * Each position of the list is answered for by its primary, or by a stand-in where that cannot be used.
+ * A set of positions is a word of bits: `openPrimaries` and `openStandIns` have the record and have not
+ * acknowledged it, `wanting` wait for it to be read again for another stand-in, `answered` have
+ * acknowledged, `sloppy` are those of them whose primary has not.
  *
  * Invariants:
- *   P1 success is answered at W acknowledgements of distinct replicas, each durable as its bucket asks
- *   P2 a replica's second acknowledgement counts for nothing
+ *   P1 success is answered when acknowledged positions satisfy the level, each durable as its bucket asks
+ *   P2 a node's second acknowledgement counts for nothing
  *   P3 a write that may have happened is never answered as not applied
+ *   P4 a stand-in counts for one position, and never towards a strict level
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
-import { PRIORITY, REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
+import { REQUEST_FLAG } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { contextCount, contextOffset, ENTRY_WORDS } from '@clockwise/record/layout';
-import type { BucketView } from './ring-view.ts';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { openBit, positionOfNode } from './positions.ts';
-import { sendStore, sendWrite, type KeyToken } from './replica-operations.ts';
-import { bitCount, keepHybrid, respondStatus, respondTimeout, respondWritten } from './respond.ts';
+import { endPut, waitForLate } from './late-acknowledgements.ts';
+import { levelIsMet } from './levels.ts';
+import { owedWord } from './owed-records.ts';
+import { allPositions, isListed, positionOfNode, primaryAt } from './positions.ts';
+import { sendWrite, type KeyToken } from './replica-operations.ts';
+import { PUT_PHASE, SLOT_STATE } from './request-slots.ts';
+import { keepHybrid, respondStatus, respondWritten } from './respond.ts';
+import type { BucketView } from './ring-view.ts';
+import { openPosition, readAgain, sendTo, sendToWanting, stopWaiting } from './stand-in-put.ts';
 
 /**
- * Starts a put in a slot whose request, partition, shard and W are set. Returns the status of a
- * refusal, or STATUS_OK where it is on its way.
- * REQUIRES: this node is at `ownPosition` of the partition's replica list.
+ * Has the own shard make the dot. False: it takes no more.
+ * REQUIRES: this node is at `ownPosition` of the list, or stands in there.
  */
 export function startPut(
   context: CoordinatorContext,
@@ -33,72 +43,54 @@ export function startPut(
   request: Int32Array,
   requestOffset: number,
   token: KeyToken,
-): number {
-  const replicaCount = context.ring.tables[bucket.replicationClass]!.stride;
-  const forward = replicaCount > 1;
-  if (!sendWrite(context, slot, bucket, forward, request, requestOffset, token, 0)) {
+): boolean {
+  const { slots, ring } = context;
+  const forward = ring.tables[bucket.replicationClass]!.stride > 1;
+  const isStandIn = primaryAt(context, slot, ownPosition) !== ring.ownNode;
+  // Nobody else may know of what a stand-in makes: it keeps the record for all.
+  const owed = isStandIn ? owedWord(context.ring, allPositions(context, slot)) : 0;
+  if (!sendWrite(context, slot, bucket, forward, request, requestOffset, token, owed)) {
     reachable('put: the own shard takes no more and the put is refused');
-    return ERRORS.OVERLOADED.code;
+    return false;
   }
-  context.slots.asked[slot] = 1 << ownPosition;
-  return STATUS_OK;
+  if (forward && !slots.hasKept(slot)) slots.keepKey(slot, request, requestOffset);
+  slots.phase[slot] = PUT_PHASE.writing;
+  openPosition(context, slot, ownPosition, isStandIn);
+  return true;
 }
 
-/** A replica's answer; `recordOffset` -1 where it names no record. */
-export function onPutReply(
-  context: CoordinatorContext,
-  slot: number,
-  node: number,
-  kind: number,
-  status: number,
-  flags: number,
-  record: Int32Array,
-  recordOffset: number,
-  durability: number,
-): void {
-  const { slots, ring } = context;
-  if (status !== STATUS_OK) {
-    onPutFailed(context, slot, node, status);
-  } else if (kind === REPLY_KIND.stored) {
-    acknowledge(context, slot, node, durability);
-  } else if (node === ring.ownNode && recordOffset >= 0) {
-    if ((flags & REPLY_FLAG.duplicate) !== 0) slots.duplicate[slot] = 1;
-    if (kind === REPLY_KIND.forward) onForward(context, slot, record, recordOffset);
-    else if (kind === REPLY_KIND.written)
-      onWritten(context, slot, durability, record, recordOffset);
-  }
-}
-
-/** The own replica has merged: the record goes to the other replicas, whatever the disk does. */
-function onForward(
+/** The own replica has merged: the record goes to the other positions, whatever the disk does. */
+export function onForward(
   context: CoordinatorContext,
   slot: number,
   record: Int32Array,
   recordOffset: number,
 ): void {
-  const { slots, ring } = context;
-  if (slots.heldWords[slot] !== 0) return;
-  keepContext(context, slot, record, recordOffset);
-  keepHybrid(context, slot, record, recordOffset);
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  const first = slots.partition[slot]! * placement.stride;
-  const bucket = ring.buckets.get(slots.bucketId[slot]!)!;
-  for (let position = 0; position < placement.stride; position += 1) {
-    const node = placement.table[first + position]!;
-    if (node === ring.ownNode) continue;
-    const bit = 1 << position;
-    if (isStoreSent(context, slot, node, bucket.policy, record, recordOffset)) {
-      slots.asked[slot] = slots.asked[slot]! | bit;
-    } else {
-      reachable('put: a replica cannot be reached when the record is forwarded');
-      slots.failed[slot] = slots.failed[slot]! | bit;
-    }
-  }
+  if (context.slots.phase[slot] !== PUT_PHASE.writing) return;
+  forwardRecord(context, slot, record, recordOffset);
   settlePut(context, slot);
 }
 
+/** Sends a record to all positions that do not have it yet, and keeps what the answer says of it. */
+export function forwardRecord(
+  context: CoordinatorContext,
+  slot: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const { slots, ring } = context;
+  slots.phase[slot] = PUT_PHASE.forwarded;
+  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+  const has = slots.openPrimaries[slot]! | slots.openStandIns[slot]!;
+  for (let position = 0; position < stride; position += 1) {
+    if ((has & (1 << position)) === 0) sendTo(context, slot, position, record, recordOffset);
+  }
+  keepContext(context, slot, record, recordOffset);
+  keepHybrid(context, slot, record, recordOffset);
+}
+
 /** The own replica's acknowledgement. With N = 1 it is the only message, and carries the context. */
-function onWritten(
+export function onWritten(
   context: CoordinatorContext,
   slot: number,
   durability: number,
@@ -106,100 +98,149 @@ function onWritten(
   recordOffset: number,
 ): void {
   const { slots, ring } = context;
-  const placement = ring.tables[slots.replicationClass[slot]!]!;
-  if (placement.stride === 1) {
-    reachable('put: the only copy is acknowledged');
-    keepHybrid(context, slot, record, recordOffset);
-    slots.answered[slot] = 1;
-    slots.durability[slot] = durability;
-    respondWritten(
-      context,
-      slot,
-      record,
-      contextOffset(record, recordOffset),
-      contextCount(record, recordOffset),
-    );
-    slots.release(slot);
-    return;
+  if (slots.phase[slot] === PUT_PHASE.writing) {
+    // The two lanes are two rings: a quick disk's acknowledgement may be seen before the forward.
+    reachable('put: the acknowledgement is seen before the forward');
+    forwardRecord(context, slot, record, recordOffset);
   }
-  // The two lanes are two rings: a quick disk's acknowledgement may be seen before the forward.
-  sometimes(slots.heldWords[slot] === 0, 'put: the acknowledgement is seen before the forward');
-  onForward(context, slot, record, recordOffset);
   acknowledge(context, slot, ring.ownNode, durability);
 }
 
-/** A replica's acknowledgement. */
-function acknowledge(
+/** A node has the record, as durable as it says. */
+export function acknowledge(
   context: CoordinatorContext,
   slot: number,
   node: number,
   durability: number,
 ): void {
+  const { slots } = context;
   const position = positionOfNode(context, slot, node);
   if (position < 0) return;
-  const { slots } = context;
   const bit = 1 << position;
-  sometimes((slots.answered[slot]! & bit) !== 0, 'put: a replica acknowledges twice');
-  sometimes((slots.failed[slot]! & bit) !== 0, 'put: a replica that failed acknowledges after all');
+  const isPrimary = isListed(context, slot, node);
+  const waiting = isPrimary ? slots.openPrimaries : slots.openStandIns;
   sometimes(slots.responded[slot] === 1, 'put: an acknowledgement comes after the answer');
   // [P2] Nor does one count that nobody asked for.
-  if ((slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
+  if ((waiting[slot]! & bit) === 0) return;
+  waiting[slot] = waiting[slot]! & ~bit;
+  const isFirst = (slots.answered[slot]! & bit) === 0;
+  sometimes(!isFirst, 'put: a primary and its stand-in both acknowledge');
   slots.answered[slot] = slots.answered[slot]! | bit;
+  if (isPrimary) slots.sloppy[slot] = slots.sloppy[slot]! & ~bit;
+  else if (isFirst) slots.sloppy[slot] = slots.sloppy[slot]! | bit;
   if (durability > slots.durability[slot]!) slots.durability[slot] = durability;
   settlePut(context, slot);
 }
 
-/** A replica refused, or cannot be reached any more. */
-export function onPutFailed(
+/** A node refused the record, or the own shard the write. */
+export function onPutRefused(
   context: CoordinatorContext,
   slot: number,
   node: number,
   status: number,
 ): void {
   const { slots, ring } = context;
-  const bit = openBit(context, slot, node);
+  const bit = stopWaiting(context, slot, node);
   if (bit === 0) return;
-  slots.failed[slot] = slots.failed[slot]! | bit;
-  slots.status[slot] = status;
-  sometimes(
-    node === ring.ownNode && slots.heldWords[slot] !== 0,
-    'put: the own replica is lost after the record was forwarded',
-  );
-  if (node === ring.ownNode && slots.heldWords[slot] === 0 && slots.responded[slot] === 0) {
+  const isOwn = node === ring.ownNode;
+  if (isOwn && slots.phase[slot] === PUT_PHASE.writing) {
     reachable('put: the own replica refuses and nothing was forwarded');
     // Nothing was forwarded, so what the own replica says is what became of the write.
+    slots.phase[slot] = 0;
     respondStatus(context, slot, status);
+    endPut(context, slot);
+    return;
   }
+  sometimes(isOwn, 'put: the own replica is lost after the record was forwarded');
+  // What a primary refuses for reasons of its own it is owed; one whose shard is down is replaced.
+  const isReplaced = !isListed(context, slot, node) || status === ERRORS.NOT_READY.code;
+  if (!isOwn && isReplaced) readAgain(context, slot, bit);
   settlePut(context, slot);
 }
 
-/** The deadline has come: what has not been acknowledged by now is not waited for. */
-export function onPutDue(context: CoordinatorContext, slot: number): void {
+/** A node can be reached no more: what it was sent is lost, or may be. */
+export function onPutNodeLost(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  status: number,
+): void {
+  const { slots, ring } = context;
+  if (node === ring.ownNode) {
+    slots.wanting[slot] = 0;
+    onPutRefused(context, slot, node, status);
+  } else {
+    const bit = stopWaiting(context, slot, node);
+    if (bit !== 0) readAgain(context, slot, bit);
+  }
+  if (slots.state[slot] === SLOT_STATE.put) settlePut(context, slot);
+}
+
+/** A node is believed down: its position gets a stand-in, and what a primary still says counts. */
+export function onPutNodeSuspected(context: CoordinatorContext, slot: number, node: number): void {
   const { slots } = context;
-  sometimes(slots.responded[slot] === 1, 'put: an answered write ends at its deadline');
-  sometimes(slots.responded[slot] === 0, 'sweep: a put runs out of time');
-  if (slots.responded[slot] === 0) respondTimeout(context, slot);
-  slots.release(slot);
+  const position = positionOfNode(context, slot, node);
+  if (position < 0 || node === context.ring.ownNode) return;
+  const bit = 1 << position;
+  const isPrimary = isListed(context, slot, node);
+  const waiting = isPrimary ? slots.openPrimaries : slots.openStandIns;
+  if ((waiting[slot]! & bit) === 0 || !readAgain(context, slot, bit)) return;
+  reachable('put: a node that is suspected under a put is given a stand-in');
+  // Nothing that another stand-in said before counts for the position any more.
+  if (!isPrimary) slots.openStandIns[slot] = slots.openStandIns[slot]! & ~bit;
+}
+
+/** The own shard has read the record again, for the positions that want it. */
+export function onReadAgain(
+  context: CoordinatorContext,
+  slot: number,
+  status: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const { slots } = context;
+  if (slots.wanting[slot] === 0) return;
+  const isRead = status === STATUS_OK && recordOffset >= 0;
+  sometimes(!isRead, 'put: the record cannot be read again for another stand-in');
+  if (isRead) sendToWanting(context, slot, record, recordOffset);
+  slots.wanting[slot] = 0;
+  settlePut(context, slot);
 }
 
 /** Answers where the outcome is clear, and frees the slot when nothing more can come. */
-function settlePut(context: CoordinatorContext, slot: number): void {
+export function settlePut(context: CoordinatorContext, slot: number): void {
   const { slots } = context;
+  if (slots.phase[slot] !== PUT_PHASE.forwarded) return;
+  const openPrimaries = slots.openPrimaries[slot]!;
+  const open = openPrimaries | slots.openStandIns[slot]! | slots.wanting[slot]!;
+  if (slots.responded[slot] === 0 && !answerWhereClear(context, slot, openPrimaries, open)) return;
+  if (open === 0) endPut(context, slot);
+}
+
+/** Whether the put is answered now. `openPrimaries` and `open`: the positions that may still count. */
+function answerWhereClear(
+  context: CoordinatorContext,
+  slot: number,
+  openPrimaries: number,
+  open: number,
+): boolean {
+  const { slots } = context;
+  // [P4]
+  const isStrict = (slots.flags[slot]! & REQUEST_FLAG.strict) !== 0;
   const answered = slots.answered[slot]!;
-  const outstanding = slots.asked[slot]! & ~answered & ~slots.failed[slot]!;
-  if (slots.responded[slot] === 0) {
-    const required = slots.required[slot]!;
-    if (bitCount(answered) >= required) {
-      const held = slots.held[slot];
-      const entries = slots.heldWords[slot]! / ENTRY_WORDS;
-      respondWritten(context, slot, held ?? EMPTY, 0, held === undefined ? 0 : entries);
-    } else if (bitCount(answered) + bitCount(outstanding) < required) {
-      // [P3] The record may live on in some replica.
-      reachable('put: too few replicas are left and the outcome is unknown');
-      respondStatus(context, slot, ERRORS.TIMEOUT.code);
-    }
+  const counted = isStrict ? answered & ~slots.sloppy[slot]! : answered;
+  if (levelIsMet(context, slot, counted)) {
+    const held = slots.held[slot];
+    const entries = slots.heldWords[slot]! / ENTRY_WORDS;
+    respondWritten(context, slot, held ?? EMPTY, 0, held === undefined ? 0 : entries);
+  } else {
+    if (levelIsMet(context, slot, counted | (isStrict ? openPrimaries : open))) return false;
+    // [P3] The record may live on in some replica.
+    reachable('put: too few replicas are left and the outcome is unknown');
+    respondStatus(context, slot, ERRORS.TIMEOUT.code);
   }
-  if (outstanding === 0 && slots.responded[slot] === 1) slots.release(slot);
+  if (open !== 0) waitForLate(context, slot);
+  return true;
 }
 
 const EMPTY = new Int32Array(0);
@@ -215,15 +256,4 @@ function keepContext(
   const held = slots.takeHeld(slot, wordCount);
   copyWords(record, contextOffset(record, recordOffset), held, 0, wordCount);
   slots.heldWords[slot] = wordCount;
-}
-
-function isStoreSent(
-  context: CoordinatorContext,
-  slot: number,
-  node: number,
-  policy: number,
-  record: Int32Array,
-  recordOffset: number,
-): boolean {
-  return sendStore(context, slot, node, policy, record, recordOffset, 0, PRIORITY.foreground);
 }

@@ -1,23 +1,34 @@
 /**
  * A put or delete that has its slot: to this node's own replica where the list names it, else on to a
- * node that the list names. data plane.
+ * node that the list names; and where none of those can be used, to this node as a stand-in. data plane.
+ *
+ * Invariants:
+ *   P7 a stand-in makes a dot only where no primary is usable
  */
-import { sometimes } from '@clockwise/kernel/probe';
+import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
-import { ERRORS } from '@clockwise/protocol/errors';
-import { OPERATION } from '@clockwise/protocol/frame';
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { OPERATION, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { primaryAt } from './positions.ts';
+import { levelIsMet } from './levels.ts';
+import {
+  allPositions,
+  standInFor,
+  standInPositions,
+  takeStandIn,
+  usablePositions,
+} from './positions.ts';
 import { passOn } from './proxy-core.ts';
 import { startPut } from './put-core.ts';
 import type { KeyToken } from './replica-operations.ts';
 import { SLOT_STATE } from './request-slots.ts';
+import { startAsking } from './retried-put.ts';
 import type { BucketView } from './ring-view.ts';
 
 /**
  * Returns STATUS_OK where the write is on its way, else the status of a refusal.
- * REQUIRES: the slot's request, partition, shard and W are set.
+ * REQUIRES: the slot's request, partition, shard, level and W are set.
  */
 export function startWrite(
   context: CoordinatorContext,
@@ -27,29 +38,71 @@ export function startWrite(
   offset: number,
   token: KeyToken,
 ): number {
+  // With one copy the replica that applies it is the only one to ask, and does so itself.
+  const asks =
+    (context.slots.flags[slot]! & REQUEST_FLAG.retry) !== 0 &&
+    context.ring.tables[bucket.replicationClass]!.stride > 1;
+  return routeWrite(context, slot, bucket, words, offset, token, asks);
+}
+
+/** The same, where `asks` says whether a retried write asks first. */
+export function routeWrite(
+  context: CoordinatorContext,
+  slot: number,
+  bucket: BucketView,
+  words: Int32Array,
+  offset: number,
+  token: KeyToken,
+  asks: boolean,
+): number {
   const { slots, ring } = context;
   const placement = ring.tables[bucket.replicationClass]!;
-  const shard = slots.shard[slot]!;
-  let reachable = 0;
-  for (let position = 0; position < placement.stride; position += 1) {
-    if (context.isReachable(primaryAt(context, slot, position), shard)) reachable += 1;
+  const isShardUp = context.shardIsUp[slots.shard[slot]!] === 1;
+  const isStrict = (slots.flags[slot]! & REQUEST_FLAG.strict) !== 0;
+  const usable = usablePositions(context, slot);
+  const orphans = allPositions(context, slot) & ~usable;
+  const stoodIn = isStrict || orphans === 0 ? 0 : standInPositions(context, slot, orphans);
+  let own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
+  sometimes(own >= 0 && !isShardUp, 'intake: the own shard is down under a write');
+  if (own < 0 || !isShardUp) {
+    // [P7]
+    own = usable === 0 && isShardUp ? ownStandIn(context, slot, stoodIn) : -1;
+    if (own < 0) return passElsewhere(context, slot, usable, words, offset);
   }
-  const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
-  if (own >= 0 && context.shardIsUp[shard] === 1) {
-    sometimes(reachable < slots.required[slot]!, 'intake: fewer than W replicas can be reached');
-    if (reachable < slots.required[slot]!) return ERRORS.UNAVAILABLE.code;
-    return startPut(context, slot, bucket, own, words, offset, token);
+  const isPossible = levelIsMet(context, slot, usable | stoodIn);
+  sometimes(!isPossible, 'intake: fewer than W replicas can be reached');
+  if (!isPossible) return ERRORS.UNAVAILABLE.code;
+  if (asks) return startAsking(context, slot, words, offset, token);
+  if ((usable & (1 << own)) === 0) {
+    reachable('put: no primary can be used, and this node stands in and makes the dot');
+    context.counters.standInPuts += 1;
+    takeStandIn(context, slot, own);
   }
-  const connectionState = context.connections.state[slots.connection[slot]!];
-  sometimes(own >= 0, 'intake: the own shard is down under a write');
-  sometimes(reachable === 0, 'intake: no replica of a write can be reached');
-  sometimes(
-    connectionState === CONNECTION_STATE.peer,
-    'intake: a write that was passed on finds the shard down',
-  );
-  if (connectionState === CONNECTION_STATE.peer || reachable === 0) {
-    return ERRORS.UNAVAILABLE.code;
+  const isStarted = startPut(context, slot, bucket, own, words, offset, token);
+  return isStarted ? STATUS_OK : ERRORS.OVERLOADED.code;
+}
+
+/** The first of a set of positions for which this node is the one to stand in, or -1. */
+function ownStandIn(context: CoordinatorContext, slot: number, positions: number): number {
+  for (let left = positions; left !== 0; left &= left - 1) {
+    const position = 31 - Math.clz32(left & -left);
+    if (standInFor(context, slot, position) === context.ring.ownNode) return position;
   }
+  return -1;
+}
+
+function passElsewhere(
+  context: CoordinatorContext,
+  slot: number,
+  usable: number,
+  words: Int32Array,
+  offset: number,
+): number {
+  const { slots } = context;
+  const isPassedOn = context.connections.state[slots.connection[slot]!] === CONNECTION_STATE.peer;
+  sometimes(usable === 0, 'intake: no replica of a write can be reached');
+  sometimes(isPassedOn, 'intake: a write that was passed on finds the shard down');
+  if (isPassedOn) return ERRORS.UNAVAILABLE.code;
   slots.state[slot] = SLOT_STATE.proxied;
   slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
   return passOn(context, slot);

@@ -28,7 +28,7 @@ import type { HandOffCore } from './hand-off-core.ts';
 import { relayReply } from './peer-relay.ts';
 import { NO_SLOT } from './replica-operations.ts';
 import { openBit, positionOfNode } from './positions.ts';
-import { onPutFailed, onPutReply } from './put-core.ts';
+import { onPutLost, onPutReply } from './put-events.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
 import { VisibleRecord } from './visible-record.ts';
@@ -211,7 +211,7 @@ export class ReplyDispatch {
     const context = this.#context;
     if (context.explains.count > 0) context.explains.failed(context, slot, node, status);
     const state = context.slots.state[slot]!;
-    if (state === SLOT_STATE.put) onPutFailed(context, slot, node, status);
+    if (state === SLOT_STATE.put) onPutLost(context, slot, node, status);
     else if (state === SLOT_STATE.get) onGetFailed(context, slot, node, status);
     else if (state === SLOT_STATE.handOff) this.#handOff.onFailed(slot, node);
     else if (state === SLOT_STATE.scan && openBit(context, slot, node) !== 0) {

@@ -24,6 +24,16 @@ export const SLOT_STATE = {
   fanOut: 6,
 } as const;
 
+/** How far a put has come. */
+export const PUT_PHASE = {
+  /** A retried one asks whether it has happened before: nothing is made yet. */
+  asking: 1,
+  /** The own shard has been sent the write. */
+  writing: 2,
+  /** The merged record has been sent to all positions that take it. */
+  forwarded: 3,
+} as const;
+
 /** Positions that a replica list has at the most (ring-limits.ts). */
 export const POSITIONS_MAX = 16;
 
@@ -67,6 +77,14 @@ export class RequestSlots {
   /** Positions that have a stand-in, and the walk's nodes (by index) that were chosen for that. */
   readonly standIns: Int32Array;
   readonly standInsTried: Int32Array;
+  /** PUT_PHASE of a put. */
+  readonly phase: Uint8Array;
+  /** Of a put: positions whose primary, and positions whose stand-in, has the record to acknowledge. */
+  readonly openPrimaries: Int32Array;
+  readonly openStandIns: Int32Array;
+  /** Positions that wait for the record to be read again, and those that ever did. */
+  readonly wanting: Int32Array;
+  readonly reopened: Int32Array;
   /** Of a get: positions that were asked after its start. */
   readonly askedLate: Int32Array;
   /** Of a monotonic get: how many replicas must hold what is answered, 0 until that is known ... */
@@ -134,6 +152,11 @@ export class RequestSlots {
     this.#via = new Int16Array(capacity * POSITIONS_MAX).fill(-1);
     this.standIns = new Int32Array(capacity);
     this.standInsTried = new Int32Array(capacity);
+    this.phase = new Uint8Array(capacity);
+    this.openPrimaries = new Int32Array(capacity);
+    this.openStandIns = new Int32Array(capacity);
+    this.wanting = new Int32Array(capacity);
+    this.reopened = new Int32Array(capacity);
     this.askedLate = new Int32Array(capacity);
     this.repairNeeded = new Uint8Array(capacity);
     this.mending = new Int32Array(capacity);
@@ -178,6 +201,11 @@ export class RequestSlots {
     this.current[slot] = 0;
     this.sloppy[slot] = 0;
     this.empty[slot] = 0;
+    this.phase[slot] = 0;
+    this.openPrimaries[slot] = 0;
+    this.openStandIns[slot] = 0;
+    this.wanting[slot] = 0;
+    this.reopened[slot] = 0;
     this.askedLate[slot] = 0;
     this.repairNeeded[slot] = 0;
     this.mending[slot] = 0;
@@ -200,15 +228,16 @@ export class RequestSlots {
     this.state[slot] = SLOT_STATE.free;
     this.generation[slot] = (this.generation[slot]! + 1) | 0;
     this.#large[slot] = undefined;
-    if (this.standIns[slot] !== 0) this.#forgetStandIns(slot);
+    this.forgetStandIns(slot);
     const held = this.held[slot];
     if (held !== undefined && held.length > INLINE_WORDS) this.held[slot] = undefined;
     this.#free[this.#freeCount] = slot;
     this.#freeCount += 1;
   }
 
-  /** [RS3] */
-  #forgetStandIns(slot: number): void {
+  /** [RS3] Stand-ins are chosen anew. */
+  forgetStandIns(slot: number): void {
+    if (this.standIns[slot] === 0) return;
     this.standIns[slot] = 0;
     this.standInsTried[slot] = 0;
     for (let position = 0; position < POSITIONS_MAX; position += 1) {
@@ -257,6 +286,15 @@ export class RequestSlots {
     return fresh;
   }
 
+  /** The record that the slot held, which it holds no longer. REQUIRES: it held one. */
+  takeRecord(slot: number): Int32Array {
+    const record = this.held[slot];
+    assert(record !== undefined && this.heldWords[slot]! > 0, 'a record was held');
+    this.held[slot] = undefined;
+    this.heldWords[slot] = 0;
+    return record;
+  }
+
   /** Keeps a copy of the request's operation. */
   keepRequest(slot: number, words: Int32Array, offset: number, wordCount: number): void {
     this.#requestWords[slot] = wordCount;
@@ -264,6 +302,7 @@ export class RequestSlots {
       this.#large[slot] = words.slice(offset, offset + wordCount);
       return;
     }
+    this.#large[slot] = undefined;
     const start = slot * INLINE_WORDS;
     for (let index = 0; index < wordCount; index += 1) {
       this.#inline[start + index] = words[offset + index]!;

@@ -75,7 +75,11 @@ function writeHeader(
   account: Int32Array,
 ): void {
   const { slots } = context;
-  const sloppy = slots.sloppy[slot]!;
+  // Towards a strict answer stand-ins count for nothing, and it says nothing of them.
+  const isStrict = (slots.flags[slot]! & REQUEST_FLAG.strict) !== 0;
+  const primaries = slots.answered[slot]! & ~slots.sloppy[slot]!;
+  const answered = isStrict ? primaries : slots.answered[slot]!;
+  const sloppy = answered & ~primaries;
   const flags =
     (account.length === 0 ? 0 : RESPONSE_FLAG.explained) |
     (sloppy === 0 ? 0 : RESPONSE_FLAG.sloppy) |
@@ -83,9 +87,8 @@ function writeHeader(
   words[offset + RESPONSE.status] = status | (flags << 16) | (slots.opcode[slot]! << 24);
   words[offset + RESPONSE.requestId] = slots.requestId[slot]!;
   words[offset + RESPONSE.counts] = counts;
-  const answered = slots.answered[slot]!;
   words[offset + RESPONSE.answered] =
-    bitCount(answered) | (bitCount(answered & ~sloppy) << 8) | (slots.durability[slot]! << 16);
+    bitCount(answered) | (bitCount(primaries) << 8) | (slots.durability[slot]! << 16);
   const isOverload = status === ERRORS.OVERLOADED.code;
   const { admission, now } = context;
   words[offset + RESPONSE.retryAfterMs] = isOverload ? admission.retryAfterMs(now) : 0;

@@ -11,7 +11,7 @@ import type { CoordinatorContext } from './coordinator-context.ts';
 import { onGetDue } from './get-core.ts';
 import type { HandOffCore } from './hand-off-core.ts';
 import { onProxyDue, onProxyLinkDown } from './proxy-core.ts';
-import { onPutDue } from './put-core.ts';
+import { onPutDue, onPutSuspected } from './put-events.ts';
 import type { ReplyDispatch } from './reply-dispatch.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
@@ -87,6 +87,15 @@ export class Sweep {
       } else {
         onProxyLinkDown(context, slot, node);
       }
+    }
+  }
+
+  /** The gossiper believes a node down: puts do not wait for it where somebody can stand in. */
+  suspected(node: number): void {
+    const context = this.#context;
+    const { slots } = context;
+    for (let slot = 0; slot < slots.capacity; slot += 1) {
+      if (slots.state[slot] === SLOT_STATE.put) onPutSuspected(context, slot, node);
     }
   }
 }
