@@ -225,7 +225,7 @@ function siblingsOf({ entryCount, words }: VersionWords): readonly SiblingInfo[]
   ) {
     const at = (word: number): number => words[sibling + word]! >>> 0;
     const hybrid = at(SIBLING.hybridHigh) * 0x1_0000 + (at(SIBLING.hybridLow) >>> 16);
-    const counter = at(SIBLING.counterHigh) * 0x1_0000_0000 + at(SIBLING.counterLow);
+    const counter = (BigInt(at(SIBLING.counterHigh)) << 32n) | BigInt(at(SIBLING.counterLow));
     siblings.push({
       isTombstone: (at(SIBLING.flagsAndCodec) & 1) !== 0,
       dot: `${hex(at(SIBLING.incarnationHigh))}${hex(at(SIBLING.incarnationLow))}:${counter}`,

@@ -9,7 +9,7 @@ import { EXIT, type ExitCode } from '../exit-code.ts';
 import { keyArgument } from '../key-and-value.ts';
 import { attempt, bucketOf, withSession } from '../session.ts';
 import { shownKey } from '../value-text.ts';
-import { acknowledged, WRITE_OPTIONS, writeJson, writeOptions } from './put.ts';
+import { printWritten, WRITE_OPTIONS, writeOptions } from './put.ts';
 
 export const deleteCommand: Command = {
   name: 'delete',
@@ -31,9 +31,7 @@ async function run(call: Call): Promise<ExitCode> {
     const what = { kind: 'write', what: `delete ${shown}`, readBack: `get ${shown}` } as const;
     const bucket = bucketOf(call, database);
     const result = await attempt(found, what, () => bucket.delete(key, options));
-    await call.terminal.print(
-      format === 'json' ? JSON.stringify(writeJson(result)) : `deleted, ${acknowledged(result)}`,
-    );
+    await printWritten(call.terminal, format, 'deleted', result);
     return EXIT.ok;
   });
 }

@@ -1,6 +1,7 @@
 import type { GetResult, Key, SiblingInfo } from '@clockwise/client';
-import { choiceOption, CONNECTION_OPTIONS, type Call, type Command } from '../command.ts';
+import { choiceOption, CONNECTION_OPTIONS, flag, type Call, type Command } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { explanationText, READING_OPTIONS } from '../explanation.ts';
 import { keyArgument } from '../key-and-value.ts';
 import { levelDefinition, levelOption } from '../level-option.ts';
 import type { SelfCommand } from '../self-command.ts';
@@ -20,6 +21,8 @@ export const get: Command = {
   options: {
     bucket: { type: 'string', value: 'NAME', help: 'default: "default"' },
     r: levelDefinition('replicas that must answer'),
+    monotonic: { type: 'boolean', help: 'no later monotonic get answers with less than this one' },
+    ...READING_OPTIONS,
     output: {
       type: 'string',
       short: 'o',
@@ -31,6 +34,7 @@ export const get: Command = {
   notes: [
     'KEY - reads the key from standard input (without the line end).',
     '-o raw prints text and bytes exactly as they are stored, structures as one line of JSON.',
+    '--explain prints its table to the error stream; -o json has it in the line.',
     'The context in -o json and -o table is what put and delete take: --context TOKEN.',
   ],
   run,
@@ -44,9 +48,17 @@ async function run(call: Call): Promise<ExitCode> {
     const shown = shownKey(key);
     const what = { kind: 'read', what: `get ${shown}`, readBack: undefined } as const;
     const result = await attempt(found, what, () =>
-      bucketOf(call, database).get(key, level === undefined ? {} : { r: level }),
+      bucketOf(call, database).get(key, {
+        ...(level === undefined ? {} : { r: level }),
+        strict: flag(call, 'strict'),
+        monotonic: flag(call, 'monotonic'),
+        explain: flag(call, 'explain'),
+      }),
     );
     await print(call.terminal, format, key, result, found.self);
+    if (result.explanation !== undefined && format !== 'json') {
+      call.terminal.printError(explanationText(result.explanation, call.terminal.paint));
+    }
     return result.found ? EXIT.ok : EXIT.negative;
   });
 }
@@ -98,6 +110,7 @@ async function printConcurrent(
 
 export function resultJson(key: Key, result: GetResult): object {
   const { found, values, siblings, answered, primaries, sloppy } = result;
+  const { durability, explanation } = result;
   const live = siblings.filter((sibling) => !sibling.isTombstone);
   return {
     ...(typeof key === 'string' ? { key } : { keyBytes: Buffer.from(key).toString('base64') }),
@@ -108,6 +121,8 @@ export function resultJson(key: Key, result: GetResult): object {
     answered,
     primaries,
     sloppy,
+    durability,
+    ...(explanation === undefined ? {} : { explanation }),
   };
 }
 

@@ -1,7 +1,14 @@
-import { Context, ClockwiseError, type ContextOption, type WriteResult } from '@clockwise/client';
+import {
+  Context,
+  ClockwiseError,
+  type ContextOption,
+  type WriteOptions,
+  type WriteResult,
+} from '@clockwise/client';
 import {
   choiceOption,
   CONNECTION_OPTIONS,
+  flag,
   integerOption,
   OUTPUT_OPTION,
   textOption,
@@ -11,9 +18,11 @@ import {
   type OptionTable,
 } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { explanationText, READING_OPTIONS } from '../explanation.ts';
 import { keyArgument, VALUE_FORMS, valueArgument } from '../key-and-value.ts';
 import { levelDefinition, levelOption } from '../level-option.ts';
 import { attempt, bucketOf, withSession } from '../session.ts';
+import type { Terminal } from '../terminal.ts';
 import { shownKey } from '../value-text.ts';
 
 const SECONDS_MAX = 0x7fff_ffff;
@@ -27,6 +36,7 @@ export const WRITE_OPTIONS: OptionTable = {
     value: 'TOKEN',
     help: 'replace exactly what was read; none: add a concurrent value',
   },
+  ...READING_OPTIONS,
 };
 
 export const put: Command = {
@@ -69,34 +79,57 @@ async function run(call: Call): Promise<ExitCode> {
     const what = { kind: 'write', what: `put ${shown}`, readBack: `get ${shown}` } as const;
     const bucket = bucketOf(call, database);
     const result = await attempt(found, what, () => bucket.put(key, value, options));
-    await call.terminal.print(
-      format === 'json' ? JSON.stringify(writeJson(result)) : `ok, ${acknowledged(result)}`,
-    );
+    await printWritten(call.terminal, format, 'ok', result);
     return EXIT.ok;
   });
 }
 
-/** Level and context, as put and delete take them. */
-export function writeOptions(call: Call): {
-  w?: NonNullable<ReturnType<typeof levelOption>>;
-  context?: ContextOption;
-} {
+/** Level, context and flags, as put and delete take them. */
+export function writeOptions(call: Call): WriteOptions {
   const level = levelOption(call, 'w');
   const context = contextOption(call);
   return {
     ...(level === undefined ? {} : { w: level }),
     ...(context === undefined ? {} : { context }),
+    strict: flag(call, 'strict'),
+    explain: flag(call, 'explain'),
   };
 }
 
-export function writeJson(result: WriteResult): object {
-  const { answered, primaries, sloppy } = result;
-  return { ok: true, answered, primaries, sloppy, context: result.context.toString() };
+/** `done`: how the line for people begins. */
+export async function printWritten(
+  terminal: Terminal,
+  format: 'table' | 'json',
+  done: string,
+  result: WriteResult,
+): Promise<void> {
+  const { explanation } = result;
+  if (format === 'json') {
+    await terminal.print(JSON.stringify(writeJson(result)));
+    return;
+  }
+  await terminal.print(`${done}, ${acknowledged(result)}`);
+  if (explanation !== undefined) terminal.printError(explanationText(explanation, terminal.paint));
 }
 
-export function acknowledged({ answered, primaries, sloppy }: WriteResult): string {
+function writeJson(result: WriteResult): object {
+  const { answered, primaries, sloppy, durability, duplicate, explanation } = result;
+  return {
+    ok: true,
+    answered,
+    primaries,
+    sloppy,
+    durability,
+    duplicate,
+    context: result.context.toString(),
+    ...(explanation === undefined ? {} : { explanation }),
+  };
+}
+
+function acknowledged({ answered, primaries, sloppy, duplicate }: WriteResult): string {
   const replicas = answered === 1 ? '1 replica' : `${answered} replicas`;
-  return `${replicas} acknowledged${sloppy ? ` (${primaries} of them primaries)` : ''}`;
+  const ofThem = sloppy ? ` (${primaries} of them primaries)` : '';
+  return `${replicas} acknowledged${ofThem}${duplicate ? ', an earlier try had written it' : ''}`;
 }
 
 function contextOption(call: Call): ContextOption | undefined {
