@@ -40,6 +40,7 @@ import {
 } from './coordinator-context.ts';
 import { onProxiedFrame } from './proxy-core.ts';
 import { HandOffCore } from './hand-off-core.ts';
+import { hintsMessage } from './owed-records.ts';
 import { PassedQuestions } from './passed-questions.ts';
 import { relayFrame } from './peer-relay.ts';
 import { ReplyDispatch } from './reply-dispatch.ts';
@@ -360,7 +361,8 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     } else if (message.kind === 'figures-wanted') {
       const figures = { ...context.counters, inFlight: context.slots.inUse };
       const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
-      context.out.effect({ kind: 'tell', to: 'main', message: this.#handOff.report() });
+      const hints = hintsMessage(context.ring, context.ledger, context.wallTimeMs);
+      context.out.effect({ kind: 'tell', to: 'main', message: hints });
       context.out.effect({ kind: 'tell', to: 'main', message: reply });
     }
   }

@@ -2,7 +2,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HIDDEN_BUCKET, OWED } from '@clockwise/record/hidden';
 import { POLICY } from '@clockwise/protocol/frame';
+import { partitionOf } from '@clockwise/placement/token';
 import { HandOffWorld, keyText, owed } from './hand-off-world.ts';
+import { bytes, tokenOf } from './sample-requests.ts';
 
 const { hint, mark, dirty } = HIDDEN_BUCKET;
 /** Node 0 stands in for nodes 1 to 3. */
@@ -276,6 +278,23 @@ test('a shard that goes down takes what was under way with it, and all is counte
   hands.world.step([{ kind: 'channel-up', target: 0 }]);
   hands.latencyMs = 0;
   hands.run(5000);
+  assert.equal(hands.owing(hint), []);
+  assert.is(hands.report().isCounted, true);
+});
+
+test('a page that cannot be read holds up nothing but its own place', () => {
+  const hands = new HandOffWorld(STAND_IN);
+  for (const key of KEYS) hands.holdCopy(key, 0b001);
+  const partitions = new Set(KEYS.map((key) => partitionOf(tokenOf(bytes(key)).high, 3)));
+  const [first] = [...partitions].toSorted((left, right) => left - right);
+  hands.damaged.add(first!);
+  hands.run(3000);
+  const left = hands.owing(hint);
+  assert.ok(left.length > 0 && left.length < KEYS.length);
+  assert.ok(left.every((key) => partitionOf(tokenOf(bytes(key)).high, 3) === first));
+  assert.is(hands.report().isCounted, false);
+  hands.damaged.clear();
+  hands.run(3000);
   assert.equal(hands.owing(hint), []);
   assert.is(hands.report().isCounted, true);
 });

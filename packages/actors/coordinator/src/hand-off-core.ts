@@ -14,8 +14,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
-import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { STATUS_OK } from '@clockwise/protocol/errors';
+import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   OPERATION,
   REPLICA_REPLY,
@@ -163,16 +162,6 @@ export class HandOffCore {
     this.#pump(delivery.pass);
   }
 
-  report(): ActorMessage {
-    const { ledger, ring, wallTimeMs } = this.#context;
-    const targets = ledger.report().map(({ node, oldestSeconds, ...counts }) => ({
-      nodeId: ring.nodes[node]!.nodeId,
-      ...counts,
-      oldestSeconds: Math.max(0, Math.floor(wallTimeMs / 1000) - oldestSeconds),
-    }));
-    return { kind: 'hints', isCounted: ledger.isCounted, targets };
-  }
-
   #workOf(slot: number): Work {
     const work = this.#works.get(slot);
     assert(work !== undefined, 'a slot of the hand-off has its work');
@@ -257,13 +246,15 @@ export class HandOffCore {
     }
     if (this.#endIfOver(pass) || pass.inFlight > 0) return;
     if (pass.isAtPlace && pass.hasMore) this.#askPage(pass);
-    else this.#goToNextPlace(pass);
+    else this.#goToNextPlace(pass, true);
   }
 
-  #goToNextPlace(pass: HandOffPass): void {
+  /** `isRead`: all of the place that it leaves was seen. */
+  #goToNextPlace(pass: HandOffPass, isRead: boolean): void {
     const { ledger } = this.#context;
     const from = pass.place + 1;
-    if (pass.isAtPlace) ledger.close(pass.endPlace());
+    if (pass.isAtPlace && isRead) ledger.close(pass.endPlace());
+    if (pass.isAtPlace) ledger.abandon(pass.endPlace());
     const place = this.#nextPlace(pass, from);
     if (place < 0) {
       this.#passes.delete(pass.target);
@@ -298,8 +289,9 @@ export class HandOffCore {
     pass.isAsking = false;
     if (status !== STATUS_OK) {
       reachable('hand-off: a page of the own shard is refused');
-      pass.isEnding = true;
-      this.#endIfOver(pass);
+      // A damaged page holds up its own place only.
+      pass.isEnding = status !== ERRORS.READ_FAILED.code;
+      if (!this.#endIfOver(pass)) this.#goToNextPlace(pass, false);
       return;
     }
     const start = offset + REPLICA_REPLY_HEADER_WORDS;

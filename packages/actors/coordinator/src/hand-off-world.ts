@@ -74,6 +74,8 @@ export class HandOffWorld {
   readonly manners: Map<number, Manner> = new Map();
   /** Operations of the own shard, in order, as `settle k`. */
   readonly log: string[] = [];
+  /** Partitions whose pages cannot be read. */
+  readonly damaged: Set<number> = new Set();
   /** Milliseconds after which peers answer. */
   latencyMs = 0;
   notes = 0;
@@ -208,6 +210,9 @@ export class HandOffWorld {
     const at = REPLICA_READ_HEADER_WORDS + paddedWords(keyByteCount);
     const bucketId = field(sent, REPLICA_REQUEST.bucketId);
     const partition = field(sent, at + SCAN.partition);
+    if (this.damaged.has(partition)) {
+      return { kind: REPLY_KIND.scanned, status: ERRORS.READ_FAILED.code };
+    }
     const cursor = field(sent, at + SCAN.hasPosition) === 0 ? undefined : cursorOf(sent, bucketId);
     const records = [...this.hidden.values()]
       .filter(

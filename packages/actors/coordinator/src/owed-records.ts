@@ -18,6 +18,7 @@ import {
   siblingsOffset,
   siblingWordCount,
 } from '@clockwise/record/layout';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { partitionOf } from '@clockwise/placement/token';
 import { hybridMilliseconds } from '@clockwise/versioning/hybrid-clock';
 import type { HintLedger, OwedRecord } from './hint-ledger.ts';
@@ -114,6 +115,17 @@ export function owedRecordOf(
     byteCount: recordWordCount(words, record) * BYTES_PER_WORD,
     seconds: secondsOf(words, record),
   };
+}
+
+/** What a node owes, for its status. */
+export function hintsMessage(ring: RingView, ledger: HintLedger, wallTimeMs: number): ActorMessage {
+  const nowSeconds = Math.floor(wallTimeMs / 1000);
+  const targets = ledger.report().map(({ node, oldestSeconds, ...counts }) => ({
+    nodeId: ring.nodes[node]!.nodeId,
+    ...counts,
+    oldestSeconds: Math.max(0, nowSeconds - oldestSeconds),
+  }));
+  return { kind: 'hints', isCounted: ledger.isCounted, targets };
 }
 
 /** Since when it waits: the time of its note, or of the youngest write in it. */
