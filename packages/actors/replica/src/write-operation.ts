@@ -124,10 +124,12 @@ function replyDuplicate(
   current: number,
 ): void {
   const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
+  const flag = REPLY_FLAG.duplicate << 24;
   if (((flags >>> 8) & REPLICA_REQUEST_FLAG.forward) !== 0) {
-    replyRecord(context, asker, REPLY_KIND.forward, LANE.now, chunk, current);
+    // Other replicas may acknowledge before this one's record is durable: who is answered then is told, too.
+    replyRecord(context, asker, REPLY_KIND.forward | flag, LANE.now, chunk, current);
   }
-  const kind = REPLY_KIND.written | (REPLY_FLAG.duplicate << 24);
+  const kind = REPLY_KIND.written | flag;
   const lane = laneOf(context, chunk, current);
   sometimes(lane === LANE.now, 'replica: a write is repeated whose record is durable');
   sometimes(lane === LANE.durable, 'replica: a write is repeated before its record is durable');
