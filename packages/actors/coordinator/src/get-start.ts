@@ -34,6 +34,10 @@ export function startRead(
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
   const shard = slots.shard[slot]!;
+  slots.empty[slot] = 0;
+  slots.askedLate[slot] = 0;
+  slots.repairNeeded[slot] = 0;
+  slots.mending[slot] = 0;
   // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
   // the sole copy, in this node, does without, and without all else.
   if (placement.stride === 1 && own === 0 && context.shardIsUp[shard] === 1) {

@@ -70,7 +70,7 @@ export class RequestSlots {
   readonly current: Int32Array;
   /** Positions for which a stand-in answered ... */
   readonly sloppy: Int32Array;
-  /** ... and those whose stand-in held nothing (get). */
+  /** ... and those whose stand-in held nothing: of a get, which clears it itself. */
   readonly empty: Int32Array;
   /** By slot and position: the node that stands in there, or -1 (`viaOf`, `setVia`). */
   readonly #via: Int16Array;
@@ -85,7 +85,7 @@ export class RequestSlots {
   /** Positions that wait for the record to be read again, and those that ever did. */
   readonly wanting: Int32Array;
   readonly reopened: Int32Array;
-  /** Of a get: positions that were asked after its start. */
+  /** Of a get, which clears this and the next two itself: positions that were asked after its start. */
   readonly askedLate: Int32Array;
   /** Of a monotonic get: how many replicas must hold what is answered, 0 until that is known ... */
   readonly repairNeeded: Uint8Array;
@@ -200,15 +200,11 @@ export class RequestSlots {
     this.failed[slot] = 0;
     this.current[slot] = 0;
     this.sloppy[slot] = 0;
-    this.empty[slot] = 0;
     this.phase[slot] = 0;
     this.openPrimaries[slot] = 0;
     this.openStandIns[slot] = 0;
     this.wanting[slot] = 0;
     this.reopened[slot] = 0;
-    this.askedLate[slot] = 0;
-    this.repairNeeded[slot] = 0;
-    this.mending[slot] = 0;
     this.duplicate[slot] = 0;
     this.responded[slot] = 0;
     this.durability[slot] = 0;
