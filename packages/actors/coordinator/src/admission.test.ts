@@ -34,12 +34,24 @@ test('[AD2] long answers take the limit down to its least, quick ones up to its 
   const one = admission();
   assert.is(one.limit, LIMITS.requestsInFlightMax);
   let now = pass(one, 0, 5, { elapsedMs: 5, unanswered: 20 });
-  now = pass(one, now, 3, { elapsedMs: 500, unanswered: 3000 });
+  now = pass(one, now, 4, { elapsedMs: 600, unanswered: 3000 });
   assert.ok(one.limit <= 3000, 'what was in flight counts, not what might have been');
-  now = pass(one, now, 60, { elapsedMs: 500, unanswered: 3000 });
+  now = pass(one, now, 60, { elapsedMs: 600, unanswered: 3000 });
   assert.is(one.limit, 64);
   now = pass(one, now, 150, { elapsedMs: 5, unanswered: 64 });
   assert.is(one.limit, LIMITS.requestsInFlightMax);
+});
+
+test('[AD2] a stall is no overload, nor are few requests that take a little long', () => {
+  const one = admission();
+  let now = pass(one, 0, 5, { elapsedMs: 5, unanswered: 1600 });
+  for (let round = 0; round < 10; round += 1) {
+    now = pass(one, now, 2, { elapsedMs: 400, unanswered: 1600 });
+    now = pass(one, now, 2, { elapsedMs: 5, unanswered: 1600 });
+  }
+  const cold = admission();
+  pass(cold, 0, 20, { elapsedMs: 300, unanswered: 256 });
+  for (const { limit } of [one, cold]) assert.is(limit, LIMITS.requestsInFlightMax);
 });
 
 test('[AD3] after the worst the limit opens again within 30 s, however few come', () => {
@@ -79,7 +91,7 @@ test('[AD1] equal counts and instants give equal admission; one in ten may be sl
 test('who is refused is told to come later the more are refused, and never at one instant', () => {
   const one = admission();
   const from = pass(one, 0, 5, { elapsedMs: 5, unanswered: 20 });
-  pass(one, from, 40, { elapsedMs: 500, unanswered: 3000 });
+  pass(one, from, 40, { elapsedMs: 600, unanswered: 3000 });
   const hints = (refusals: number): number[] => {
     const now = 10_000 + refusals * 1000;
     for (let count = 0; count < 100; count += 1) one.takes(10, now);

@@ -23,6 +23,11 @@ export interface AdmissionLimits {
 const WINDOW_MS = 100;
 const LIMIT_MIN = 64;
 const SHRINK = 0.85;
+/** One stall of a thread or a disk is no overload: so many windows in a row are. */
+const LONG_ROW = 3;
+/** With fewer unanswered than this it must be so many times as long: nobody waits behind a crowd. */
+const FEW = 512;
+const FEW_PATIENCE = 5;
 const GROWTH_MIN = 8;
 const GROWTH_SHARE = 1 / 16;
 /** The usual latency is the least of two spans of windows, this one and the one before. */
@@ -53,6 +58,8 @@ export class Admission {
   #refused = 0;
   #takenBefore = 0;
   #refusedBefore = 0;
+  /** Windows in a row whose answers took long. */
+  #longRow = 0;
   #spanEnd = -Infinity;
   #usual = Infinity;
   #usualBefore = Infinity;
@@ -112,8 +119,11 @@ export class Admission {
     const usual = Math.min(this.#usual, this.#usualBefore);
     const usualMs = usual === Infinity ? 0 : usual;
     const long = Math.max(this.#limits.admissionLatencyMs, usualMs * USUAL_FACTOR);
-    if (slowest > long) {
-      sometimes(this.#peak >= this.#limitMin, 'admission: answers take long, and less is taken in');
+    const isLong = slowest > (this.#peak < FEW ? long * FEW_PATIENCE : long);
+    this.#longRow = isLong ? this.#longRow + 1 : 0;
+    if (isLong) {
+      sometimes(this.#longRow === LONG_ROW, 'admission: answers take long, and less is taken in');
+      if (this.#longRow < LONG_ROW) return;
       const fewer = Math.floor(Math.min(this.limit, this.#peak) * SHRINK);
       this.limit = Math.max(this.#limitMin, fewer);
     } else if (slowest <= long * QUICK_SHARE) {
