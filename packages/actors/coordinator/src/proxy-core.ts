@@ -24,12 +24,19 @@ import {
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { positionOfNode, primaryAt, takeStandIn, usablePositions } from './positions.ts';
+import {
+  allPositions,
+  positionOfNode,
+  primaryAt,
+  takeStandIn,
+  usablePositions,
+} from './positions.ts';
 import { SLOT_BITS, SLOT_STATE } from './request-slots.ts';
 import { respondRelayed, respondStatus, respondTimeout } from './respond.ts';
 
 /** Usable primaries, stand-ins, suspected primaries. */
 const ROUNDS = 3;
+const HEDGE_MS_MIN = 20;
 
 /** A slot and its generation in one word: the request id that the other coordinator echoes. */
 export function proxyRequestId(slot: number, generation: number): number {
@@ -41,17 +48,19 @@ export function slotOfProxyRequest(requestId: number): number {
 
 /** Passes the kept request to the next node that can take it. Returns STATUS_OK or a refusal. */
 export function passOn(context: CoordinatorContext, slot: number): number {
-  const { slots, ring } = context;
-  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+  const { slots } = context;
+  const all = allPositions(context, slot);
   const usable = usablePositions(context, slot);
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (let position = 0; position < stride; position += 1) {
-      if ((slots.asked[slot]! & (1 << position)) !== 0) continue;
+    let left = all & ~slots.asked[slot]! & (round === 0 ? usable : ~usable);
+    while (left !== 0) {
+      const position = round === 0 ? quickestOf(context, slot, left) : firstOf(left);
+      left &= ~(1 << position);
       const node = hopAt(context, slot, position, round, usable);
       if (node < 0 || !isOfLevel(context, slot, node)) continue;
       if (!sendRequest(context, slot, node)) continue;
       slots.asked[slot] = slots.asked[slot]! | (1 << position);
-      const hedgeMs = buggify('proxy: hedge at once') ? 0 : context.limits.proxyHedgeMsMax;
+      const hedgeMs = buggify('proxy: hedge at once') ? 0 : hedgeMsOf(context, slot);
       slots.hedgeAt[slot] = context.now + hedgeMs;
       context.watchDue(slots.hedgeAt[slot]);
       return STATUS_OK;
@@ -60,6 +69,28 @@ export function passOn(context: CoordinatorContext, slot: number): number {
   reachable('proxy: nobody of the list is left to pass a write to');
   slots.hedgeAt[slot] = Infinity;
   return ERRORS.UNAVAILABLE.code;
+}
+
+function firstOf(positions: number): number {
+  return 31 - Math.clz32(positions & -positions);
+}
+
+/** Of a set of positions the one whose primary answers soonest. */
+function quickestOf(context: CoordinatorContext, slot: number, positions: number): number {
+  let quickest = firstOf(positions);
+  for (let left = positions & (positions - 1); left !== 0; left &= left - 1) {
+    const position = firstOf(left);
+    const node = primaryAt(context, slot, position);
+    const order = context.preference.compare(node, primaryAt(context, slot, quickest));
+    if (order < 0) quickest = position;
+  }
+  return quickest;
+}
+
+/** Twice the usual put of the bucket, within bounds. */
+function hedgeMsOf({ slots, limits, putLatencies, now }: CoordinatorContext, slot: number): number {
+  const p99 = putLatencies.of(slots.bucketId[slot]!).p99(now);
+  return Math.min(Math.max(HEDGE_MS_MIN, 2 * p99), limits.proxyHedgeMsMax);
 }
 
 /**
@@ -73,8 +104,7 @@ function hopAt(
   round: number,
   usable: number,
 ): number {
-  const isUsable = (usable & (1 << position)) !== 0;
-  if (round !== 1) return isUsable === (round === 0) ? primaryAt(context, slot, position) : -1;
+  if (round !== 1) return primaryAt(context, slot, position);
   const isStrict = (context.slots.flags[slot]! & REQUEST_FLAG.strict) !== 0;
   return isStrict || usable !== 0 ? -1 : takeStandIn(context, slot, position);
 }

@@ -230,6 +230,8 @@ function answerWhereClear(
   const answered = slots.answered[slot]!;
   const counted = isStrict ? answered & ~slots.sloppy[slot]! : answered;
   if (levelIsMet(context, slot, counted)) {
+    const latencies = context.putLatencies.of(slots.bucketId[slot]!);
+    latencies.record(context.now - slots.startedAt[slot]!, context.now);
     const held = slots.held[slot];
     const entries = slots.heldWords[slot]! / ENTRY_WORDS;
     respondWritten(context, slot, held ?? EMPTY, 0, held === undefined ? 0 : entries);

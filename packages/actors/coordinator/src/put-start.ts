@@ -12,6 +12,7 @@ import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import { OPERATION, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { levelIsMet } from './levels.ts';
+import { ownersOf, owedWord, wholeList } from './owed-records.ts';
 import {
   allPositions,
   standInFor,
@@ -25,6 +26,8 @@ import type { KeyToken } from './replica-operations.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import { startAsking } from './retried-put.ts';
 import type { BucketView } from './ring-view.ts';
+
+const BYTES_PER_WORD = 4;
 
 /**
  * Returns STATUS_OK where the write is on its way, else the status of a refusal.
@@ -74,12 +77,27 @@ export function routeWrite(
   if (!isPossible) return ERRORS.UNAVAILABLE.code;
   if (asks) return startAsking(context, slot, words, offset, token);
   if ((usable & (1 << own)) === 0) {
+    if (!isAdmitted(context, slot, words, offset)) return ERRORS.HINTS_FULL.code;
     reachable('put: no primary can be used, and this node stands in and makes the dot');
     context.counters.standInPuts += 1;
     takeStandIn(context, slot, own);
   }
   const isStarted = startPut(context, slot, bucket, own, words, offset, token);
   return isStarted ? STATUS_OK : ERRORS.OVERLOADED.code;
+}
+
+/** Whether this node may keep one more copy for the owners of the slot's partition. */
+function isAdmitted(
+  { ring, slots, ledger, wallTimeMs }: CoordinatorContext,
+  slot: number,
+  words: Int32Array,
+  offset: number,
+): boolean {
+  const replicationClass = slots.replicationClass[slot]!;
+  const owed = owedWord(ring, wholeList(ring, replicationClass));
+  const owners = ownersOf(ring, replicationClass, slots.partition[slot]!, owed);
+  const byteCount = words[offset + OPERATION.wordCount]! * BYTES_PER_WORD;
+  return ledger.admits(owners, byteCount, Math.floor(wallTimeMs / 1000));
 }
 
 /** The first of a set of positions for which this node is the one to stand in, or -1. */

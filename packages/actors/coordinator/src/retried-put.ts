@@ -18,7 +18,7 @@ import { isUsable, positionOfNode, primaryAt, takeStandIn } from './positions.ts
 import { sendRead, type KeyToken } from './replica-operations.ts';
 import { PUT_PHASE } from './request-slots.ts';
 
-/** Milliseconds after which only the own replica's answer is still waited for. */
+/** Only the own replica's answer is waited for longer than twice the usual put, or these milliseconds. */
 export const ASKING_MS_MAX = 100;
 
 /** What the answers so far say. */
@@ -60,7 +60,8 @@ export function startAsking(
     }
   }
   context.counters.retriesAsked += 1;
-  slots.hedgeAt[slot] = context.now + ASKING_MS_MAX;
+  const p99 = context.putLatencies.of(slots.bucketId[slot]!).p99(context.now);
+  slots.hedgeAt[slot] = context.now + Math.min(2 * p99, ASKING_MS_MAX);
   context.watchDue(slots.hedgeAt[slot]);
   return STATUS_OK;
 }
