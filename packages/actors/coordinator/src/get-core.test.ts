@@ -236,8 +236,9 @@ test('[G1] the sole copy, in this node, is asked for alone, and no peer answers 
   for (const { answer, shown } of SOLE_ANSWERS) {
     const one = new GetWorld(options);
     assert.equal(one.asked, [0]);
-    for (const record of [NEW, FOREIGN]) {
-      one.world.nodeReplies(1, one.reads.get(0)!, { kind: REPLY_KIND.read, record });
+    for (const strange of [NEW, FOREIGN]) {
+      const reply = { kind: REPLY_KIND.read, record: strange };
+      one.world.nodeReplies(1, one.reads.get(0)!, reply);
     }
     assert.equal(one.shown(), []);
     one.answers(0, answer);
