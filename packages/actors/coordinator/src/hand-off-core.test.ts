@@ -184,7 +184,7 @@ test('a target that is down, or has no link, is sent nothing until it is back', 
   assert.equal(hands.owing(hint), []);
 });
 
-test('C6 what positions of an earlier ring are owed goes to the present owners', () => {
+test('C6 [OR1] what positions of an earlier ring are owed goes to the present owners', () => {
   const hands = new HandOffWorld({ nodeCount: 4, replicas: [0, 1, 2] });
   hands.holdCopy('copy', 0b001, 0, 0);
   hands.holdMark('mark', 0b100, 0);
