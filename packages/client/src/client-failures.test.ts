@@ -48,6 +48,33 @@ test('[DP3] refusals that a retry can mend are retried under the same id', async
   }
 });
 
+test('[RO5] retries are made within their budget, but for what a lost connection had in flight', async () => {
+  const world = new MemoryWorld();
+  const nodes = [world.node('a:1'), world.node('b:1')];
+  for (const node of nodes) node.script = () => undefined;
+  const db = await world.connect({ inFlightMax: 400, silenceTimeoutMs: 60_000 });
+  const keys = Array.from({ length: 400 }, (_, index) => `${index}`);
+  const getting = db.bucket().getMany(keys);
+  await world.settle();
+  for (const node of nodes) node.script = () => OK;
+  world.links[0]!.end('reset');
+  await world.advance(100);
+  assert.ok(
+    (await getting).every(({ ok }) => ok),
+    'more than the budget, and all were sent again',
+  );
+  for (const node of nodes) {
+    node.frames.length = 0;
+    node.script = () => refusal('UNAVAILABLE');
+  }
+  const refused = db.bucket().getMany(keys, { timeoutMs: 1000 });
+  await world.advance(1500);
+  assert.ok((await refused).every(({ ok }) => !ok));
+  const retries = nodes.flatMap(({ requests }) => requests).length - keys.length;
+  assert.ok(retries >= 200 && retries <= 200 + 40 + 20, `${retries} retries`);
+  db.close();
+});
+
 test('refusals that no retry can mend fail at once, by name', async () => {
   const world = new MemoryWorld();
   const node = world.node('a:1');

@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLaterTime, SessionClock } from './session-clock.ts';
 
-test('[SC1] the highest time stays, compared as unsigned', () => {
+test('[SK1] the highest time stays, compared as unsigned', () => {
   const clock = new SessionClock();
   const times = [
     [5, 1],

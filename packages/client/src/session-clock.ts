@@ -5,7 +5,7 @@
  * data plane
  *
  * Invariants:
- *   SC1 it never goes back
+ *   SK1 it never goes back
  */
 export class SessionClock {
   low = 0;

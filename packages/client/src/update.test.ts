@@ -1,6 +1,7 @@
 /** Updates under everything that can come between a read and its write. */
 import type { ErrorName } from '@clockwise/protocol/errors';
 import { REQUEST_OPCODE } from '@clockwise/protocol/frame';
+import type { Value } from '@clockwise/protocol/value-codec';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Bucket } from './bucket.ts';
@@ -11,6 +12,11 @@ import { ClockwiseError } from './errors.ts';
 import { GetResult } from './results.ts';
 import { OK, refusal, type ScriptedNode, type ScriptedRequest } from './scripted-node.ts';
 import { updateObject, type UpdateSteps } from './update.ts';
+
+/** Texts as they are. */
+function shown(value: Value | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
 
 const isGet = ({ opcode }: ScriptedRequest): boolean => opcode === REQUEST_OPCODE.get;
 
@@ -33,7 +39,7 @@ function writesOf(node: ScriptedNode): string[] {
 test('[UP1] an update merges all siblings that it read, and replaces just these', async () => {
   const { world, node, db, bucket } = await start();
   node.script = (request) => (isGet(request) ? valuesAnswer('b', 'a', 'c') : OK);
-  const updating = bucket.update('k', (value) => `${String(value)}!`);
+  const updating = bucket.update('k', (value) => `${shown(value)}!`);
   await world.settle();
   assert.is(await updating, 'a+b+c!');
   assert.equal(writesOf(node), ['a+b+c!']);
@@ -89,7 +95,7 @@ function refusedSteps(refusals: number, code: ErrorName): { steps: UpdateSteps; 
       return Promise.resolve(new GetResult(log.length, [log.length], header, versions));
     },
     write: (value) => {
-      log.push(`write ${String(value)}`);
+      log.push(`write ${shown(value)}`);
       left -= 1;
       return left < 0 ? Promise.resolve() : Promise.reject(new ClockwiseError(code));
     },
@@ -103,7 +109,7 @@ function refusedSteps(refusals: number, code: ErrorName): { steps: UpdateSteps; 
 
 test('[UP2] refused for a reason that passes, an update reads again and changes what is there then', async () => {
   const { steps, log } = refusedSteps(2, 'OVERLOADED');
-  const value = await updateObject(steps, (found) => `${String(found)}!`, 8);
+  const value = await updateObject(steps, (found) => `${shown(found)}!`, 8);
   assert.is(value, '7!');
   assert.equal(log, [
     ...['read', 'write 1!', 'rest 1'],
@@ -146,7 +152,7 @@ test('[UP2] unknown: an update whose write is found by its operation id is done'
   };
   const updating = bucket.update('k', (value) => {
     changes += 1;
-    return `${String(value)}!`;
+    return `${shown(value)}!`;
   });
   await world.settle();
   assert.is(await updating, 'before!');

@@ -222,7 +222,7 @@ export function sampleReplicaRequests(): Int32Array {
     ask(8, { [opcode]: REPLICA_OPCODE.probe }, []);
     const hinted = { ...write, [REPLICA_REQUEST.owed]: (3 << 16) | 5, [REPLICA_REQUEST.ageMs]: 70 };
     const { hint, retry } = REPLICA_REQUEST_FLAG;
-    hinted[opcode] = write[opcode]! | ((hint | retry) << 8);
+    hinted[opcode] = write[opcode] | ((hint | retry) << 8);
     ask(REPLICA_WRITE_HEADER_WORDS, hinted, payload);
     const owed = { [opcode]: REPLICA_OPCODE.store | (hint << 8), [REPLICA_STORE.owed]: 4 };
     ask(8, owed, [record(3)]);

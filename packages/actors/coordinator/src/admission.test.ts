@@ -98,10 +98,10 @@ test('who is refused is told to come later the more are refused, and never at on
     for (let count = 0; count < refusals; count += 1) one.takes(3000, now);
     return Array.from({ length: 50 }, () => one.retryAfterMs(now));
   };
-  const [few, some, many] = [hints(10), hints(300), hints(100_000)];
-  assert.ok(few!.every((hint) => hint >= 8 && hint <= 13));
-  assert.ok(some!.every((hint) => hint >= 112 && hint <= 188));
-  assert.ok(many!.every((hint) => hint >= 750 && hint <= 1250));
+  const [few, some, many] = [hints(10), hints(300), hints(100_000)] as const;
+  assert.ok(few.every((hint) => hint >= 8 && hint <= 13));
+  assert.ok(some.every((hint) => hint >= 112 && hint <= 188));
+  assert.ok(many.every((hint) => hint >= 750 && hint <= 1250));
   assert.ok(new Set(some).size > 10);
 });
 
