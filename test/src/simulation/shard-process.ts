@@ -254,7 +254,11 @@ export class ShardProcess {
     load('chunks in use', chunkCount, limits.memtableChunksMax);
     load('parked operations', this.#core.parkedCount, limits.parkedOperationsMax);
     load('open files of a shard', disk.openFileCount, OPEN_FILES_MAX);
-    const wordsMax = limits.replicaOperationsInFlightMax * REPLY_WORDS_MAX;
+    const pageWordsMax = (limits.handOffPageBytes + limits.memtableChunkBytes) / 4;
+    const wordsMax =
+      limits.replicaOperationsInFlightMax * REPLY_WORDS_MAX +
+      // Pages of hand-off carry records: the last of each may be as large as any.
+      limits.handOffTargetsMax * pageWordsMax;
     for (const lane of this.#lanes) {
       load('words of replies on a lane', lane.written - lane.consumed(), wordsMax);
     }
