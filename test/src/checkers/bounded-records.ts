@@ -2,9 +2,9 @@
  * O9 for records, at each append: siblings, their bytes, context entries and remembered ids.
  *
  * A client's write may not bring a record beyond its limits, but where it was beyond them before and
- * grows no further (V10). A join is never refused; a chunk of memory has room for what the limits let
- * in at each of the copies, so a join may hold so much and no more; a copy whose disk was wiped or
- * damaged forgot what it had let in, and counts once more. What is remembered is bounded in
+ * grows no further (V10). A join is never refused; it may hold what the limits let in at each of the
+ * copies and at each stand-in, and no more; a copy whose disk was wiped or damaged forgot what it had let
+ * in, and counts once more. What is remembered is bounded in
  * both, apart from what names the id of a living sibling.
  *
  * Invariants:
@@ -38,7 +38,7 @@ export class RecordBounds {
   readonly #limits: Limits;
   readonly #lifeCount: () => number;
 
-  /** `lifeCount`: copies, and how often one of them may have forgotten. */
+  /** `lifeCount`: copies, stand-ins, and how often one of them may have forgotten. */
   constructor(bounded: Bounded, limits: Limits, lifeCount: () => number) {
     this.#bounded = bounded;
     this.#limits = limits;

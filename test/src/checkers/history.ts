@@ -32,6 +32,8 @@ export interface WriteEntry extends OperationName, KeyName, Manner {
   /** Infinity where nothing is known of its end. */
   readonly completedAt: number;
   readonly outcome: WriteOutcome;
+  /** More than one request was sent for it. Left out: no. */
+  readonly isRetried?: boolean | undefined;
   /** The context that an acknowledged write was answered with. Left out: nobody asked for it. */
   readonly answer?: readonly Dot[] | undefined;
 }

@@ -1,7 +1,8 @@
 /**
  * O5 on the history of a run: keys that are registers, which are those with one copy and nothing but
  * overwrites. There a get returns one value or none. Not registers are keys that a stand-in answered for,
- * and those on which a retried overwrite left beside it what its session could not have seen.
+ * and those on which a retried overwrite left beside it what its session could not have seen; nor, where
+ * the latest wins, those with a retried write, which counts from its first try and may lose (V15).
  *
  * One thing makes a put more than one write: a retry, or a doubled request, whose id its object has
  * forgotten meanwhile is applied again (decision 0001). The ledger knows it: such a put has several
@@ -36,6 +37,8 @@ export interface RegisterHistoryInput {
   readonly sessionOf: SessionOf;
   /** Buckets of keys with one copy that forgets nothing in this run. */
   readonly bucketIds: ReadonlySet<number>;
+  /** Of these: where the latest wins. */
+  readonly lwwBucketIds?: ReadonlySet<number>;
   /** Ids that an object remembers, whatever the clocks of this run do; 0: no telling. */
   readonly rememberedIds: number;
 }
@@ -56,7 +59,7 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
   const violations: Violation[] = [];
   const byKey = new Map<string, RegisterOperation[]>();
   const dotsByKey = dotsOfKeys(input);
-  const shared = sharedKeys(history, dotsByKey);
+  const shared = sharedKeys(input, dotsByKey);
   const addRead = (key: string, name: string, values: readonly string[], at: Interval): void => {
     if (values.length > 1) {
       const text = `${name} of ${key} returned ${values.length} values of a register`;
@@ -97,14 +100,19 @@ export function checkRegisterHistory(input: RegisterHistoryInput): Violation[] {
 
 /** Keys whose copy was not alone, or not alone with its value. */
 function sharedKeys(
-  history: readonly HistoryEntry[],
+  { history, lwwBucketIds }: RegisterHistoryInput,
   dotsByKey: ReadonlyMap<string, readonly LedgerEntry[]>,
 ): ReadonlySet<string> {
-  const sloppy = history.filter(({ isSloppy }) => isSloppy === true).map(nameOfKey);
+  const isOdd = (entry: HistoryEntry): boolean => {
+    if (entry.isSloppy === true) return true;
+    const isLww = lwwBucketIds?.has(entry.bucketId) === true;
+    return isLww && isWriteEntry(entry) && entry.isRetried === true;
+  };
+  const odd = history.filter(isOdd).map(nameOfKey);
   const isShared = ({ isBesideOthers, where }: LedgerEntry): boolean =>
     isBesideOthers || where.includes(STAND_IN_SHELF);
   const beside = [...dotsByKey].filter(([, dots]) => dots.some(isShared)).map(([key]) => key);
-  return new Set([...sloppy, ...beside]);
+  return new Set([...odd, ...beside]);
 }
 
 type Interval = Pick<RegisterOperation, 'invokedAt' | 'completedAt'>;

@@ -46,6 +46,8 @@ export interface EndedOperation {
   readonly planned: PlannedOperation;
   readonly key: KeyName & { readonly keyName: string };
   readonly invokedAt: Instant;
+  /** Requests, by id. */
+  readonly attempts: ReadonlyMap<number, unknown>;
   readonly result: OperationResult;
   readonly now: Instant;
 }
@@ -151,6 +153,7 @@ export function entryOf(ended: EndedOperation): HistoryEntry {
     context: context.kind === 'given' ? contextDots(context.words) : undefined,
     value: planned.kind === 'put' ? planned.value : undefined,
     outcome: result.outcome,
+    isRetried: ended.attempts.size > 1,
     answer: isOk ? contextDots(result.context) : undefined,
   };
 }

@@ -310,6 +310,7 @@ class SeedRun {
     const ackedLoss = { ...evidence, bucketIds, oracle: powerLoss ? 'O8' : 'O1' } as const;
     // What a context means holds whatever was lost; where there is one copy, `lww` orders writes too.
     const contextual = new Set<number>([BUCKET.sync, BUCKET.interval]);
+    const lwwBucketIds = new Set<number>([BUCKET.lww]);
     const registers = new Set<number>(copies === 1 ? [...bucketIds, BUCKET.lww] : []);
     const hasClockFaults = this.#schedule.some(({ kind }) => kind.startsWith('clock'));
     const rememberedIds = hasClockFaults ? 0 : limits.recentOperationsMax;
@@ -333,7 +334,7 @@ class SeedRun {
     return [
       ...safety,
       ...checkAckedLoss(ackedLoss),
-      ...checkRegisterHistory({ ...evidence, bucketIds: registers, rememberedIds }),
+      ...checkRegisterHistory({ ...evidence, bucketIds: registers, lwwBucketIds, rememberedIds }),
       ...checkQuorumReads({ ...evidence, bucketIds, copies, dataCentreCount, damagedBefore }),
       ...checkSessionGuarantees({ history, bucketIds, copies, dataCentreCount, damagedBefore }),
       ...checkSeenStays(history, finals, bucketIds, mayVanish),

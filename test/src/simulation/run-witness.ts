@@ -86,7 +86,7 @@ export class RunWitness {
     this.#appends = new AppendWatch({
       ledger,
       causal,
-      bounds: new RecordBounds(bounded, limits, () => copies + damageCount()),
+      bounds: new RecordBounds(bounded, limits, () => copies + ring.nodes.length + damageCount()),
       mirror,
       lwwBucketIds: this.#lwwBucketIds,
       wasRetried: (...asked) => this.#retries.wasRetried(...asked),
