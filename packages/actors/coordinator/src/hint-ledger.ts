@@ -10,8 +10,8 @@
  * Invariants:
  *   HL1 once every place was counted, a target is never said to be owed less than the store holds for it
  *   HL2 a place to which nothing was added since its last count began is said exactly
- *   HL3 a copy is admitted only while the bytes of all copies and the age of those for its targets are
- *       within their limits
+ *   HL3 a copy is admitted only while the bytes of all copies are within their limit, and the age of those
+ *       for one of its targets
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
@@ -232,13 +232,13 @@ export class HintLedger {
     return false;
   }
 
-  /** [HL3] */
+  /** [HL3] A target that has been away for long keeps nobody from writing for those that have not. */
   admits(nodes: readonly number[], byteCount: number, nowSeconds: number): boolean {
     const { hintBytesMax, hintAgeSecondsMax } = this.#limits;
     if (this.#totals[OWED_KIND.copy]!.bytes + byteCount > hintBytesMax) return false;
     this.#findOldest();
     const since = nowSeconds - hintAgeSecondsMax;
-    return nodes.every((node) => this.#oldestCopy[node]! >= since);
+    return nodes.some((node) => this.#oldestCopy[node]! >= since);
   }
 
   /** Bytes of copies beyond what may be kept. */
