@@ -42,16 +42,13 @@ interface Account {
 const ENTRIES_SHOWN = 4;
 
 export class ExplainLog {
+  /** Requests that are explained now: 0 for nearly all of a node's life. */
+  count = 0;
   readonly #explainsMax: number;
   readonly #accounts: Map<number, Account> = new Map();
 
   constructor(explainsMax: number) {
     this.#explainsMax = explainsMax;
-  }
-
-  /** Requests that are explained now: 0 for nearly all of a node's life. */
-  get count(): number {
-    return this.#accounts.size;
   }
 
   /** A request with flag `explain` has its slot. */
@@ -64,6 +61,7 @@ export class ExplainLog {
     const generation = context.slots.generation[slot]!;
     const beganAt = context.now;
     this.#accounts.set(slot, { generation, beganAt, asked: [], repaired: new Set() });
+    this.count = this.#accounts.size;
   }
 
   /** An operation of the slot was sent to a node. */
@@ -124,7 +122,7 @@ export class ExplainLog {
   text(context: CoordinatorContext, slot: number): string | undefined {
     const account = this.#accountOf(context, slot);
     if (account === undefined) return undefined;
-    this.#accounts.delete(slot);
+    this.end(slot);
     const { slots, ring } = context;
     const nameOf = (node: number): string => ring.nodes[node]!.nodeId;
     const isPut = slots.state[slot] === SLOT_STATE.put;
@@ -159,6 +157,7 @@ export class ExplainLog {
   /** Nobody is told about the slot's request. */
   end(slot: number): void {
     this.#accounts.delete(slot);
+    this.count = this.#accounts.size;
   }
 
   /** Whose position nobody has acknowledged yet: noted as owed, should it stay so. */
@@ -192,7 +191,7 @@ export class ExplainLog {
   /** Requests that ended without an answer leave their accounts behind. */
   #forgetEnded(context: CoordinatorContext): void {
     for (const [slot, { generation }] of this.#accounts) {
-      if (!context.slots.isCurrent(slot, generation)) this.#accounts.delete(slot);
+      if (!context.slots.isCurrent(slot, generation)) this.end(slot);
     }
   }
 }
