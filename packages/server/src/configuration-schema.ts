@@ -67,7 +67,14 @@ export type ParsedGiven =
   | { readonly ok: false; readonly faults: readonly string[] };
 
 /** Limits that may be 0: a codec's number, and a cache that is not wanted. */
-const MAY_BE_ZERO: ReadonlySet<string> = new Set(['tableCodec', 'blockCacheBytes']);
+const MAY_BE_ZERO: ReadonlySet<string> = new Set([
+  'tableCodec',
+  'blockCacheBytes',
+  'lateAcksMs',
+  'hedgeMsMin',
+  'hintBytesMax',
+  'explainsMax',
+]);
 const nameRule =
   'must be 1 to 64 letters, digits, ".", "_" or "-", and start with one of the first two';
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameRule));

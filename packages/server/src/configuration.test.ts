@@ -141,4 +141,22 @@ test('[CF3] only loopback, unless insecurity is asked for; and addresses are lit
   assert.match(faultsOf({ host: 'localhost' }).join('\n'), 'must be an IP address');
 });
 
+test('limits of replication agree with one another and with the formats', () => {
+  const said = faultsOf({
+    limits: {
+      keyBytesMax: 65_532,
+      contextEntriesMax: 65_500,
+      hedgeMsMin: 100,
+      handOffPageBytes: 4 * 1024 * 1024,
+    },
+  }).join('\n');
+  assert.match(said, 'keyBytesMax must be at most 65531');
+  assert.match(said, 'contextEntriesMax and siblingsMax must be at most 65535 together');
+  assert.match(said, 'hedgeMsMin must be at most hedgeMsMax');
+  assert.match(said, 'more than twice handOffPageBytes');
+  const none = { lateAcksMs: 0, hedgeMsMin: 0, hintBytesMax: 0, explainsMax: 0 };
+  assert.is(valid({ limits: none }).limits.explainsMax, 0);
+  assert.match(faultsOf({ limits: { handOffTargetsMax: 0 } }).join('\n'), 'handOffTargetsMax');
+});
+
 test.run();

@@ -254,7 +254,8 @@ function limitFaults(limits: Limits): string[] {
     if (!holds) faults.push(`limits: ${rule}`);
   };
   const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(value));
-  must(limits.keyBytesMax <= 65_535, 'keyBytesMax must be at most 65535');
+  // What a node keeps for others has keys that are 4 bytes longer, and 16 bits for their bytes.
+  must(limits.keyBytesMax <= 65_531, 'keyBytesMax must be at most 65531');
   must(limits.valueBytesMax <= 1024 * 1024, 'valueBytesMax must be at most 1048576');
   must(isPowerOfTwo(limits.memtableChunkBytes), 'memtableChunkBytes must be a power of two');
   must(limits.memtableChunkBytes <= 2 ** 30, 'memtableChunkBytes must be at most 2^30');
@@ -276,7 +277,24 @@ function limitFaults(limits: Limits): string[] {
     limits.socketLowWaterBytes < limits.socketHighWaterBytes,
     'socketLowWaterBytes must be below socketHighWaterBytes',
   );
-  return [...faults, ...storeLimitFaults(limits)];
+  return [...faults, ...storeLimitFaults(limits), ...replicationFaults(limits)];
+}
+
+function replicationFaults(limits: Limits): string[] {
+  const faults: string[] = [];
+  const must = (holds: boolean, rule: string): void => {
+    if (!holds) faults.push(`limits: ${rule}`);
+  };
+  must(
+    limits.contextEntriesMax + limits.siblingsMax <= 65_535,
+    'contextEntriesMax and siblingsMax must be at most 65535 together: a context has that many entries',
+  );
+  must(limits.hedgeMsMin <= limits.hedgeMsMax, 'hedgeMsMin must be at most hedgeMsMax');
+  must(
+    limits.handOffPageBytes < limits.frameBytesMax / 2,
+    'frameBytesMax must be more than twice handOffPageBytes',
+  );
+  return faults;
 }
 
 function storeLimitFaults(limits: Limits): string[] {
@@ -321,7 +339,7 @@ function recordBytesMax(limits: Limits): number {
     PREFIX_WORDS +
     HEADER_WORDS +
     PADDING_WORDS +
-    limits.contextEntriesMax * ENTRY_WORDS +
+    (limits.contextEntriesMax + siblingsMax) * ENTRY_WORDS +
     limits.recentOperationsMax * RECENT_WORDS +
     siblingsMax * siblingWords;
   return words * 4 + keyBytesMax + Math.max(siblingBytesMax, valueBytesMax);
