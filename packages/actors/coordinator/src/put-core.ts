@@ -54,7 +54,7 @@ export function startPut(
     return false;
   }
   if (forward && !slots.hasKept(slot)) slots.keepKey(slot, request, requestOffset);
-  slots.phase[slot] = PUT_PHASE.writing;
+  slots.beginPut(slot, PUT_PHASE.writing);
   openPosition(context, slot, ownPosition, isStandIn);
   return true;
 }
@@ -89,7 +89,7 @@ export function forwardRecord(
   keepHybrid(context, slot, record, recordOffset);
 }
 
-/** The own replica's acknowledgement. With N = 1 it is the only message, and carries the context. */
+/** The own replica's acknowledgement. */
 export function onWritten(
   context: CoordinatorContext,
   slot: number,
@@ -98,12 +98,35 @@ export function onWritten(
   recordOffset: number,
 ): void {
   const { slots, ring } = context;
+  if (ring.tables[slots.replicationClass[slot]!]!.stride === 1) {
+    answerSoleCopy(context, slot, durability, record, recordOffset);
+    return;
+  }
   if (slots.phase[slot] === PUT_PHASE.writing) {
     // The two lanes are two rings: a quick disk's acknowledgement may be seen before the forward.
     reachable('put: the acknowledgement is seen before the forward');
     forwardRecord(context, slot, record, recordOffset);
   }
   acknowledge(context, slot, ring.ownNode, durability);
+}
+
+/** With N = 1 the acknowledgement is the only message, and carries the context. */
+function answerSoleCopy(
+  context: CoordinatorContext,
+  slot: number,
+  durability: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  const { slots } = context;
+  reachable('put: the only copy is acknowledged');
+  slots.answered[slot] = 1;
+  slots.sloppy[slot] = slots.standIns[slot]!;
+  slots.durability[slot] = durability;
+  keepHybrid(context, slot, record, recordOffset);
+  const entries = contextOffset(record, recordOffset);
+  respondWritten(context, slot, record, entries, contextCount(record, recordOffset));
+  slots.release(slot);
 }
 
 /** A node has the record, as durable as it says. */

@@ -200,11 +200,6 @@ export class RequestSlots {
     this.failed[slot] = 0;
     this.current[slot] = 0;
     this.sloppy[slot] = 0;
-    this.phase[slot] = 0;
-    this.openPrimaries[slot] = 0;
-    this.openStandIns[slot] = 0;
-    this.wanting[slot] = 0;
-    this.reopened[slot] = 0;
     this.duplicate[slot] = 0;
     this.responded[slot] = 0;
     this.durability[slot] = 0;
@@ -216,6 +211,15 @@ export class RequestSlots {
     this.heldWords[slot] = 0;
     this.#requestWords[slot] = 0;
     return slot;
+  }
+
+  /** What only a put has: nobody has been asked to acknowledge it. */
+  beginPut(slot: number, phase: number): void {
+    this.phase[slot] = phase;
+    this.openPrimaries[slot] = 0;
+    this.openStandIns[slot] = 0;
+    this.wanting[slot] = 0;
+    this.reopened[slot] = 0;
   }
 
   release(slot: number): void {

@@ -46,7 +46,7 @@ export function startAsking(
 ): number {
   const { slots, ring } = context;
   slots.keepRequest(slot, request, requestOffset, request[requestOffset + OPERATION.wordCount]!);
-  slots.phase[slot] = PUT_PHASE.asking;
+  slots.beginPut(slot, PUT_PHASE.asking);
   const { stride } = ring.tables[slots.replicationClass[slot]!]!;
   for (let position = 0; position < stride; position += 1) {
     const primary = primaryAt(context, slot, position);
