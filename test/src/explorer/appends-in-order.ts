@@ -83,9 +83,8 @@ function repeatedOf(
   appends: readonly PlacedAppend[],
 ): Violation[] {
   const writes = state.operations.flatMap(({ plan, client }, sequence) =>
-    plan.kind === 'get' ? [] : [{ plan, session: sessionOfClient(client), sequence }],
+    plan.kind === 'get' ? [] : [{ session: sessionOfClient(client), sequence }],
   );
-  if (writes.some(({ plan }) => plan.context.kind !== 'overwrite')) return [];
   const { recentOperationsMax } = EXPLORED_LIMITS;
   return appends.flatMap(({ append, opening }) =>
     checkAppliedOnce({ append, opening, dots, writes, recentOperationsMax }),

@@ -1,10 +1,9 @@
 /**
  * V9 in every state: a put that is repeated under its operation id is not made again by a replica whose
  * object has taken it in, unless that object may have forgotten the id: it remembers the latest few of
- * those that were superseded in it.
- *
- * Boundary: overwrites only. What a client's context covers, a replica may never have held, and then it
- * knows no id of it.
+ * those that were superseded in it. What a client's context covers, a replica may never have held, and
+ * then it knows no id of it: a retry is asked about first, at all that can be asked (rule R), and here
+ * nobody who knows fails to answer.
  *
  * Invariants:
  *   V9 an id that its object remembers is not applied again
@@ -18,7 +17,7 @@ export interface AppliedOnceInput {
   /** Where it was appended, in words. */
   readonly opening: string;
   readonly dots: DotLedger;
-  /** Session and sequence of every write of the case, all of them overwrites. */
+  /** Session and sequence of every write of the case. */
   readonly writes: readonly { readonly session: bigint; readonly sequence: number }[];
   readonly recentOperationsMax: number;
 }
