@@ -61,20 +61,21 @@ export class FrameWarmer {
 
 /** The hash of a keyed operation's key; zero without one, and where the key is not the one asked for. */
 export function keyHash(memtable: Memtable, words: Int32Array, offset: number): number {
+  if (isHinted(words, offset)) return 0;
   const opcode = words[offset + REPLICA_REQUEST.opcode]! & 0xff;
-  const header = keyPosition(opcode);
-  if (header < 0 || isHinted(words, offset)) return 0;
   if (opcode === REPLICA_OPCODE.store) {
     const record = offset + REPLICA_STORE_HEADER_WORDS;
     const keyByteCount = words[record + HEADER.keyAndContext]! & 0xffff;
     const bucketId = words[record + HEADER.bucketId]!;
     return memtable.hash(bucketId, words, record + HEADER_WORDS, keyByteCount);
   }
+  const position = keyPosition(opcode);
+  if (position < 0) return 0;
   const keyByteCount = words[offset + REPLICA_REQUEST.keyAndContext]! & 0xffff;
   return memtable.hash(
     words[offset + REPLICA_REQUEST.bucketId]!,
     words,
-    offset + header,
+    offset + position,
     keyByteCount,
   );
 }

@@ -11,7 +11,7 @@
  *   KO1 a write that is slowed parks its key; it runs when the allowance has room, in the order in which
  *       writes were slowed, or is refused as OVERLOADED
  */
-import { assert, unreachable } from '@clockwise/kernel/assert';
+import { unreachable } from '@clockwise/kernel/assert';
 import { LANE } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
@@ -23,10 +23,10 @@ import {
 } from '@clockwise/protocol/frame';
 import { dueWord, isDuePassed } from '@clockwise/protocol/frame-due';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
-import { isSettled } from '@clockwise/record/hidden';
+import { isHiddenBucket, isSettled } from '@clockwise/record/hidden';
 import { HEADER } from '@clockwise/record/layout';
 import { keyPosition } from './frame-warmer.ts';
-import { applyNoteOperation, applySettleOperation } from './owed-operations.ts';
+import { applyOwedOperation } from './owed-operations.ts';
 import { ParkedOperations, type ParkedKey } from './parked-operations.ts';
 import { applyReadOperation } from './read-operation.ts';
 import type { ReplicaContext } from './replica-context.ts';
@@ -136,7 +136,7 @@ export class KeyedOperations {
     }
     const current = memtable.lookup(bucketId, words, key, keyByteCount, hash);
     if (current >= 0) {
-      this.#run(opcode, hash, memtable.chunk, current);
+      this.#run(opcode, hash, memtable.chunk, this.#unlessSettled(bucketId, current));
       return;
     }
     const tokenHigh =
@@ -152,7 +152,8 @@ export class KeyedOperations {
       hash,
     );
     if (searched === SEARCHED.found) {
-      this.#run(opcode, hash, memtable.chunk, memtable.offset);
+      const found = this.#unlessSettled(bucketId, memtable.offset);
+      this.#run(opcode, hash, memtable.chunk, found);
       return;
     }
     if (searched === SEARCHED.absent) {
@@ -330,7 +331,8 @@ export class KeyedOperations {
       // That it was asked for has brought it here; only to be asked for again is a reason to keep it.
       const current = memtable.peek(bucketId, key, 0, keyByteCount, hash);
       const opcode = operation.words[REPLICA_REQUEST.opcode]! & 0xff;
-      this.#run(opcode, hash, current < 0 ? -1 : memtable.chunk, current);
+      const chunk = current < 0 ? -1 : memtable.chunk;
+      this.#run(opcode, hash, chunk, this.#unlessSettled(bucketId, current));
     }
   }
 
@@ -351,11 +353,15 @@ export class KeyedOperations {
     }
   }
 
-  /** A hidden record that is settled is as one that is not there. */
-  #run(opcode: number, hash: number, chunk: number, found: number): void {
+  /** What memory was last asked for; a hidden record that is settled is as one that is not there. */
+  #unlessSettled(bucketId: number, current: number): number {
+    if (!isHiddenBucket(bucketId) || current < 0) return current;
+    const { pool, chunk } = this.#context.memtable;
+    return isSettled(pool.words[chunk]!, current) ? -1 : current;
+  }
+
+  #run(opcode: number, hash: number, chunk: number, current: number): void {
     const context = this.#context;
-    const isGone = found >= 0 && isSettled(context.memtable.pool.words[chunk]!, found);
-    const current = isGone ? -1 : found;
     switch (opcode) {
       case REPLICA_OPCODE.read:
         applyReadOperation(context, this.#asker, chunk, current);
@@ -366,14 +372,8 @@ export class KeyedOperations {
       case REPLICA_OPCODE.store:
         applyStoreOperation(context, this.#asker, hash, chunk, current);
         return;
-      case REPLICA_OPCODE.note:
-        applyNoteOperation(context, this.#asker, hash, chunk, current);
-        return;
-      case REPLICA_OPCODE.settle:
-        applySettleOperation(context, this.#asker, hash, chunk, current);
-        return;
       default:
-        assert(false, 'the gateway passes known operations only');
+        applyOwedOperation(context, this.#asker, opcode, hash, chunk, current);
     }
   }
 }

@@ -10,6 +10,7 @@
  * A mark has a number, that of its append. A note of what a mark says already makes no new one, as long
  * as no page has shown that mark to anybody: whoever reads it later reads the key later, too.
  */
+import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { LANE } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -18,6 +19,7 @@ import {
   DURABILITY,
   REPLICA_NOTE,
   REPLICA_NOTE_HEADER_WORDS,
+  REPLICA_OPCODE,
   REPLICA_REQUEST,
   REPLICA_SETTLE,
   REPLY_KIND,
@@ -39,8 +41,22 @@ import { commitRecord } from './commit-record.ts';
 import type { ReplicaContext } from './replica-context.ts';
 import { durabilityOf, laneOf, replyRecord, replyStatus, type Asker } from './reply.ts';
 
-/** `current`: the mark until now, or -1 where there is none or nothing is owed any more. */
-export function applyNoteOperation(
+/** `current`: the hidden record until now, or -1 where there is none or nothing is owed any more. */
+export function applyOwedOperation(
+  context: ReplicaContext,
+  asker: Asker,
+  opcode: number,
+  hash: number,
+  chunk: number,
+  current: number,
+): void {
+  const isNote = opcode === REPLICA_OPCODE.note;
+  assert(isNote || opcode === REPLICA_OPCODE.settle, 'the gateway passes known operations only');
+  if (isNote) applyNoteOperation(context, asker, hash, chunk, current);
+  else applySettleOperation(context, asker, hash, chunk, current);
+}
+
+function applyNoteOperation(
   context: ReplicaContext,
   asker: Asker,
   hash: number,
@@ -97,8 +113,7 @@ export function applyNoteOperation(
   replyRecord(context, asker, REPLY_KIND.noted, LANE.durable, memtable.activeChunk, record);
 }
 
-/** `current`: the hidden record until now, or -1 where there is none or nothing is owed any more. */
-export function applySettleOperation(
+function applySettleOperation(
   context: ReplicaContext,
   asker: Asker,
   hash: number,

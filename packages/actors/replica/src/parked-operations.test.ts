@@ -1,4 +1,5 @@
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
+import { REPLICA_OPCODE } from '@clockwise/protocol/frame';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ParkedOperations } from './parked-operations.ts';
@@ -10,12 +11,21 @@ const OTHER = Int32Array.of(12, 0);
 
 test('[PK1] operations on one key are kept in order, copied, and apart from keys of the same hash', () => {
   const parked = new ParkedOperations(10);
-  const words = Int32Array.of(2, 1, 2, 3, 2, 4);
+  // Word counts and opcodes: a read, which is dropped when it is late, and notes, which are not.
+  const words = Int32Array.of(
+    2,
+    REPLICA_OPCODE.note,
+    2,
+    REPLICA_OPCODE.note,
+    2,
+    REPLICA_OPCODE.read,
+  );
+  const frame = { words, due: 9, isForeground: true };
   const one = parked.open(5, 1, 0, 0, KEY, 0, 4);
   const other = parked.open(5, 1, 0, 0, OTHER, 0, 4);
-  parked.park(one, { source: 0, words, offset: 0, due: 0 });
-  parked.park(other, { source: 1, words, offset: 2, due: 7 });
-  parked.park(one, { source: 2, words, offset: 4, due: 9 });
+  parked.park(one, { ...frame, source: 0, offset: 0 });
+  parked.park(other, { ...frame, source: 1, offset: 2 });
+  parked.park(one, { ...frame, source: 2, offset: 4 });
   words.fill(0);
   assert.is(parked.find(5, 1, KEY, 0, 4), one);
   assert.is(parked.find(5, 1, OTHER, 0, 4), other);
@@ -24,8 +34,8 @@ test('[PK1] operations on one key are kept in order, copied, and apart from keys
   assert.equal(
     parked.close(one).map(({ source, words: copy, due }) => [source, due, ...copy]),
     [
-      [0, 0, 2, 1],
-      [2, 9, 2, 4],
+      [0, 0, 2, REPLICA_OPCODE.note],
+      [2, 9, 2, REPLICA_OPCODE.read],
     ],
   );
   assert.is(parked.find(5, 1, KEY, 0, 4), undefined);

@@ -10,6 +10,7 @@ import { buggify } from '@clockwise/kernel/buggify';
 import { OPERATION } from '@clockwise/protocol/frame';
 import { paddedWords } from '@clockwise/record/layout';
 import { keysEqual } from '@clockwise/record/compare';
+import { isDropped } from './droppable.ts';
 import { type Asker, NOBODY } from './reply.ts';
 
 /**
@@ -90,11 +91,13 @@ export class ParkedOperations {
   }
 
   /** [PK2] False: no more may wait. */
-  park(parked: ParkedKey, { source, words, offset, due }: Asker): boolean {
+  park(parked: ParkedKey, asker: Asker): boolean {
     if (this.#count >= this.#countMax) return false;
     if (buggify('replica: refuse to let an operation wait for the disk')) return false;
     this.#count += 1;
+    const { source, words, offset } = asker;
     const size = words[offset + OPERATION.wordCount]!;
+    const due = isDropped(asker) ? asker.due : 0;
     parked.operations.push({ source, words: words.slice(offset, offset + size), due });
     return true;
   }

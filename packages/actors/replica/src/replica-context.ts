@@ -214,6 +214,11 @@ export class ReplicaContext {
     return Math.floor(this.wallTimeMs / 1000);
   }
 
+  /** Whether the clock has not seen it: all that came since was ticked or observed. */
+  isFromBefore(words: Int32Array, record: number): boolean {
+    return sequenceOf(words, record) <= this.#openedSequence;
+  }
+
   handOut(note: number): void {
     if (!this.wasHandedOut(note)) this.#handedOut = note;
   }

@@ -24,6 +24,7 @@ import {
 import { dueWord, isDuePassed } from '@clockwise/protocol/frame-due';
 import { replyKindOf } from '@clockwise/protocol/reply-kind';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
+import { isDropped } from './droppable.ts';
 import { FrameWarmer, keyHash } from './frame-warmer.ts';
 import { HintOperation, isHinted } from './hint-operation.ts';
 import { KeyedOperations } from './keyed-operations.ts';
@@ -50,7 +51,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   readonly #room: MemoryRoom;
   readonly #warmer: FrameWarmer = new FrameWarmer();
   readonly #hint: HintOperation = new HintOperation();
-  readonly #asker: Asker = { source: 0, words: new Int32Array(0), offset: 0, due: 0 };
+  readonly #asker: Asker = {
+    source: 0,
+    words: new Int32Array(0),
+    offset: 0,
+    due: 0,
+    isForeground: true,
+  };
   #started = false;
 
   constructor(options: ReplicaOptions) {
@@ -220,9 +227,9 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     const { memtable, now } = this.#context;
     const warmer = this.#warmer;
     const asker = this.#asker;
-    const due = words[frame + FRAME.due]!;
-    const isExpired = isDuePassed(due, dueWord(now));
-    const isForeground = ((words[frame + FRAME.tag]! >>> 16) & 0xff) === PRIORITY.foreground;
+    asker.due = words[frame + FRAME.due]!;
+    asker.isForeground = ((words[frame + FRAME.tag]! >>> 16) & 0xff) === PRIORITY.foreground;
+    const isExpired = isDuePassed(asker.due, dueWord(now));
     const warmed = warmer.warm(memtable, words, frame);
     const count = words[frame + FRAME.operationCount]!;
     let offset = frame + FRAME_HEADER_WORDS;
@@ -231,8 +238,7 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
       asker.source = source;
       asker.words = words;
       asker.offset = offset;
-      asker.due = isDropped(words, offset, isForeground) ? due : 0;
-      if (isExpired && asker.due !== 0) this.#keyed.refuseExpired();
+      if (isExpired && isDropped(asker)) this.#keyed.refuseExpired();
       else this.#takeOperation(hash);
       offset += words[offset + OPERATION.wordCount]!;
     }
@@ -258,22 +264,5 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     } else {
       this.#keyed.take(opcode, hash);
     }
-  }
-}
-
-/**
- * [DL1] Whether an operation is nothing to anybody once its sender has stopped waiting. A store is
- * somebody's durability, and what is owed is owed for longer than a request lasts.
- */
-function isDropped(words: Int32Array, offset: number, isForeground: boolean): boolean {
-  switch (words[offset + REPLICA_REQUEST.opcode]! & 0xff) {
-    case REPLICA_OPCODE.read:
-    case REPLICA_OPCODE.write:
-    case REPLICA_OPCODE.scan:
-      return true;
-    case REPLICA_OPCODE.store:
-      return !isForeground || isHinted(words, offset);
-    default:
-      return false;
   }
 }

@@ -25,14 +25,15 @@ import { sequenceOf, type ReplicaContext } from './replica-context.ts';
 export const NOBODY = -1;
 
 /**
- * Which operation is answered: who asked, by the words of the request at `offset`; and from when on
- * nobody waits for it (FRAME.due; 0: it is done whenever its turn comes).
+ * Which operation is answered: who asked, by the words of the request at `offset`; and of its frame
+ * from when on nobody waits for it (FRAME.due), and whether it is somebody's request.
  */
 export interface Asker {
   source: number;
   words: Int32Array;
   offset: number;
   due: number;
+  isForeground: boolean;
 }
 
 /** An answer without a record. */

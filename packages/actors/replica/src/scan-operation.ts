@@ -142,7 +142,7 @@ export class ScanOperations {
     // A cursor is the client's word: one before the partition begins at the partition.
     const isInside = hasCursor && compareTokenHalves(tokenHigh, tokenLow, start, 0) >= 0;
     return {
-      asker: { source: asker.source, words: copy, offset: 0, due: asker.due },
+      asker: { ...asker, words: copy, offset: 0 },
       partition,
       range: {
         bucketId,

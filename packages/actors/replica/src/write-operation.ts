@@ -42,7 +42,9 @@ export function applyWriteOperation(
 ): void {
   const { memtable, operands, counters } = context;
   const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
-  if (current >= 0) observeTimes(context, currentWords, current);
+  if (current >= 0 && context.isFromBefore(currentWords, current)) {
+    observeTimes(context, currentWords, current);
+  }
   const isFollowed = fillOperands(context, asker.words, asker.offset);
   if (operands.tombstone ? context.refusesDeletes : context.refusesValues) {
     sometimes(operands.tombstone, 'replica: a full disk refuses even a delete');
