@@ -4,7 +4,8 @@
  * replica holds that. data plane.
  *
  * Invariants:
- *   P5 a position is noted as owed unless its primary or a stand-in has acknowledged
+ *   P5 a position is noted as owed unless its primary or a stand-in has acknowledged, and only where the
+ *      own replica holds the record
  *   P6 after its answer a put holds its slot for lateAcksMs at the most
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -50,7 +51,9 @@ function noteOwed(context: CoordinatorContext, slot: number, missing: number): v
   if (own < 0) return;
   const positions = missing & ~(1 << own);
   if (positions === 0) return;
-  const hasRecord = ((slots.answered[slot]! | slots.openPrimaries[slot]!) & (1 << own)) !== 0;
+  // Not where a stand-in answered for this node: a mark stands for a record that its node holds.
+  const holders = (slots.answered[slot]! & ~slots.sloppy[slot]!) | slots.openPrimaries[slot]!;
+  const hasRecord = (holders & (1 << own)) !== 0;
   if (hasRecord && isNoteSent(context, slot, positions)) {
     counters.notes += 1;
     return;

@@ -14,12 +14,14 @@
  *   P2 a node's second acknowledgement counts for nothing
  *   P3 a write that may have happened is never answered as not applied
  *   P4 a stand-in counts for one position, and never towards a strict level
+ *   P9 what a stand-in is sent later holds all that was forwarded at first
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import { REQUEST_FLAG } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { contextCount, contextOffset, ENTRY_WORDS } from '@clockwise/record/layout';
+import { compareContexts, RELATION } from '@clockwise/versioning/context';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { endPut, waitForLate } from './late-acknowledgements.ts';
 import { levelIsMet } from './levels.ts';
@@ -223,11 +225,37 @@ export function onReadAgain(
 ): void {
   const { slots } = context;
   if (slots.wanting[slot] === 0) return;
-  const isRead = status === STATUS_OK && recordOffset >= 0;
+  const isRead =
+    status === STATUS_OK &&
+    recordOffset >= 0 &&
+    holdsForwarded(context, slot, record, recordOffset);
   sometimes(!isRead, 'put: the record cannot be read again for another stand-in');
   if (isRead) sendToWanting(context, slot, record, recordOffset);
   slots.wanting[slot] = 0;
   settlePut(context, slot);
+}
+
+/**
+ * [P9] Whether a record has all that was forwarded: the own shard may have forgotten it in a crash, or
+ * never taken what another replica knew, or speak of an earlier question.
+ */
+function holdsForwarded(
+  { slots }: CoordinatorContext,
+  slot: number,
+  record: Int32Array,
+  recordOffset: number,
+): boolean {
+  const held = slots.held[slot];
+  if (held === undefined) return false;
+  const from = contextOffset(record, recordOffset);
+  const entries = contextCount(record, recordOffset);
+  const heldEntries = slots.heldWords[slot]! / ENTRY_WORDS;
+  const relation = compareContexts(record, from, entries, held, 0, heldEntries);
+  sometimes(
+    relation !== RELATION.equal && relation !== RELATION.leftDominates,
+    'put: the own shard reads again less than was forwarded',
+  );
+  return relation === RELATION.equal || relation === RELATION.leftDominates;
 }
 
 /** Answers where the outcome is clear, and frees the slot when nothing more can come. */

@@ -381,4 +381,62 @@ test('[P8] stand-ins are asked for the positions of primaries that cannot be', (
   );
 });
 
+test('[P9] a shard that has forgotten what was forwarded is no source for a stand-in', () => {
+  const one = world();
+  const write = writeOf(one, 2);
+  one.shardReplies([[write, { kind: forward, record: MERGED }]]);
+  copies(one);
+  one.step([{ kind: 'channel-down', target: 0 }]);
+  one.step([{ kind: 'channel-up', target: 0 }]);
+  acknowledge(one, 1);
+  one.linkDown(2);
+  const [again] = one.sentToShard();
+  const older = record({ dots: [[8, 1]] });
+  one.shardReplies([[again!, { kind: read, record: older }]]);
+  assert.equal([...copies(one)], []);
+  assert.equal(
+    answers(one).map(([status]) => status),
+    [TIMEOUT.code],
+  );
+});
+
+test('[P9] the answer to the question is not the record read again, where the own store was refused', () => {
+  const one = world();
+  const questions = asked(one);
+  one.nodeReplies(1, questions.get(1)!, { kind: read, record: KNOWN });
+  const [own] = one.sentToShard();
+  copies(one);
+  one.linkDown(2);
+  assert.equal(one.sentToShard().map(opcodeOf), [REPLICA_OPCODE.read]);
+  one.shardReplies([[questions.get(0)!, { kind: read, record: MERGED }]]);
+  assert.equal([...copies(one)], []);
+  acknowledge(one, 1);
+  one.shardReplies([[own!, { kind: stored }]]);
+  assert.equal(answers(one), [[STATUS_OK, 2, 2, false]]);
+  assert.equal(notes(one), [0b100]);
+});
+
+test('[P5] no mark stands for a record that only a stand-in of this node holds', () => {
+  const one = world({ limits: { lateAcksMs: LATE_MS, replicaOperationsInFlightMax: 1 } });
+  const questions = asked(one);
+  // The question holds the last credit of the own shard, so position 0 gets a stand-in.
+  one.nodeReplies(1, questions.get(1)!, { kind: read, record: KNOWN });
+  assert.equal(
+    [...copies(one)],
+    [
+      [1, 0],
+      [2, 0],
+      [3, 0b001],
+    ],
+  );
+  acknowledge(one, 1);
+  acknowledge(one, 3);
+  assert.equal(answers(one), [[STATUS_OK, 2, 1, true]]);
+  one.shardReplies([[questions.get(0)!, { kind: read, status: STATUS_NOT_FOUND }]]);
+  one.passes(LATE_MS + 10);
+  assert.equal(notes(one), []);
+  assert.is(one.figures()['notesLost'], 1);
+  assert.is(one.figures()['inFlight'], 0);
+});
+
 test.run();
