@@ -227,6 +227,15 @@ export const CASES: readonly ExplorerCase[] = [
     budget: { ...NO_FAULTS, crashes: 1 },
   }),
   explorerCase({
+    name: 'stand-in-put',
+    what: 'the only primary of a key may be down while it is put: a stand-in keeps it, and hands it off',
+    copies: 1,
+    handsOff: true,
+    operations: [put('A1', { level: LEVEL.one })],
+    crashes: [{ node: N2, when: 'nothing-waits' }],
+    budget: { ...NO_FAULTS, crashes: 1 },
+  }),
+  explorerCase({
     name: 'late-hedge',
     what: 'a get of three nodes finds that time has passed at any moment, and meets a put',
     nodeCount: 3,
