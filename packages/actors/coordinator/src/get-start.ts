@@ -5,7 +5,7 @@
  *
  * Invariants:
  *   GA1 a stand-in is asked only where the level cannot be met by primaries that can be used, and never
- *       for a strict get
+ *       for a strict get nor for a monotonic one, whose R must meet what the one before stood on
  *   GA2 before it is as late as hedgeMsMax a get is hedged only within the budget
  */
 import { buggify } from '@clockwise/kernel/buggify';
@@ -18,6 +18,9 @@ import { levelIsMet, levelWants } from './levels.ts';
 import { allPositions, isUsable, nodeAt, primaryAt, takeStandIn } from './positions.ts';
 import { sendRead, type KeyToken } from './replica-operations.ts';
 import { bitCount } from './respond.ts';
+
+/** [GA1] Flags of gets for which nobody stands in. */
+const PRIMARIES_ONLY = REQUEST_FLAG.strict | REQUEST_FLAG.monotonic;
 
 /**
  * Returns STATUS_OK where the read is on its way, else the status of a refusal.
@@ -123,7 +126,7 @@ export function askMore(
     }
   }
   if (isHopeful(context, slot)) return;
-  if ((slots.flags[slot]! & REQUEST_FLAG.strict) === 0) {
+  if ((slots.flags[slot]! & PRIMARIES_ONLY) === 0) {
     askStandIns(context, slot, request, requestOffset, token);
   }
   askSuspected(context, slot, request, requestOffset, token);

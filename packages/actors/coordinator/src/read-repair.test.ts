@@ -102,15 +102,19 @@ test('[G6] a store that is refused, a link that breaks: the answer waits for ano
   assert.equal(late.shown().at(-1), [TIMEOUT.code]);
 });
 
-test('[G6] too few primaries: stand-ins hold no monotonic answer', () => {
-  const one = new GetWorld({ nodeCount: 5, replicas: [0, 1, 2] });
+test('[G6, GA1] too few primaries: nobody stands in for a monotonic get, nor under it', () => {
+  const options: WorldOptions = { nodeCount: 5, replicas: [0, 1, 2] };
+  const one = new GetWorld(options);
   one.cut(1);
   one.cut(2);
   one.shown();
   one.ask({ flags: REQUEST_FLAG.monotonic });
-  one.answers(0, NEW);
-  one.answers(3, NEW);
-  assert.equal(one.shown().at(-1), [UNAVAILABLE.code]);
+  assert.equal(one.shown(), [[UNAVAILABLE.code]]);
+  const under = monotonic(options);
+  under.cut(1);
+  under.cut(2);
+  assert.equal(under.asked, [0, 1, 2]);
+  assert.equal(under.shown(), [[UNAVAILABLE.code]]);
 });
 
 test('[G6] a late reading that holds it spares the wait; one that holds less does not', () => {

@@ -118,12 +118,12 @@ function holdersOf(context: CoordinatorContext, slot: number): number {
   return context.slots.current[slot]! & scopeOf(context, slot);
 }
 
-/** The positions among which a later read of the same level asks; but for those with a stand-in. */
+/** The positions among which a later read of the same level asks. */
 function scopeOf(context: CoordinatorContext, slot: number): number {
   const { slots } = context;
   const all = allPositions(context, slot);
   const local = isPerDataCentre(slots.level[slot]!) ? localPositions(context, slot) : 0;
-  return (local === 0 ? all : local) & ~slots.standIns[slot]!;
+  return local === 0 ? all : local;
 }
 
 function copiesNeeded(context: CoordinatorContext, slot: number): number {
