@@ -28,6 +28,8 @@ export interface Limits {
   readonly connectionsMax: number;
   /** Requests in flight in one coordinator. A power of two. */
   readonly requestsInFlightMax: number;
+  /** Bytes of requests that one coordinator keeps, to ask again or to pass on; beyond, OVERLOADED. */
+  readonly keptRequestBytesMax: number;
   /** Operations one coordinator has outstanding at one replica shard. */
   readonly replicaOperationsInFlightMax: number;
   /** Operations that wait in a replica for a read from disk. */
@@ -127,6 +129,7 @@ export const DEFAULT_LIMITS: Limits = {
   frameOperationsMax: 4096,
   connectionsMax: 4096,
   requestsInFlightMax: 16 * 1024,
+  keptRequestBytesMax: 64 * 1024 * 1024,
   replicaOperationsInFlightMax: 16 * 1024,
   parkedOperationsMax: 16 * 1024,
   socketHighWaterBytes: 8 * 1024 * 1024,

@@ -35,13 +35,13 @@ export class FrameWriter implements OperationSink {
   readonly #backing: FrameBacking;
   /** Frames are begun with room for this many words, where the backing has it. */
   readonly #wordCountTarget: number;
-  #tag = 0;
+  /** Tag | priority << 16 of the frame under construction; 0: there is none. */
+  #kind = 0;
   #start = 0;
   #position = 0;
   #limit = 0;
   #operationCount = 0;
   #reserved = 0;
-  #framePriority = 0;
 
   constructor(backing: FrameBacking, wordCountTarget: number) {
     this.#backing = backing;
@@ -51,14 +51,12 @@ export class FrameWriter implements OperationSink {
 
   begin(tag: number, wordCount: number): number {
     assert(this.#reserved === 0, 'the operation before has ended');
+    const kind = tag | (this.priority << 16);
     const isFull = this.#position + wordCount > this.#limit;
-    const { priority } = this;
-    const isAlike = this.#tag === tag && this.#framePriority === priority;
-    const isEnded = !isAlike || isFull || tag === TAG.control;
+    const isEnded = this.#kind !== kind || isFull || tag === TAG.control;
     if (isEnded || buggify('frames: begin a new frame although there is room')) {
       this.flush();
-      this.#framePriority = priority;
-      if (!this.#open(tag, wordCount)) {
+      if (!this.#open(kind, wordCount)) {
         this.priority = 0;
         return -1;
       }
@@ -78,12 +76,12 @@ export class FrameWriter implements OperationSink {
 
   /** Completes the frame under construction, if there is one. The world calls it after each step. */
   flush(): void {
-    if (this.#tag === 0) return;
+    if (this.#kind === 0) return;
     if (this.#operationCount > 0) {
       const { words } = this;
       const start = this.#start;
       words[start + FRAME.wordCount] = this.#position - start;
-      words[start + FRAME.tag] = this.#tag | (PROTOCOL_VERSION << 8) | (this.#framePriority << 16);
+      words[start + FRAME.tag] = this.#kind | (PROTOCOL_VERSION << 8);
       words[start + FRAME.operationCount] = this.#operationCount;
       words[start + FRAME.epoch] = this.epoch;
       words[start + FRAME.remainingMs] = this.remainingMs;
@@ -92,13 +90,13 @@ export class FrameWriter implements OperationSink {
     }
     this.remainingMs = 0;
     this.due = 0;
-    this.#tag = 0;
+    this.#kind = 0;
     this.#limit = 0;
     this.#position = 0;
     this.#operationCount = 0;
   }
 
-  #open(tag: number, wordCount: number): boolean {
+  #open(kind: number, wordCount: number): boolean {
     const wanted = FRAME_HEADER_WORDS + wordCount;
     const target = this.#wordCountTarget;
     const backing = this.#backing;
@@ -109,7 +107,7 @@ export class FrameWriter implements OperationSink {
     this.#start = backing.offset;
     this.#position = backing.offset + FRAME_HEADER_WORDS;
     this.#limit = backing.offset + backing.wordCountMax;
-    this.#tag = tag;
+    this.#kind = kind;
     return true;
   }
 }

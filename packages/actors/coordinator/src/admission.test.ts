@@ -171,4 +171,22 @@ test('H1 ten times what can be served: seven tenths of that still are, and 30 s 
   assert.is(loaded.refused + loaded.late, 0);
 });
 
+test('one silent replica keeps out nobody who does not need it', () => {
+  const world = CoordinatorWorld.linked();
+  const nothing = { kind: REPLY_KIND.read, status: STATUS_NOT_FOUND };
+  let asked = 0;
+  let good = 0;
+  for (let passed = 0; passed < 6000; passed += 1) {
+    const level = passed % 5 === 0 ? 3 : 1;
+    if (level === 1) asked += 1;
+    world.ask(1, get(passed + 1, 'k', { level }));
+    world.shardReplies(world.sentToShard().map((sent) => [sent, nothing] as const));
+    for (const sent of world.sentToNode(1)) world.nodeReplies(1, sent, nothing);
+    world.sentToNode(2);
+    for (const sent of world.sentTo(1)) if (statusOf(sent) === STATUS_NOT_FOUND) good += 1;
+    world.passes(1);
+  }
+  assert.ok(good > asked * 0.9, `${good} of ${asked}`);
+});
+
 test.run();

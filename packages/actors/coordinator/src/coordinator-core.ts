@@ -359,7 +359,11 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     } else if (message.kind === 'probe') {
       this.#probe(message.probe);
     } else if (message.kind === 'figures-wanted') {
-      const figures = { ...context.counters, inFlight: context.slots.inUse };
+      const figures = {
+        ...context.counters,
+        inFlight: context.slots.inUse,
+        admissionLimit: context.admission.limit,
+      };
       const reply: ActorMessage = { kind: 'figures', request: message.request, figures };
       const hints = hintsMessage(context.ring, context.ledger, context.wallTimeMs);
       context.out.effect({ kind: 'tell', to: 'main', message: hints });

@@ -147,6 +147,28 @@ test('[RI2] beyond the credit of a shard, OVERLOADED for what only that shard ca
   assert.is(world.figures()['inFlight'], 2);
 });
 
+test('[RI2] beyond the bytes of requests that may be kept, OVERLOADED for large ones only', () => {
+  const world = CoordinatorWorld.linked({
+    nodeCount: 4,
+    replicas: [1, 2, 3],
+    limits: { keptRequestBytesMax: 4096 },
+  });
+  const value = 'v'.repeat(1000);
+  const refused = (from: number): number[] => {
+    world.ask(CLIENT, (writer) => {
+      for (let id = from; id < from + 5; id += 1) put(id, `k${id}`, value)(writer);
+      put(from + 5, 'small', 'v')(writer);
+    });
+    return world.sentTo(CLIENT).map(requestIdOf);
+  };
+  assert.equal(refused(1), [4, 5]);
+  assert.equal(refused(11), [11, 12, 13, 14, 15]);
+  world.passes(5000);
+  world.sentTo(CLIENT);
+  assert.is(world.figures()['inFlight'], 0);
+  assert.equal(refused(21), [24, 25], 'what ended is kept no longer');
+});
+
 test("[RI2] a replica's own OVERLOADED carries the hint too", () => {
   const world = CoordinatorWorld.linked();
   world.ask(CLIENT, put(1, 'a', 'v'));

@@ -79,7 +79,9 @@ export class RequestIntake {
     const limitStatus = this.#checkLimits(bucket, opcode, words, offset);
     if (limitStatus !== STATUS_OK) return limitStatus;
     const write = isWrite(opcode & 0xff);
-    const { slots, now } = context;
+    const { slots, now, limits } = context;
+    const wordCount = words[offset + OPERATION.wordCount]!;
+    if (!slots.mayKeep(wordCount, limits.keptRequestBytesMax)) return ERRORS.OVERLOADED.code;
     if (!context.admission.takes(slots.awaitedCount, now)) return ERRORS.OVERLOADED.code;
     if (buggify('intake: refuse a request although a slot is free')) return ERRORS.OVERLOADED.code;
     const slot = slots.take(write ? SLOT_STATE.put : SLOT_STATE.get, due);

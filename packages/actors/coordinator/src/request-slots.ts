@@ -118,6 +118,8 @@ export class RequestSlots {
   /** Copy of the request, for a hedge: inline or allocated. */
   readonly #inline: Int32Array;
   readonly #large: (Int32Array | undefined)[];
+  /** Words of all requests that are kept outside of the slots' own memory. */
+  largeWords = 0;
   readonly #requestWords: Int32Array;
   /** The record merged so far (get), or the new context (put). */
   readonly held: (Int32Array | undefined)[];
@@ -227,7 +229,7 @@ export class RequestSlots {
     this.endAwaiting(slot);
     this.state[slot] = SLOT_STATE.free;
     this.generation[slot] = (this.generation[slot]! + 1) | 0;
-    this.#large[slot] = undefined;
+    this.#dropLarge(slot);
     this.forgetStandIns(slot);
     const held = this.held[slot];
     if (held !== undefined && held.length > INLINE_WORDS) this.held[slot] = undefined;
@@ -298,15 +300,28 @@ export class RequestSlots {
   /** Keeps a copy of the request's operation. */
   keepRequest(slot: number, words: Int32Array, offset: number, wordCount: number): void {
     this.#requestWords[slot] = wordCount;
+    this.#dropLarge(slot);
     if (wordCount > INLINE_WORDS) {
       this.#large[slot] = words.slice(offset, offset + wordCount);
+      this.largeWords += wordCount;
       return;
     }
-    this.#large[slot] = undefined;
     const start = slot * INLINE_WORDS;
     for (let index = 0; index < wordCount; index += 1) {
       this.#inline[start + index] = words[offset + index]!;
     }
+  }
+
+  #dropLarge(slot: number): void {
+    const large = this.#large[slot];
+    if (large === undefined) return;
+    this.largeWords -= large.length;
+    this.#large[slot] = undefined;
+  }
+
+  /** Whether a request of so many words may be kept, where all that are may have so many bytes. */
+  mayKeep(wordCount: number, bytesMax: number): boolean {
+    return wordCount <= INLINE_WORDS || (this.largeWords + wordCount) * 4 <= bytesMax;
   }
 
   /** Keeps header and key of the request's operation, without context and value. */

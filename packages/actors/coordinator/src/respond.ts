@@ -45,7 +45,7 @@ function beginResponse(context: CoordinatorContext, slot: number, wordCount: num
   assert(slots.responded[slot] === 0, '[RE1] a request gets one answer');
   slots.responded[slot] = 1;
   slots.endAwaiting(slot);
-  context.admission.answered(context.now - slots.startedAt[slot]!, context.now);
+  noteLatency(context, slot);
   const connection = slots.connection[slot]!;
   if (!connections.isOpen(connection, slots.connectionGeneration[slot]!)) {
     reachable('respond: the client has gone before its answer');
@@ -58,6 +58,16 @@ function beginResponse(context: CoordinatorContext, slot: number, wordCount: num
   }
   context.counters.responses += 1;
   return offset;
+}
+
+/**
+ * What waited to its end for others, though somebody had answered, says nothing of this node's load:
+ * one silent replica would keep out all who do not need it.
+ */
+function noteLatency(context: CoordinatorContext, slot: number): void {
+  const { slots, now } = context;
+  if (now >= slots.due[slot]! && slots.answered[slot] !== 0) return;
+  context.admission.answered(now - slots.startedAt[slot]!, now);
 }
 
 function dropped(context: CoordinatorContext): number {
@@ -87,8 +97,10 @@ function writeHeader(
   words[offset + RESPONSE.status] = status | (flags << 16) | (slots.opcode[slot]! << 24);
   words[offset + RESPONSE.requestId] = slots.requestId[slot]!;
   words[offset + RESPONSE.counts] = counts;
+  const answeredCount = bitCount(answered);
+  const primaryCount = primaries === answered ? answeredCount : bitCount(primaries);
   words[offset + RESPONSE.answered] =
-    bitCount(answered) | (bitCount(primaries) << 8) | (slots.durability[slot]! << 16);
+    answeredCount | (primaryCount << 8) | (slots.durability[slot]! << 16);
   const isOverload = status === ERRORS.OVERLOADED.code;
   const { admission, now } = context;
   words[offset + RESPONSE.retryAfterMs] = isOverload ? admission.retryAfterMs(now) : 0;
@@ -185,7 +197,7 @@ export function respondWritten(
   writeHeader(words, offset, context, slot, STATUS_OK, count, account);
   const body = offset + RESPONSE_HEADER_WORDS;
   copyWords(entries, entriesOffset, words, body, contextWords);
-  copyWords(account, 0, words, body + contextWords, account.length);
+  if (account.length > 0) copyWords(account, 0, words, body + contextWords, account.length);
   sink.end(wordCount);
 }
 
@@ -218,8 +230,10 @@ export function respondRecord(
   }
   const status = alive === 0 ? STATUS_NOT_FOUND : STATUS_OK;
   keepHybrid(context, slot, record, recordOffset);
-  copyWords(account, 0, words, position, account.length);
-  position += account.length;
+  if (account.length > 0) {
+    copyWords(account, 0, words, position, account.length);
+    position += account.length;
+  }
   writeHeader(words, offset, context, slot, status, entries | (alive << 16), account);
   sink.end(position - offset);
 }
