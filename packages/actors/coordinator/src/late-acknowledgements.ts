@@ -43,7 +43,10 @@ export function endPut(context: CoordinatorContext, slot: number): void {
   slots.release(slot);
 }
 
-/** [P5] What a stand-in has made needs no note: it keeps the record for all positions. */
+/**
+ * [P5] What a stand-in has made needs no note: it keeps the record for all positions, and those that
+ * stand in beside it keep theirs for its own position, too.
+ */
 function noteOwed(context: CoordinatorContext, slot: number, missing: number): void {
   const { slots, ring, counters } = context;
   const placement = ring.tables[slots.replicationClass[slot]!]!;

@@ -164,6 +164,14 @@ test('a hop that is not ready passes to the next at once', () => {
   assert.is(one.world.figures()['inFlight'], 0);
 });
 
+test('C3 a stand-in whose account is full passes to the next', () => {
+  const one = new Proxied();
+  one.answers(1, ERRORS.HINTS_FULL.code);
+  assert.equal(one.asked, [1, 2]);
+  one.answers(2, STATUS_OK);
+  assert.equal(one.answered(), [STATUS_OK]);
+});
+
 test('[PX3] a refusal is relayed as it is while no other hop can have applied the write', () => {
   for (const refusal of [OVERLOADED, TOO_MANY_SIBLINGS, ERRORS.CONTEXT_TOO_LARGE]) {
     const one = new Proxied();

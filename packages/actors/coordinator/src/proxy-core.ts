@@ -183,8 +183,7 @@ function onProxied(
   const status = words[offset + RESPONSE.status]! & 0xffff;
   if (isNotApplied(status)) {
     slots.failed[slot] = slots.failed[slot]! | bit;
-    const elsewhere = status === ERRORS.UNAVAILABLE.code || status === ERRORS.NOT_READY.code;
-    if (elsewhere && passOn(context, slot) === STATUS_OK) {
+    if (isTakenElsewhere(status) && passOn(context, slot) === STATUS_OK) {
       reachable('proxy: a hop refuses and the next one is asked');
       return;
     }
@@ -201,6 +200,12 @@ function onProxied(
   }
   respondRelayed(context, slot, words, offset);
   slots.release(slot);
+}
+
+/** Whether a refusal is about the hop rather than about the request: another one may take it. */
+function isTakenElsewhere(status: number): boolean {
+  const { UNAVAILABLE, NOT_READY, HINTS_FULL } = ERRORS;
+  return status === UNAVAILABLE.code || status === NOT_READY.code || status === HINTS_FULL.code;
 }
 
 function isNotApplied(status: number): boolean {

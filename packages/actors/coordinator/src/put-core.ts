@@ -123,7 +123,7 @@ function answerSoleCopy(
   const { slots } = context;
   reachable('put: the only copy is acknowledged');
   slots.answered[slot] = 1;
-  slots.sloppy[slot] = slots.standIns[slot]!;
+  if (slots.standIns[slot] !== 0) slots.sloppy[slot] = 1;
   slots.durability[slot] = durability;
   keepHybrid(context, slot, record, recordOffset);
   const entries = contextOffset(record, recordOffset);

@@ -270,8 +270,12 @@ class Schedule {
     assert.is(isHint, !this.replicas.includes(node), 'a stand-in is sent hints, a primary none');
     if (isHint && node === 0) this.standsInFor.set(0, this.ownStandIn());
     if (!isHint || node === 0) return;
+    // Beside a stand-in that makes the dot the others keep theirs for its position, too.
+    const ownPosition = this.standsInFor.get(0);
+    const beside = ownPosition === undefined ? 0 : 1 << ownPosition;
     const owed = field(sent, REPLICA_STORE.owed) & OWED.positionMask;
-    const position = Math.log2(owed);
+    if (!this.isKnown) assert.is(owed & beside, beside, '[P5] two keep it for this node');
+    const position = Math.log2(owed & ~beside);
     assert.ok(Number.isInteger(position), '[P4] a copy is owed to one position');
     assert.not(this.standsInFor.has(node), '[PS2] nobody is chosen twice');
     assert.not(this.suspected.has(node), 'a stand-in is usable');

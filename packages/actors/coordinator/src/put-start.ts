@@ -41,10 +41,19 @@ export function startWrite(
   offset: number,
   token: KeyToken,
 ): number {
-  // With one copy the replica that applies it is the only one to ask, and does so itself.
-  const asks =
-    (context.slots.flags[slot]! & REQUEST_FLAG.retry) !== 0 &&
-    context.ring.tables[bucket.replicationClass]!.stride > 1;
+  const { slots, ring } = context;
+  const { stride, table } = ring.tables[bucket.replicationClass]!;
+  const isSole = stride === 1;
+  // Of the only copy, in this node, every level is met, and its replica asks itself about a retry.
+  if (
+    isSole &&
+    table[slots.partition[slot]!] === ring.ownNode &&
+    context.shardIsUp[slots.shard[slot]!] === 1
+  ) {
+    const isStarted = startPut(context, slot, bucket, 0, words, offset, token);
+    return isStarted ? STATUS_OK : ERRORS.OVERLOADED.code;
+  }
+  const asks = !isSole && (slots.flags[slot]! & REQUEST_FLAG.retry) !== 0;
   return routeWrite(context, slot, bucket, words, offset, token, asks);
 }
 
@@ -116,8 +125,12 @@ function passElsewhere(
   words: Int32Array,
   offset: number,
 ): number {
-  const { slots } = context;
-  const isPassedOn = context.connections.state[slots.connection[slot]!] === CONNECTION_STATE.peer;
+  const { slots, connections } = context;
+  const connection = slots.connection[slot]!;
+  // Who has gone is not known any more: it may have been a peer. [PX1]
+  const isPassedOn =
+    connections.state[connection] === CONNECTION_STATE.peer ||
+    !connections.isOpen(connection, slots.connectionGeneration[slot]!);
   sometimes(usable === 0, 'intake: no replica of a write can be reached');
   sometimes(isPassedOn, 'intake: a write that was passed on finds the shard down');
   if (isPassedOn) return ERRORS.UNAVAILABLE.code;

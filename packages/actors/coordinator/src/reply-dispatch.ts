@@ -21,6 +21,7 @@ import {
   REQUEST_HEADER_WORDS,
 } from '@clockwise/protocol/frame';
 import { keysEqual } from '@clockwise/record/compare';
+import { isHidden } from '@clockwise/record/hidden';
 import { HEADER, keyBytes, keyOffset } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { onGetFailed, onGetReply } from './get-core.ts';
@@ -106,6 +107,7 @@ export class ReplyDispatch {
     }
     if (!slots.isCurrent(slot, words[offset + REPLICA_REPLY.slotGeneration]!)) {
       reachable('coordinator: a replica answers after the request has ended');
+      this.#takeLate(words[offset + REPLICA_REPLY.kind]!);
       return;
     }
     const { explains } = this.#context;
@@ -117,6 +119,12 @@ export class ReplyDispatch {
     else if (state === SLOT_STATE.handOff) {
       this.#handOff.onReply(slot, node, shard, words, offset);
     }
+  }
+
+  /** Nobody waits for the note of a put that has ended, but it is told whether one is lost. */
+  #takeLate(kind: number): void {
+    const isRefused = (kind & 0xff) === REPLY_KIND.noted && ((kind >>> 8) & 0xffff) !== STATUS_OK;
+    if (isRefused) this.#context.counters.notesLost += 1;
   }
 
   #takeRead(slot: number, node: number, shard: number, words: Int32Array, offset: number): void {
@@ -143,6 +151,15 @@ export class ReplyDispatch {
     const kind = kindWord & 0xff;
     const flags = kindWord >>> 24;
     const durability = words[offset + REPLICA_REPLY.durability]!;
+    // The usual one costs no more than it must: a normal record of an own shard, where it is.
+    if (shard >= 0 && kind !== REPLY_KIND.stored && (kindWord & STATUS_MASK) === 0) {
+      const chunk = context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
+      const at = words[offset + REPLICA_REPLY.offset]!;
+      if (words[offset + REPLICA_REPLY.recordWords] !== 0 && !isHidden(chunk, at)) {
+        onPutReply(context, slot, node, kind, STATUS_OK, flags, chunk, at, durability);
+        return;
+      }
+    }
     // A store's acknowledgement is asked for no record, whether it names one or not.
     const record = kind === REPLY_KIND.stored ? NONE : this.#recordOf(slot, shard, words, offset);
     const status = record === FOREIGN ? ERRORS.READ_FAILED.code : (kindWord >>> 8) & 0xffff;
@@ -219,6 +236,9 @@ export class ReplyDispatch {
     }
   }
 }
+
+/** Where the status is in the kind word of an answer. */
+const STATUS_MASK = 0xffff << 8;
 
 /** What an answer has for a record: none, one that was named, or one that was not asked for. */
 const NONE = 0;

@@ -238,7 +238,7 @@ test('[P7] A7 a node outside the list makes no dot while a primary can be used',
   const write = writeOf(one, 2);
   assert.is(owedOf(write), 0b111, 'what it makes it keeps for all');
   one.shardReplies([[write, { kind: forward, record: MERGED }]]);
-  assert.is(copies(one).get(4), 0b010);
+  assert.is(copies(one).get(4), 0b011, 'and who stands in beside it keeps its copy for both');
   acknowledge(one, 4);
   one.shardReplies([[write, { kind: written, record: MERGED }]]);
   assert.equal(answers(one).at(-1), [STATUS_OK, 2, 0, true]);
@@ -436,6 +436,31 @@ test('[P5] no mark stands for a record that only a stand-in of this node holds',
   one.passes(LATE_MS + 10);
   assert.equal(notes(one), []);
   assert.is(one.figures()['notesLost'], 1);
+  assert.is(one.figures()['inFlight'], 0);
+});
+
+test('a note that the own shard refuses is counted as lost', () => {
+  const one = world({ nodeCount: 3 });
+  const write = writeOf(one, 2);
+  one.shardReplies([[write, { kind: written, record: MERGED }]]);
+  copies(one);
+  acknowledge(one, 1);
+  one.passes(LATE_MS + 10);
+  const [note] = one.sentToShard();
+  assert.is(opcodeOf(note!), REPLICA_OPCODE.note);
+  one.shardReplies([[note!, { kind: REPLY_KIND.noted, status: OVERLOADED.code }]]);
+  assert.is(one.figures()['notesLost'], 1);
+});
+
+test('[PX1] a question that outlives its connection is not passed on', () => {
+  const one = world({ replicas: [1, 2, 3] });
+  for (const node of [1, 2, 3]) one.linkDown(node);
+  const [question] = [...asked(one).values()];
+  one.linkUp(1);
+  one.step([{ kind: 'disconnected', connection: CLIENT, reason: 'gone' }]);
+  one.shardReplies([[question!, { kind: read, status: STATUS_NOT_FOUND }]]);
+  one.passes(200);
+  assert.equal(one.sentToNode(1), []);
   assert.is(one.figures()['inFlight'], 0);
 });
 

@@ -77,11 +77,14 @@ function sendToStandIn(
   recordOffset: number,
 ): boolean {
   const { ring, counters } = context;
+  // The copy of a node that stands in itself may be lost: the others keep theirs for its position, too.
+  const ownBit = ownStandInBit(context, slot);
   for (;;) {
     const node = takeStandIn(context, slot, position);
     if (node < 0) return false;
     // As in startPut: what this node keeps as a stand-in it keeps for all.
-    const positions = node === ring.ownNode ? allPositions(context, slot) : 1 << position;
+    const positions =
+      node === ring.ownNode ? allPositions(context, slot) : (1 << position) | ownBit;
     const owed = owedWord(context.ring, positions);
     const { foreground } = PRIORITY;
     if (!sendStore(context, slot, node, policy, record, recordOffset, owed, foreground)) continue;
@@ -123,6 +126,14 @@ export function readAgain(context: CoordinatorContext, slot: number, bit: number
   slots.reopened[slot] = slots.reopened[slot]! | bit;
   slots.wanting[slot] = slots.wanting[slot]! | bit;
   return true;
+}
+
+/** The position for which this node stands in, or 0 where the list names it. */
+function ownStandInBit(context: CoordinatorContext, slot: number): number {
+  const { ownNode } = context.ring;
+  if (isListed(context, slot, ownNode)) return 0;
+  const position = positionOfNode(context, slot, ownNode);
+  return position < 0 ? 0 : 1 << position;
 }
 
 /** The record was read again: the positions that want it get another stand-in each. */
