@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HIDDEN_BUCKET, OWED } from '@clockwise/record/hidden';
-import { POLICY } from '@clockwise/protocol/frame';
+import { POLICY, REPLICA_OPCODE, REPLY_KIND } from '@clockwise/protocol/frame';
+import { CoordinatorWorld, opcodeOf, type Sent } from './coordinator-world.ts';
 import { partitionOf } from '@clockwise/placement/token';
 import { HandOffWorld, keyText, owed } from './hand-off-world.ts';
 import { bytes, tokenOf } from './sample-requests.ts';
@@ -216,21 +217,48 @@ test('C7 doubled deliveries and a receiver that dies before it acknowledges: all
   assert.equal(hands.report().targets, []);
 });
 
-test('past their age the range of copies is dirty before they go, but for what nobody else has', () => {
+test('[HO1] past its age a copy is stored at an owner, then its range is dirty, then it goes', () => {
   const hands = new HandOffWorld({ ...STAND_IN, limits: { hintAgeSecondsMax: 100 } });
   hands.world.linkDown(1);
+  tell(hands, 2, 'down');
   hands.holdCopy('old', 0b001, 101);
   hands.holdCopy('young', 0b001, 50);
-  hands.holdCopy('only', 0b111, 200);
-  tell(hands, 2, 'down');
-  tell(hands, 3, 'down');
   hands.run(5000);
-  assert.equal(hands.owing(hint), ['only', 'young']);
+  assert.equal(
+    hands.arrived.map(({ node, key }) => [node, key]),
+    [[3, 'old']],
+  );
   assert.equal(hands.log, ['note dirty', 'settle old']);
+  assert.equal(hands.owing(hint), ['young']);
   assert.is(hands.owing(dirty).length, 1);
   const total = hands.report().targets.find(({ nodeId }) => nodeId === 'node-1')!;
-  assert.equal([total.copies, total.dirty], [2, 1]);
+  assert.equal([total.copies, total.dirty], [1, 1]);
   assert.is(hands.world.figures()['rangesDirtied'], 1);
+});
+
+test('[HO1] a copy that no owner can be given is kept, however old it is', () => {
+  const hands = new HandOffWorld({ ...STAND_IN, limits: { hintAgeSecondsMax: 100 } });
+  hands.world.linkDown(1);
+  for (const node of [2, 3]) tell(hands, node, 'down');
+  hands.holdCopy('old', 0b001, 101);
+  hands.run(70_000);
+  assert.equal(hands.log, []);
+  tell(hands, 3, 'up');
+  hands.manners.set(3, 'refuses');
+  hands.run(70_000);
+  assert.equal(hands.log, []);
+  assert.equal(hands.owing(hint), ['old']);
+});
+
+test('a page that a peer says is no page of the own shard', () => {
+  const world = CoordinatorWorld.linked({ ...STAND_IN, limits: { handOffTargetsMax: 4 } });
+  world.passes(500);
+  const isPage = (sent: Sent): boolean => opcodeOf(sent) === REPLICA_OPCODE.scan;
+  const [page] = world.sentToShard().filter(isPage);
+  const before = world.figures()['inFlight'];
+  world.nodeReplies(1, page!, { kind: REPLY_KIND.scanned });
+  assert.is(world.figures()['inFlight'], before);
+  assert.is(world.sentToShard().length, 0);
 });
 
 test('marks beyond what may be kept become dirty ranges', () => {

@@ -36,7 +36,7 @@ import {
   SILENCE_MS,
 } from './hand-off-delivery.ts';
 import { HandOffPass } from './hand-off-pass.ts';
-import { type Task, taskOf } from './hand-off-task.ts';
+import { NOBODY, type Task, taskOf } from './hand-off-task.ts';
 import { HandOffWindow } from './hand-off-window.ts';
 import { EVERYBODY, OWED_KIND, type OwedRecord } from './hint-ledger.ts';
 import { owedRecordOf } from './owed-records.ts';
@@ -117,7 +117,9 @@ export class HandOffCore {
     const kind = kindWord & 0xff;
     const status = (kindWord >>> 8) & 0xffff;
     if (work.kind === 'page') {
-      if (kind === REPLY_KIND.scanned) this.#takePage(slot, work.pass, status, words, offset);
+      // Only the own shard has hidden records: a peer that says it is a page is not believed.
+      const isPage = kind === REPLY_KIND.scanned && shard >= 0;
+      if (isPage) this.#takePage(slot, work.pass, status, words, offset);
       return;
     }
     const { delivery } = work;
@@ -326,9 +328,10 @@ export class HandOffCore {
     if (window !== undefined && !window.admits(owed.byteCount, this.#context.now)) return false;
     const slot = this.#takeSlot(owed.place, visibleBucketId(pass.words, pass.record));
     if (slot < 0) return false;
+    const heir = task.kind === 'give-up' ? task.heir : NOBODY;
     const stage = { kind: task.kind === 'move' ? 'moving' : 'noting' } as const;
-    const { record } = pass;
-    const delivery: Delivery = { pass, record, owed, settlement: task.settlement, stage };
+    const { settlement } = task;
+    const delivery: Delivery = { pass, record: pass.record, owed, settlement, heir, stage };
     if (!this.#send(slot, delivery, task, window)) {
       this.#release(slot);
       return false;
@@ -342,7 +345,6 @@ export class HandOffCore {
     const context = this.#context;
     if (task.kind === 'move') return beginMoving(context, slot, delivery);
     if (window !== undefined) return beginDelivery(context, slot, delivery, window);
-    context.counters.rangesDirtied += 1;
     return beginGivingUp(context, slot, delivery);
   }
 

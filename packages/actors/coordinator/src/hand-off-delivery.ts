@@ -3,7 +3,8 @@
  *
  *     copy    store at the target -> settle
  *     mark    read the own record -> store at the target -> settle
- *     too old, or beyond what may be kept: note its range as dirty -> settle
+ *     too old, or beyond what may be kept:
+ *             a copy is stored at an owner -> note its range as dirty -> settle
  *     of an earlier ring: add it again, owed by all present positions
  *
  * Each step waits for the answer to the one before. What fails is let go: the record is still in the
@@ -11,7 +12,7 @@
  *
  * Invariants:
  *   HO1 a hidden record is settled only after its target acknowledged what it stands for, or its range is
- *       durably dirty, or its object is gone from the store
+ *       durably dirty and an owner has the object, or its object is gone from the store
  *   HO2 deliveries of one key to one target do not overlap
  */
 import { unreachable } from '@clockwise/kernel/assert';
@@ -39,7 +40,7 @@ import {
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import type { HandOffPass } from './hand-off-pass.ts';
-import type { Settlement } from './hand-off-task.ts';
+import { NOBODY, type Settlement } from './hand-off-task.ts';
 import type { HandOffWindow } from './hand-off-window.ts';
 import { sendNote, sendSettle } from './hidden-operations.ts';
 import type { OwedRecord } from './hint-ledger.ts';
@@ -61,6 +62,7 @@ interface Reservation {
 type Stage =
   | { readonly kind: 'reading'; readonly reservation: Reservation }
   | { readonly kind: 'storing'; readonly reservation: Reservation }
+  | { readonly kind: 'saving' }
   | { readonly kind: 'noting' }
   | { readonly kind: 'settling' }
   | { readonly kind: 'moving' };
@@ -72,6 +74,8 @@ export interface Delivery {
   readonly record: number;
   readonly owed: OwedRecord;
   readonly settlement: Settlement;
+  /** Who has to have what is given up; NOBODY where that is this node. */
+  readonly heir: number;
   stage: Stage;
 }
 
@@ -104,12 +108,22 @@ export function beginDelivery(
   return true;
 }
 
-/** Notes the range of a record as dirty, for the positions that are owed it. */
+/** A copy is stored at its heir first; then, or at once, its range is noted. */
 export function beginGivingUp(
   context: CoordinatorContext,
   slot: number,
-  { pass, record }: Delivery,
+  delivery: Delivery,
 ): boolean {
+  const { pass, record, heir } = delivery;
+  if (heir === NOBODY) return note(context, slot, delivery);
+  delivery.stage = { kind: 'saving' };
+  const policy = policyOf(context, pass.words, record);
+  return sendStore(context, slot, heir, policy, pass.words, record, 0, PRIORITY.background);
+}
+
+/** Notes the range of a record as dirty, for the positions that are owed it. */
+function note(context: CoordinatorContext, slot: number, delivery: Delivery): boolean {
+  const { pass, record } = delivery;
   const { ring, slots } = context;
   const partition = slots.partition[slot]!;
   const key = {
@@ -121,6 +135,9 @@ export function beginGivingUp(
   };
   const owed = owedOf(pass.words, record);
   reachable('hand-off: what cannot be kept becomes a dirty range');
+  context.counters.rangesDirtied += 1;
+  renew(context, slot);
+  delivery.stage = { kind: 'noting' };
   return sendNote(context, slot, HIDDEN_BUCKET.dirty, key, owed);
 }
 
@@ -165,6 +182,8 @@ export function onDeliveryAnswer(
       return onRead(context, slot, delivery, stage.reservation, answer);
     case 'storing':
       return onStored(context, slot, delivery, stage.reservation, isDone);
+    case 'saving':
+      return isDone && note(context, slot, delivery);
     case 'noting':
       return isDone && settle(context, slot, delivery);
     case 'settling':
@@ -184,12 +203,14 @@ export function isAwaited(
   node: number,
   ownNode: number,
 ): boolean {
-  const { stage, pass } = delivery;
+  const { stage, pass, heir } = delivery;
   switch (stage.kind) {
     case 'reading':
       return kind === REPLY_KIND.read && node === ownNode;
     case 'storing':
       return kind === REPLY_KIND.stored && node === pass.target;
+    case 'saving':
+      return kind === REPLY_KIND.stored && node === heir;
     case 'noting':
       return kind === REPLY_KIND.noted && node === ownNode;
     case 'settling':
@@ -202,7 +223,8 @@ export function isAwaited(
 }
 
 /** The node whose answer a delivery waits for. */
-export function awaitedNode({ stage, pass }: Delivery, ownNode: number): number {
+export function awaitedNode({ stage, pass, heir }: Delivery, ownNode: number): number {
+  if (stage.kind === 'saving') return heir;
   return stage.kind === 'storing' ? pass.target : ownNode;
 }
 

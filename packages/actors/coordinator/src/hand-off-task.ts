@@ -7,10 +7,13 @@ import {
   classOf,
   isOfEarlierRing,
   isOfPresentRing,
+  owedWord,
+  ownersOf,
   positionsOf,
   positionsOwed,
   wholeList,
 } from './owed-records.ts';
+import { isUsable } from './positions.ts';
 
 /** `positions`: those that are owed it no more when it is done; `isLast`: then it is owed to nobody. */
 export interface Settlement {
@@ -21,8 +24,12 @@ export interface Settlement {
 export type Task =
   | { readonly kind: 'pass-over' }
   | { readonly kind: 'deliver'; readonly settlement: Settlement }
-  | { readonly kind: 'give-up'; readonly settlement: Settlement }
+  /** `heir`: an owner who has to have a copy first; NOBODY where the object is this node's own. */
+  | { readonly kind: 'give-up'; readonly settlement: Settlement; readonly heir: number }
   | { readonly kind: 'move'; readonly settlement: Settlement };
+
+/** As the heir of what is given up. */
+export const NOBODY = -1;
 
 const PASS_OVER: Task = { kind: 'pass-over' };
 const ALL: Settlement = { positions: OWED.positionMask, isLast: true };
@@ -40,30 +47,42 @@ function upkeepOf(
   owed: OwedRecord,
 ): Task {
   const { ring } = context;
-  const word = owedOf(words, record);
-  if (isOfEarlierRing(ring, word)) return { kind: 'move', settlement: ALL };
-  const whole = wholeList(ring, classOf(ring, words, record));
-  const isOwedToAll = (word & whole) === whole;
-  return isGivenUp(context, owed, inFlight, isOwedToAll)
-    ? { kind: 'give-up', settlement: ALL }
-    : PASS_OVER;
+  if (isOfEarlierRing(ring, owedOf(words, record))) return { kind: 'move', settlement: ALL };
+  if (!isTooMuch(context, owed, inFlight)) return PASS_OVER;
+  if (context.ledger.kindOf(owed.place) === OWED_KIND.mark) {
+    return { kind: 'give-up', settlement: ALL, heir: NOBODY };
+  }
+  const heir = heirOf(context, words, record, owed);
+  return heir === NOBODY ? PASS_OVER : { kind: 'give-up', settlement: ALL, heir };
 }
 
-/**
- * A copy that is owed to the whole list is kept: nobody else may have the object. `inFlight`: how many
- * are given up already and counted still.
- */
-function isGivenUp(
+/** Whether it is older, or more, than may be kept. `inFlight`: so many are given up and counted still. */
+function isTooMuch(
   { ledger, limits, wallTimeMs }: CoordinatorContext,
   owed: OwedRecord,
   inFlight: number,
-  isOwedToAll: boolean,
 ): boolean {
   const kind = ledger.kindOf(owed.place);
   if (kind === OWED_KIND.mark) return ledger.excessMarks > inFlight;
-  if (kind !== OWED_KIND.copy || isOwedToAll) return false;
+  if (kind !== OWED_KIND.copy) return false;
   const since = Math.floor(wallTimeMs / 1000) - limits.hintAgeSecondsMax;
   return owed.seconds < since || ledger.excessCopyBytes > inFlight * owed.byteCount;
+}
+
+/** The first owner that can be reached: it may be that nobody but this node has the object. */
+function heirOf(
+  context: CoordinatorContext,
+  words: Int32Array,
+  record: number,
+  owed: OwedRecord,
+): number {
+  const { ring, ledger } = context;
+  const replicationClass = classOf(ring, words, record);
+  const partition = ledger.partitionOf(owed.place);
+  const all = owedWord(ring, wholeList(ring, replicationClass));
+  const owners = ownersOf(ring, replicationClass, partition, all);
+  const shard = ring.shardOfPartition[partition]!;
+  return owners.find((node) => isUsable(context, node, shard)) ?? NOBODY;
 }
 
 /** What is of an earlier ring is moved first. */

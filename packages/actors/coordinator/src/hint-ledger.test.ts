@@ -130,8 +130,25 @@ test('[HL3] a target whose oldest copy is too old is given no more, until that c
   ledger.saw(count, old);
   ledger.settled(count, old, true);
   ledger.close(count);
-  assert.is(ledger.admits([1], 1, 5101), true);
+  assert.is(ledger.admits([1], 1, 5102), true);
   assert.is(ledger.oldestCopySeconds, 5050);
+});
+
+test('[HL1] what a pass for everybody gives up is owed until that pass has seen the whole place', () => {
+  const ledger = counted();
+  const [one, two] = [owed([1]), owed([1])];
+  ledger.added(one, 0);
+  ledger.added(two, 0);
+  const delivery = ledger.open(0, 1);
+  const upkeep = ledger.open(0, EVERYBODY);
+  for (const count of [delivery, upkeep]) ledger.saw(count, one);
+  ledger.settled(delivery, one, true);
+  ledger.settled(upkeep, one, true);
+  assert.is(ledger.owes(0, 1), true);
+  ledger.abandon(upkeep);
+  ledger.saw(delivery, two);
+  ledger.close(delivery);
+  assert.is(ledger.report()[0]!.copies, 1);
 });
 
 test('marks beyond their limit are told', () => {

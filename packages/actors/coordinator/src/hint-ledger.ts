@@ -88,6 +88,8 @@ export class HintLedger {
   /** By node: since when its oldest copy waits. */
   readonly #oldestCopy: Float64Array;
   #oldestIsKnown = true;
+  /** The second in which it was looked for last. */
+  #oldestFoundSeconds = 0;
   #uncounted: number;
   #addedPlaces = 0;
   #addedAt: Instant = -Infinity;
@@ -144,12 +146,11 @@ export class HintLedger {
     const { place, node } = count;
     const nodes = node === EVERYBODY ? record.nodes : [node];
     for (const other of nodes) {
-      const key = this.#keyOf(place, other);
-      const tally = this.#tallies.get(key);
-      if (tally !== undefined && take(tally, record) === 0) this.#tallies.delete(key);
       const counted = count.tallies.get(other);
       if (counted !== undefined) take(counted, record);
     }
+    // [HL1] A pass for one of its nodes may have settled it besides: for everybody, the close says it.
+    if (node !== EVERYBODY) this.#takeFrom(this.#keyOf(place, node), record);
     this.#oldestIsKnown = false;
     if (!isLast) return;
     const left = { ...this.#wholes[place]! };
@@ -236,7 +237,9 @@ export class HintLedger {
   admits(nodes: readonly number[], byteCount: number, nowSeconds: number): boolean {
     const { hintBytesMax, hintAgeSecondsMax } = this.#limits;
     if (this.#totals[OWED_KIND.copy]!.bytes + byteCount > hintBytesMax) return false;
-    this.#findOldest();
+    // Not after each settle: what was the oldest a moment ago refuses for a moment longer.
+    if (nowSeconds !== this.#oldestFoundSeconds) this.#findOldest();
+    this.#oldestFoundSeconds = nowSeconds;
     const since = nowSeconds - hintAgeSecondsMax;
     return nodes.some((node) => this.#oldestCopy[node]! >= since);
   }
@@ -293,6 +296,11 @@ export class HintLedger {
     const key = this.#keyOf(place, node);
     if (tally === undefined || tally.count === 0) this.#tallies.delete(key);
     else this.#tallies.set(key, { ...tally });
+  }
+
+  #takeFrom(key: number, record: OwedRecord): void {
+    const tally = this.#tallies.get(key);
+    if (tally !== undefined && take(tally, record) === 0) this.#tallies.delete(key);
   }
 
   #setWhole(place: number, whole: Tally): void {

@@ -24,7 +24,7 @@ const WAIT_SECONDS_MAX = 86_400;
 export const hintsCommand: Command = {
   name: 'hints',
   usage: '',
-  summary: 'show what nodes keep for others that missed it; --wait until one has it all',
+  summary: 'what nodes keep for others that missed it; --wait for one',
   positionalsMin: 0,
   positionalsMax: 0,
   options: {
