@@ -133,8 +133,9 @@ export function applyWrite(
   out[record + HEADER.tokenLow] = operands.tokenLow;
   out[record + HEADER.keyAndContext] = operands.keyByteCount | (entries << 16);
   out[record + HEADER.siblingsAndRecents] = writer.count | (recents << 16);
-  out[record + HEADER.reserved] =
-    current < 0 ? operands.owed : joinOwed(owedOf(words, current), operands.owed);
+  // Zero, but for hidden records.
+  const held = current < 0 ? 0 : owedOf(words, current);
+  out[record + HEADER.reserved] = held === 0 ? operands.owed : joinOwed(held, operands.owed);
   const { contextEntriesMax } = writer.limits;
   return entries > contextEntriesMax ? retireEntries(out, record, contextEntriesMax) : wordCount;
 }

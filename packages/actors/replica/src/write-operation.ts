@@ -174,14 +174,16 @@ function fillOperands(context: ReplicaContext, words: Int32Array, offset: number
   const seenLow = words[offset + REPLICA_REQUEST.seenLow]!;
   const seenHigh = words[offset + REPLICA_REQUEST.seenHigh]!;
   const isFollowed =
-    (seenLow | seenHigh) === 0 || clock.observe(seenLow, seenHigh, context.wallTimeMs);
-  operands.seenLow = isFollowed ? seenLow : 0;
-  operands.seenHigh = isFollowed ? seenHigh : 0;
+    compareUnsigned64(seenHigh, seenLow, clock.high, clock.low) <= 0 ||
+    clock.observe(seenLow, seenHigh, context.wallTimeMs);
   clock.tick(context.wallTimeMs);
   operands.hybridLow = clock.low;
   operands.hybridHigh = clock.high;
-  if (operands.retry && operands.lww) {
-    stampRetried(operands, context.wallTimeMs - words[offset + REPLICA_REQUEST.ageMs]!);
+  if (operands.retry) {
+    operands.seenLow = isFollowed ? seenLow : 0;
+    operands.seenHigh = isFollowed ? seenHigh : 0;
+    const ageMs = words[offset + REPLICA_REQUEST.ageMs]!;
+    if (operands.lww) stampRetried(operands, context.wallTimeMs - ageMs);
   }
   return isFollowed;
 }
