@@ -13,7 +13,8 @@
  *   V2 the join is commutative to the byte, and associative and idempotent in context and siblings
  *   V3 a sibling disappears only where a write superseded it (or, in `lww`, a later one won)
  *   V4 of two reachable records of one key with equal contexts, the siblings are equal
- *   V16 what is too much of the context retires (retire.ts)
+ *
+ * What is too much of the context retires (retire.ts, V16).
  *
  * Boundary: both records passed validateRecord, and are of one key. The policy of a bucket never
  * changes. The output has room for both records together, and does not overlap them.

@@ -13,9 +13,10 @@
  *   V9 an operation id that the record holds or remembers makes nothing: the write is one event
  *   V10 a write never brings siblings or their bytes beyond the limits; a write that does not add to
  *       them is never refused for them
- *   V14 a retried overwrite replaces only what its session could have seen (retry-context.ts)
  *   V15 a retried write of a `lww` bucket makes nothing where a later one is
- *   V16 what is too much of the context retires (retire.ts)
+ *
+ * A retried overwrite replaces only what its session could have seen (retry-context.ts, V14); what is too
+ * much of the context retires (retire.ts, V16).
  *
  * Boundary: the current record was read, successfully, by the replica that makes the dot. The output
  * has room for writeWordCountMax words and overlaps no input. A negative status leaves rubbish there.
