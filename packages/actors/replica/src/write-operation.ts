@@ -5,7 +5,8 @@
  * Invariants:
  *   W1 a dot is made only after this replica has successfully read the key
  *
- * W2 and HN3 are the incarnation book's. What a stand-in writes, it writes under the fallback name.
+ * Names and counters (W2, HN3) are the incarnation book's: what a stand-in writes, it writes under the
+ * fallback name.
  */
 import { unreachable } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
