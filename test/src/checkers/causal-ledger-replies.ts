@@ -116,10 +116,13 @@ export class CausalReplies {
     if (!made.some((dot) => isCovered(dot, shown))) {
       this.#report({ who, keyName }, 'O2i', 'covers no dot that the operation made');
     }
-    // Nearly always there is one dot, and its holders are enough.
-    if (made.length === 1 && made[0]!.holders.length >= replicaCount) return;
+    // Nearly always there is one dot, and the primaries among its holders are enough.
+    if (made.length === 1) {
+      const held = primaryCountOf(made[0]!.holders);
+      if (held >= replicaCount && held >= primaryCount) return;
+    }
     const holders = new Set(made.flatMap((dot) => dot.holders));
-    const primaries = [...holders].filter((holder) => !holder.endsWith(STAND_IN_SHELF));
+    const primaries = [...holders].filter((holder) => !isShelf(holder));
     if (holders.size < replicaCount) {
       const text = `says that ${replicaCount} replicas have it, but only ${[...holders].join(' ')} appended it`;
       this.#report({ who, keyName }, 'O2j', text);
@@ -206,6 +209,16 @@ export class CausalReplies {
       text: `[${rule}] an answer to ${who} of ${keyName} ${text}`,
     });
   }
+}
+
+function isShelf(holder: string): boolean {
+  return holder.endsWith(STAND_IN_SHELF);
+}
+
+function primaryCountOf(holders: readonly string[]): number {
+  let count = 0;
+  for (const holder of holders) if (!isShelf(holder)) count += 1;
+  return count;
 }
 
 function latestOf(dots: readonly DotRecord[]): readonly DotRecord[] {
