@@ -2,16 +2,25 @@
  * `npm run chaos`: real node processes under faults, judged as the simulator's are.
  *
  *   npm run chaos -- --kills 60 [--seed S] [--nodes 3] [--faults kill,stop,net,disk] [--seconds S]
+ *   npm run chaos -- --availability [--seconds 60] [--rate 2200] [--seed S] [--faults kill,stop,cut] [--json FILE]
+ *
+ * With --availability it is five nodes under an open load, and each second of it is judged as well.
  *
  * Ends in `N rounds passed, N failed`, and with exit code 1 if one failed; a round that fails ends the
  * run, and its data, logs and history are kept. The seed draws workloads and faults; when these meet is
  * the machine's doing.
  */
 import { randomInt } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { linesOf, reportOf } from './cluster/availability/availability-report.ts';
+import type { AvailabilityFamily } from './cluster/availability/fault-schedule.ts';
+import { runAvailability } from './cluster/availability/run-availability.ts';
 import { type ChaosResult, runChaos } from './cluster/chaos/run-chaos.ts';
 import type { FaultFamily } from './cluster/chaos/fault-plan.ts';
 
+const AVAILABILITY_FAMILIES: readonly AvailabilityFamily[] = ['kill', 'stop', 'cut'];
 const FAMILIES: readonly FaultFamily[] = ['kill', 'stop', 'net', 'disk'];
 const VIOLATIONS_PRINTED = 20;
 const TEXT_PRINTED = 400;
@@ -22,8 +31,11 @@ const { values: options } = parseArgs({
     kills: { type: 'string', default: '20' },
     seed: { type: 'string' },
     nodes: { type: 'string', default: '3' },
-    faults: { type: 'string', default: FAMILIES.join(',') },
+    faults: { type: 'string' },
     seconds: { type: 'string' },
+    availability: { type: 'boolean', default: false },
+    rate: { type: 'string', default: '2200' },
+    json: { type: 'string' },
   },
 });
 
@@ -42,10 +54,14 @@ function integer(name: string, text: string, max: number): number {
   return refuse(`--${name} ${text}: an integer from 1 to ${max}`);
 }
 
-function familiesOf(text: string): FaultFamily[] {
+function familiesOf<Family extends string>(
+  text: string | undefined,
+  all: readonly Family[],
+): readonly Family[] {
+  if (text === undefined) return all;
   return text.split(',').map((name) => {
-    const family = FAMILIES.find((one) => one === name);
-    return family ?? refuse(`--faults: ${name} is none of ${FAMILIES.join(',')}`);
+    const family = all.find((one) => one === name);
+    return family ?? refuse(`--faults: ${name} is none of ${all.join(',')}`);
   });
 }
 
@@ -71,15 +87,43 @@ function report({ violations, rounds, counters, faults, skipped, folder }: Chaos
 
 const seed = options.seed ?? String(randomInt(1, 2 ** 31));
 const begunAt = performance.now();
+
+function log(line: string): void {
+  print(`${((performance.now() - begunAt) / 1000).toFixed(1).padStart(7)} s  ${line}`);
+}
+
+async function chaos(): Promise<boolean> {
+  const result = await runChaos({
+    seed,
+    nodeCount: integer('nodes', options.nodes, NODES_MAX),
+    kills: integer('kills', options.kills, 1_000_000),
+    families: familiesOf(options.faults, FAMILIES),
+    seconds:
+      options.seconds === undefined ? undefined : integer('seconds', options.seconds, 86_400),
+    log,
+  });
+  report(result);
+  return result.violations.length === 0;
+}
+
+async function availability(): Promise<boolean> {
+  const result = await runAvailability({
+    seed,
+    seconds: integer('seconds', options.seconds ?? '60', 86_400),
+    requestsPerSecond: integer('rate', options.rate, 100_000),
+    families: familiesOf(options.faults, AVAILABILITY_FAMILIES),
+    log,
+  });
+  const told = reportOf(seed, result);
+  for (const line of linesOf(told)) print(line);
+  if (result.folder !== undefined) print(`data and logs are kept in ${result.folder}`);
+  if (options.json !== undefined) {
+    const file = path.resolve(process.env['INIT_CWD'] ?? process.cwd(), options.json);
+    writeFileSync(file, `${JSON.stringify(told, undefined, 2)}\n`);
+    print(`written to ${file}`);
+  }
+  return told.met;
+}
+
 print(`seed ${seed}, node ${process.version}`);
-const result = await runChaos({
-  seed,
-  nodeCount: integer('nodes', options.nodes, NODES_MAX),
-  kills: integer('kills', options.kills, 1_000_000),
-  families: familiesOf(options.faults),
-  seconds: options.seconds === undefined ? undefined : integer('seconds', options.seconds, 86_400),
-  log: (line) =>
-    print(`${((performance.now() - begunAt) / 1000).toFixed(1).padStart(7)} s  ${line}`),
-});
-report(result);
-process.exitCode = result.violations.length > 0 ? 1 : 0;
+process.exitCode = (await (options.availability ? availability() : chaos())) ? 0 : 1;

@@ -50,6 +50,8 @@ export interface ClusterParts {
   readonly hasSmallDisks: boolean;
   readonly prng: Prng;
   readonly cleanup: Cleanup;
+  /** Win over the harness's own. */
+  readonly settings?: Settings;
 }
 
 export class ChaosCluster {
@@ -88,7 +90,8 @@ export class ChaosCluster {
 export async function makeChaosCluster(parts: ClusterParts): Promise<ChaosCluster> {
   const { nodeCount, root, network, hasSmallDisks, cleanup } = parts;
   const members = await makeMembers(parts);
-  const settings = { ...SETTINGS, replicas: Math.min(COPIES_MAX, nodeCount), members };
+  const replicas = Math.min(COPIES_MAX, nodeCount);
+  const settings = { ...SETTINGS, replicas, ...parts.settings, members };
   const folders = members.map(({ id }) => path.join(root, id));
   const disks = hasSmallDisks
     ? folders.map((folder) => new SmallDisk(folder, DISK_BYTES, cleanup))

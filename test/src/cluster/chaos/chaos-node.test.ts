@@ -14,7 +14,7 @@ import { makeChaosCluster } from './chaos-cluster.ts';
 import { Cleanup } from './cleanup.ts';
 import { connectCounted } from './counted-world.ts';
 
-test('[CN1, CN2, CW1] faults of a node come one after the other; what is sent is counted', async () => {
+test('[CN1, CN2, CW1, CW2] faults of a node come one after the other; what is sent is counted', async () => {
   const root = mkdtempSync(path.join(tmpdir(), 'clockwise-chaos-node-'));
   const cleanup = new Cleanup();
   cleanup.add('the folder', () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
@@ -38,6 +38,15 @@ test('[CN1, CN2, CW1] faults of a node come one after the other; what is sent is
     assert.equal(node!.counters, { kills: 3, stops: 1, refusedStarts: 0 });
     assert.is((await node!.node.status()).ready, true);
     assert.is((await database.bucket().get('key')).value, 'first');
+
+    node!.node.send('SIGSTOP');
+    const sentBefore = count.sent;
+    const repeated = database.bucket().put('key', 'second');
+    while (count.sent === sentBefore) await new Promise((turn) => setImmediate(turn));
+    node!.kill(0, undefined);
+    await repeated;
+    await node!.settle();
+    assert.equal([...count.repeated], [2]);
 
     process.kill(node!.node.pid!, 'SIGKILL');
     await node!.node.exited();

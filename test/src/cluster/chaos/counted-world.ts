@@ -7,6 +7,7 @@
  *
  * Invariants:
  *   CW1 each request that leaves is counted, repeated ones each time
+ *   CW2 a write that leaves again though an earlier try may have happened is noted by its sequence
  */
 import { connectIn } from '@clockwise/client/connect';
 import type { Database } from '@clockwise/client/database';
@@ -14,10 +15,12 @@ import { type ConnectOptions, normalizedAddress, settingsOf } from '@clockwise/c
 import { platformWorld } from '@clockwise/client/platform';
 import type { Transport, World } from '@clockwise/client/transport';
 import type { Prng } from '@clockwise/kernel/prng';
-import { FRAME, TAG } from '@clockwise/protocol/frame';
+import { FRAME, FRAME_HEADER_WORDS, REQUEST, REQUEST_FLAG, TAG } from '@clockwise/protocol/frame';
 
 export interface RequestCount {
   sent: number;
+  /** Of writes that may have happened more than once: a client's first write is 1. */
+  readonly repeated: Set<number>;
 }
 
 export interface CountedDatabase {
@@ -32,7 +35,7 @@ export async function connectCounted(
   only?: string,
 ): Promise<CountedDatabase> {
   const world = await platformWorld();
-  const count = { sent: 0 };
+  const count = { sent: 0, repeated: new Set<number>() };
   const counted: World = { ...world, dial: countedDial(world, count, only) };
   return { database: await connectIn(counted, settingsOf(options), prng), count };
 }
@@ -80,8 +83,21 @@ class CountedTransport implements Transport {
   complete(wordCount: number): void {
     const { words, offset } = this.#inner;
     const isRequest = (words[offset + FRAME.tag]! & 0xff) === TAG.request;
-    if (isRequest) this.#count.sent += words[offset + FRAME.operationCount]!;
+    if (isRequest) this.#noteRequests(words, offset);
     this.#inner.complete(wordCount);
+  }
+
+  /** [CW1] [CW2] */
+  #noteRequests(words: Int32Array, frame: number): void {
+    const operationCount = words[frame + FRAME.operationCount]!;
+    this.#count.sent += operationCount;
+    let operation = frame + FRAME_HEADER_WORDS;
+    for (let left = operationCount; left > 0; left -= 1) {
+      const flags = words[operation + REQUEST.opcode]! >>> 8;
+      const isRepeated = (flags & REQUEST_FLAG.retry) !== 0;
+      if (isRepeated) this.#count.repeated.add(words[operation + REQUEST.sequence]!);
+      operation += words[operation + REQUEST.wordCount]!;
+    }
   }
 
   flush(): void {

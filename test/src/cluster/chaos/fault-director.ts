@@ -40,6 +40,8 @@ export interface DirectorParts {
   readonly cluster: DirectedCluster;
   readonly log: (line: string) => void;
   readonly fillDisk: (node: number, isKilledMeanwhile: boolean) => Promise<FullDiskOutcome>;
+  /** Told that a fault of a process or a link begins; called again when it has ended. */
+  readonly watch?: (text: string) => () => void;
 }
 
 type LinkFault = ChaosFault & { readonly kind: 'cut' | 'refuse' | 'isolate' | 'slow' };
@@ -75,6 +77,8 @@ export class FaultDirector {
           if (fault.kind === 'stop') node.stop(fault.forMs);
           else node.kill(fault.downMs, fault.againAfterMs);
         }
+        const ended = this.#watch(fault);
+        void Promise.all(nodes.map((node) => node.settle())).then(ended);
         this.#count(fault.kind, nodes.length * (fault.kind === 'kill' ? timesOf(fault) : 1));
         return;
       }
@@ -91,9 +95,11 @@ export class FaultDirector {
 
   async #harmLinks(fault: LinkFault): Promise<void> {
     const network = this.#parts.cluster.network!;
+    const ended = this.#watch(fault);
     const mend = harm(network, fault);
     await sleep(fault.forMs);
     mend();
+    ended();
   }
 
   async #fillDisk(node: number, isKilledMeanwhile: boolean, text: string): Promise<void> {
@@ -115,6 +121,10 @@ export class FaultDirector {
   async #allOver(): Promise<void> {
     await this.#links;
     await Promise.all(this.#parts.cluster.nodes.map((node) => node.settle()));
+  }
+
+  #watch(fault: ChaosFault): () => void {
+    return this.#parts.watch?.(faultText(fault)) ?? (() => undefined);
   }
 
   #count(kind: string, count: number): void {
