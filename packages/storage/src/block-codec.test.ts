@@ -38,6 +38,7 @@ test('[BC2] more than 7 bytes behind the stream, fewer bytes than wanted or anot
   assert.not.ok(decode(BLOCK_CODEC.lz4, 0, 255));
   assert.not.ok(decode(BLOCK_CODEC.deflate, 0, 256));
   assert.not.ok(decode(77, 0, 256));
+  assert.not.ok(decode(BLOCK_CODEC.packed, 0, 256));
   const wrong = { ...PURE_CODECS, inflate: () => new Uint8Array(255) };
   assert.not.ok(decodeBlock(BLOCK_CODEC.deflate, wrong, stored, new Uint8Array(256)));
 });

@@ -12,7 +12,9 @@ import { readSequence, writeSequence } from './log-format.ts';
 import type { TableMetadata } from './manifest.ts';
 import { bytesOf, checksumWords } from './whole-transfer.ts';
 
-export const TABLE_VERSION = 2;
+export const TABLE_VERSION = 3;
+/** A table of version 2 is one of version 3 that has no packed blocks. */
+const TABLE_VERSION_OLDEST = 2;
 /** 'CWST' */
 const TABLE_MAGIC = 0x54535743;
 
@@ -179,7 +181,7 @@ function encodeProperties(words: Int32Array, table: TableMetadata): void {
 }
 
 export type FooterReading =
-  | { readonly kind: 'valid'; readonly footer: TableFooter }
+  | { readonly kind: 'valid'; readonly footer: TableFooter; readonly version: number }
   | { readonly kind: 'damaged'; readonly reason: string }
   | { readonly kind: 'foreign'; readonly reason: string };
 
@@ -190,8 +192,9 @@ export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReadi
   if (words[FOOTER.checksum] !== checksumWords(checksum, words, 0, FOOTER.checksum)) {
     return { kind: 'damaged', reason: 'footer checksum' };
   }
-  if (words[FOOTER.version] !== TABLE_VERSION) {
-    const reason = `table version ${words[FOOTER.version]}; this build reads version ${TABLE_VERSION}`;
+  const version = words[FOOTER.version]!;
+  if (version < TABLE_VERSION_OLDEST || version > TABLE_VERSION) {
+    const reason = `table version ${version}; this build reads versions ${TABLE_VERSION_OLDEST} to ${TABLE_VERSION}`;
     return { kind: 'foreign', reason };
   }
   if (words[FOOTER.filterLineCount]! * BLOOM_LINE_WORDS !== words[FOOTER.filterWords]) {
@@ -199,6 +202,7 @@ export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReadi
   }
   return {
     kind: 'valid',
+    version,
     footer: {
       table: decodeMetadata(words),
       storeIdLow: words[FOOTER.storeIdLow]!,

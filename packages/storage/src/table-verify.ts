@@ -24,7 +24,6 @@ import {
   type FooterReading,
   INDEX_ENTRY,
   INDEX_ENTRY_WORDS,
-  TABLE_VERSION,
 } from './sstable-format.ts';
 import { openTable, type TableReader } from './sstable-reader.ts';
 import { readWhole } from './whole-transfer.ts';
@@ -71,7 +70,7 @@ export function explainTable(file: FileToExplain, fileNumber: number): FileExpla
     const fault = `${name} at byte ${at}: ${reading.reason}; a store that names it does not open`;
     return { ...base, byteCount, faults: [fault] };
   }
-  const { footer } = reading;
+  const { footer, version } = reading;
   const { table, storeIdLow, storeIdHigh } = footer;
   const rows = [
     ['store', storeIdText(storeIdLow, storeIdHigh)],
@@ -83,7 +82,7 @@ export function explainTable(file: FileToExplain, fileNumber: number): FileExpla
   const faults =
     table.fileNumber === fileNumber ? [] : [`${name}: it is the table of another name`];
   if (faults.length === 0) faults.push(...partFaults(file, table));
-  return { name, kind: 'table', version: TABLE_VERSION, byteCount, rows, faults };
+  return { name, kind: 'table', version, byteCount, rows, faults };
 }
 
 function tableRows(table: TableMetadata): (readonly [string, string])[] {

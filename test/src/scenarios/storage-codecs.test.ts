@@ -9,7 +9,7 @@ import {
 } from '@clockwise/record/layout';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
-import { BLOCK_CODEC, BlockScratch } from '@clockwise/storage/block-codec';
+import { BLOCK_CODEC, BlockScratch, flushCodec } from '@clockwise/storage/block-codec';
 import {
   decodeManifest,
   encodeManifest,
@@ -264,16 +264,13 @@ test('an abandoned table leaves no file', () => {
 test('a table or manifest of another version is foreign, and says which one is read', () => {
   const disk = newDisk('version');
   const { table, name } = writeTable(disk, BLOCK_CODEC.none, 10);
-  const bytes = disk.contents(name);
-  const footerAt = bytes.length - FOOTER_BYTES;
-  const footer = new Int32Array(bytes.slice(footerAt).buffer);
-  footer[1] = 1;
-  footer[63] = checksum(new Uint8Array(footer.buffer, 0, 63 * 4), 0);
-  const changed = new Uint8Array(footer.buffer);
-  changed.forEach((byte, at) => disk.corrupt(name, footerAt + at, byte));
-  const opening = openTable(disk, table, checksum);
-  assert.ok(opening.kind === 'foreign');
-  assert.is(opening.reason, `${name}: table version 1; this build reads version 2`);
+  for (const version of [1, 4]) {
+    setVersion(disk, name, version);
+    const opening = openTable(disk, table, checksum);
+    assert.ok(opening.kind === 'foreign');
+    const expected = `${name}: table version ${version}; this build reads versions 2 to 3`;
+    assert.is(opening.reason, expected);
+  }
   const words = encodeManifest(manifestOf([]), checksum);
   words[1] = 3;
   words[31] = 0;
@@ -283,6 +280,30 @@ test('a table or manifest of another version is foreign, and says which one is r
     reason: 'manifest version 3; this build reads version 2',
   });
 });
+
+test('a table of version 2, which has no packed blocks, is read as one of version 3', () => {
+  const disk = newDisk('before');
+  const { table, name } = writeTable(disk, BLOCK_CODEC.lz4, 100);
+  setVersion(disk, name, 2);
+  const reader = reopen(disk, table);
+  for (let key = 0; key < 100; key += 1) assert.is(getFromTable(disk, reader, key), key * 3);
+});
+
+test('what is flushed is packed where merges compress, and as it is where they do not', () => {
+  assert.is(flushCodec(BLOCK_CODEC.none), BLOCK_CODEC.none);
+  assert.is(flushCodec(BLOCK_CODEC.deflate), BLOCK_CODEC.packed);
+  assert.is(flushCodec(BLOCK_CODEC.lz4), BLOCK_CODEC.packed);
+});
+
+function setVersion(disk: SimulatedDisk, name: string, version: number): void {
+  const bytes = disk.contents(name);
+  const footerAt = bytes.length - FOOTER_BYTES;
+  const footer = new Int32Array(bytes.slice(footerAt).buffer);
+  footer[1] = version;
+  footer[63] = checksum(new Uint8Array(footer.buffer, 0, 63 * 4), 0);
+  const changed = new Uint8Array(footer.buffer);
+  changed.forEach((byte, at) => disk.corrupt(name, footerAt + at, byte));
+}
 
 function manifestOf(tables: readonly TableMetadata[]): Manifest {
   return {

@@ -22,7 +22,7 @@ export const OPTIONS: PickOptions = {
  *
  *     L0 11-20 | 00-7f:32 80-ff:31(t12)      first and last token, bytes, then marks:
  *     t12 of 100 records are tombstones, x30@99-120 of them expire between these seconds,
- *     s20 is the last sequence
+ *     s20 is the last sequence, r64 the bytes before any codec
  *     drop 10-1f 25                          tokens, sequence
  */
 export function parse(text: string): Manifest {
@@ -72,6 +72,7 @@ function parseTable(text: string, fileNumber: number): TableMetadata {
     earliestExpirySeconds: Number(earliest),
     latestExpirySeconds: Number(latest ?? earliest),
     lastSequence: Number(mark('s') ?? 1000),
+    rawBytes: Number(mark('r') ?? match[3]),
   });
 }
 
@@ -95,7 +96,7 @@ export function tableOf(
     lastTokenLow: 0,
     firstSequence: 1,
     lastSequence: 1000,
-    rawBytes: 0,
+    rawBytes: changes.byteCount ?? 0,
     expiringCount: 0,
     deltaCount: 0,
     earliestExpirySeconds: 0,

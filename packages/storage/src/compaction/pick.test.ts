@@ -116,6 +116,12 @@ const CASES: readonly Case[] = [
     expected: 'merge 1 2 3 4 -> L0 2000',
   },
   {
+    name: 'small runs against a level 1 that only its codec makes no larger become one run',
+    tables: `${FOUR_SMALL_RUNS}
+      L1 00-7f:16(r17) 80-ff:16(r17)`,
+    expected: 'merge 1 2 3 4 -> L0 2000',
+  },
+  {
     name: 'small runs and a level 1 that is no larger merge into it',
     tables: `${FOUR_SMALL_RUNS}
       L1 00-7f:16 80-ff:16`,

@@ -167,6 +167,10 @@ function bytesOf(tables: readonly TableMetadata[]): number {
   return tables.reduce((sum, table) => sum + table.byteCount, 0);
 }
 
+function rawBytesOf(tables: readonly TableMetadata[]): number {
+  return tables.reduce((sum, table) => sum + table.rawBytes, 0);
+}
+
 function pickRuns(picking: Picking): Pick | undefined {
   return pickOldest(picking) ?? pickAside(picking);
 }
@@ -179,8 +183,9 @@ function pickOldest(picking: Picking): Pick | undefined {
   const runs = takeOldest(readable, options);
   const score = scoreOf(picking, 0);
   const tables = runs.flat();
-  const bytes = bytesOf(tables);
-  if (runs.length > 1 && bytes < options.levelBytes1 / 2 && bytesOf(levels[1]!) > bytes) {
+  // Flushed tables are stored in more bytes than merged ones: what both hold is compared.
+  const isLevel1Larger = rawBytesOf(levels[1]!) > rawBytesOf(tables);
+  if (runs.length > 1 && bytesOf(tables) < options.levelBytes1 / 2 && isLevel1Larger) {
     // Level 1 would be written more than the runs are: first they become one.
     return mergeOf(picking, { inputs: tables, outputLevel: 0, score });
   }
