@@ -174,8 +174,11 @@ export class ScriptedCluster {
     const { copies } = this.#configuration;
     const judge = this.#makeClient(JUDGE, []);
     const rest = new RestReads({ cluster, judge, copies, shardCount: 1, liveMs: 60_000 });
-    if (rest.awaitShards() && rest.awaitTaking()) rest.awaitDrained();
     const keys = [...new Map(history.map((entry) => [nameOfKey(entry), entry])).values()];
+    if (rest.awaitShards() && rest.awaitTaking()) {
+      rest.awaitDrained();
+      rest.judgeHandedOver(keys);
+    }
     const finals: FinalState[] = [];
     for (const key of keys) {
       const final = rest.readAll(key);

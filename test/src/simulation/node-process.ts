@@ -75,6 +75,8 @@ export class NodeProcess {
   readonly #actors: Map<SimulatedActorName, SimulatedActor> = new Map();
   /** Of the coordinator's life. */
   #inFlightCount = (): number => 0;
+  #notesLost = (): number => 0;
+  #hasForgotten = false;
   #isRunning = true;
   #lifeCount = 0;
 
@@ -139,6 +141,11 @@ export class NodeProcess {
     return this.#inFlightCount();
   }
 
+  /** A part of it ended while it was about something, so that nobody may know who is still owed what. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten || this.#notesLost() > 0;
+  }
+
   /** SIGSTOP and SIGCONT: nothing in the process goes on, and the machine does. */
   pause(forMs: number): void {
     this.#gate.shut(forMs);
@@ -173,6 +180,8 @@ export class NodeProcess {
 
   stop(how: 'killed' | 'power-loss'): void {
     this.#isRunning = false;
+    this.#forgetWhatIsUnderWay();
+    if (how === 'power-loss') this.#hasForgotten = true;
     for (const actor of this.#actors.values()) actor.stop(how);
     const prng = this.#options.prng.stream('end');
     for (const shard of this.#shards) {
@@ -187,6 +196,7 @@ export class NodeProcess {
     // What was to end a hung thread may find that its whole process has ended since.
     if (process === undefined || !this.#isRunning) return;
     const { simulation, prng, parts } = this.#options;
+    this.#forgetWhatIsUnderWay();
     this.#shards[shard] = undefined;
     process.stop(prng.stream(`shard-end-${this.#lifeCount}`));
     parts.disks[shard]!.crash('keep-all');
@@ -201,12 +211,17 @@ export class NodeProcess {
   crashActor(name: SimulatedActorName, downMs: number): void {
     const actor = this.#actors.get(name);
     if (actor === undefined) return;
+    if (name === COORDINATOR) this.#forgetWhatIsUnderWay();
     this.#actors.delete(name);
     actor.stop('killed');
     if (name === COORDINATOR) for (const shard of this.#shards) shard?.coordinatorGone();
     this.#options.simulation.after(downMs, () => {
       if (this.#isRunning && !this.#actors.has(name)) this.#startActor(name);
     });
+  }
+
+  #forgetWhatIsUnderWay(): void {
+    if (this.#inFlightCount() > 0 || this.#notesLost() > 0) this.#hasForgotten = true;
   }
 
   #startActor(name: SimulatedActorName): void {
@@ -250,6 +265,7 @@ export class NodeProcess {
           (sum, shard) => sum + core.operationsInFlight(shard),
           core.requestsInFlight,
         );
+      this.#notesLost = () => core.notesLost;
     }
     actor.start();
     if (name !== COORDINATOR) return;
@@ -297,6 +313,7 @@ export class NodeProcess {
     if (!opened.ok) {
       simulation.note(`${name} does not open: ${opened.reason}`);
       disk.crash('keep-all');
+      this.#hasForgotten = true;
       this.#supervision.notOpened(shard, opened.reason);
       return;
     }
@@ -352,7 +369,9 @@ export class NodeProcess {
       this.#shards[Number(to.slice('replica-'.length))]?.host.pushEvent(event);
     } else if (to === 'main') {
       const isFenced = message.kind === 'shard-state' && message.state === 'fenced';
-      if (isFenced) this.#supervision.fenced(message.shard, message.reason);
+      if (!isFenced) return;
+      this.#hasForgotten = true;
+      this.#supervision.fenced(message.shard, message.reason);
     } else this.#actors.get(to as SimulatedActorName)?.host.pushEvent(event);
   }
 }

@@ -14,10 +14,12 @@
  *       any more, no coordinator waits for anything: every request has ended, every credit is back;
  *       within TAKING_MS of the opening of all shards none of them refuses values any more, and soon
  *       after nobody keeps anything for others
+ *   O4 once nobody keeps anything for others, the primaries of a key agree before anybody has read it, in
+ *      runs in which no part of a node forgot what it was about
  *   O10 what is answered for one replica is what one of them appended last
  */
 import { LEVEL } from '@clockwise/protocol/frame';
-import { isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
+import { checkConvergence, isEqualWords, type ReplicaState } from '../checkers/convergence.ts';
 import {
   contextDots,
   type FinalState,
@@ -100,12 +102,42 @@ export class RestReads {
    */
   awaitDrained(): void {
     const { cluster, liveMs } = this.#options;
-    const { simulation, atlas } = cluster;
-    simulation.run(simulation.now + liveMs, () => this.#kept().length === 0);
+    const { simulation, atlas, nodes } = cluster;
+    const isDrained = (): boolean =>
+      nodes.every((node) => node.inFlightCount === 0) && this.#kept().length === 0;
+    simulation.run(simulation.now + liveMs, isDrained);
     if (atlas.damagedCount > 0) return;
     for (const { nodeId, kind, keyName } of this.#kept().slice(0, KEPT_BLAMED_MAX)) {
       this.#blame('O11', `after healing, ${nodeId} still keeps a ${kind} of ${keyName} for others`);
     }
+  }
+
+  /**
+   * [O4] What a write did not bring to a primary was kept for it, and has come: no reading is needed for
+   * that. Not asked where anybody's memory of it may be gone, or where whole ranges are to be compared.
+   */
+  judgeHandedOver(keys: readonly KeyName[]): void {
+    if (!this.isWholeWithoutReads) return;
+    const { cluster } = this.#options;
+    const states = keys.flatMap((key) =>
+      cluster.primariesOf(key.bucketId, key.key).map((node) => ({
+        ...{ bucketId: key.bucketId, key: key.key, node: cluster.nodes[node]!.nodeId },
+        words: this.#held(node, key)?.canonical ?? NO_WORDS,
+      })),
+    );
+    for (const { oracle, text } of checkConvergence(states)) {
+      this.#blame(oracle, `${text}, before anybody has read it at rest`);
+    }
+  }
+
+  /** Whether `judgeHandedOver` asks anything. */
+  get isWholeWithoutReads(): boolean {
+    const { cluster, shardCount } = this.#options;
+    const { atlas, nodes, witness } = cluster;
+    if (atlas.isBeyondBudget || atlas.damagedCount > 0) return false;
+    const isDirty = ({ nodeId }: { readonly nodeId: string }): boolean =>
+      witness.mirror.hiddenOf(nodeId, shardCount).some(({ kind }) => kind === 'dirty');
+    return !nodes.some((node) => node.hasForgotten || isDirty(node));
   }
 
   /** Hinted copies and marks; dirty ranges wait for whoever compares whole ranges. */

@@ -59,6 +59,8 @@ export interface RunCounters {
   readonly ringClaims: number;
   /** Registers without a verdict of O5: their operations overlap too much. */
   readonly undecidedKeys: number;
+  /** [O4] Keys whose primaries had to agree at rest before anybody read them. */
+  readonly wholeKeys: number;
 }
 
 export interface RunResult {
@@ -129,6 +131,8 @@ class SeedRun {
   #begunAt = 0;
   /** [O5] Keys whose operations overlap too much for a verdict. */
   #undecidedKeys = 0;
+  /** [O4] Whether primaries had to agree before anybody read. */
+  #isWhole = false;
   /** Of the liveness phase. */
   #coreClients: readonly SimulatedClient[] = [];
 
@@ -263,7 +267,11 @@ class SeedRun {
     const judge = this.#client(JUDGE, undefined, this.#restHistory);
     const rest = new RestReads({ cluster, judge, copies, shardCount, liveMs: LIVE_MS });
     const isReady = rest.awaitShards() && rest.awaitTaking();
-    if (isReady) rest.awaitDrained();
+    if (isReady) {
+      rest.awaitDrained();
+      this.#isWhole = rest.isWholeWithoutReads;
+      rest.judgeHandedOver(this.#keys());
+    }
     const divergence = isReady ? this.#comeToRest(rest) : undefined;
     if (divergence !== undefined) rest.awaitSilence();
     this.#violations.push(...rest.violations);
@@ -361,6 +369,7 @@ class SeedRun {
       hidden: witness.hiddenCount,
       ringClaims: witness.oneRing.claimCount,
       undecidedKeys: this.#undecidedKeys,
+      wholeKeys: this.#isWhole ? this.#keys().length : 0,
       chunksPoisoned: nodes.reduce((sum, node) => sum + node.poisonedCount, 0),
     };
   }

@@ -50,6 +50,7 @@ export class SimTotals {
       `  pairs of kinds in one run: ${this.#pairs.size} of ${(kinds.length * (kinds.length - 1)) / 2}` +
         `, the rarest ${Math.min(...this.#pairs.values(), Infinity)} times`,
       `  loads at their highest: ${this.#loadTexts().join(', ') || 'none'}`,
+      `  ${sum('hidden')} records kept for others; ${sum('wholeKeys')} keys had to be whole before they were read`,
       `  ${this.idleCount} of the runs got less than half of their operations done and prove little; ` +
         `${sum('undecidedKeys')} registers overlap too much for a verdict of O5`,
     ];

@@ -57,6 +57,7 @@ export class SimulatedNode implements NodeParts {
   #operatorCalls = 0;
   #poisonedCount = 0;
   #process: NodeProcess | undefined;
+  #hasForgotten = false;
 
   constructor(options: SimulatedNodeOptions) {
     this.#options = options;
@@ -109,6 +110,11 @@ export class SimulatedNode implements NodeParts {
     return this.#process?.inFlightCount ?? 0;
   }
 
+  /** In any of its processes something was lost that may have been owed to others. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten || this.#process?.hasForgotten === true;
+  }
+
   /** Each shard answers, or is known not to. */
   get isSettled(): boolean {
     return this.#process?.isSettled === true;
@@ -159,6 +165,7 @@ export class SimulatedNode implements NodeParts {
     if (process === undefined) return;
     this.#process = undefined;
     process.stop(model === 'keep-all' ? 'killed' : 'power-loss');
+    if (process.hasForgotten) this.#hasForgotten = true;
     this.#poisonedCount += process.poisonedCount;
     for (const disk of this.disks) disk.crash(model);
   }

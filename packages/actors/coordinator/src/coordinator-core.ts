@@ -134,6 +134,11 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     return this.#context.shardInFlight[shard]!;
   }
 
+  /** Puts after which somebody was owed something that could not be noted. */
+  get notesLost(): number {
+    return this.#context.counters.notesLost;
+  }
+
   hash(): number {
     const { counters, slots } = this.#context;
     let hash = slots.inUse | 0;
