@@ -355,7 +355,8 @@ export class NodeProcess {
       const shard = this.#shards[index];
       if (shard === undefined) continue;
       const inFlight = core.operationsInFlight(index);
-      watch.load('operations in flight', inFlight, replicaOperationsInFlightMax, name);
+      // One probe of the data path goes beyond the credit.
+      watch.load('operations in flight', inFlight, replicaOperationsInFlightMax + 1, name);
       const { written } = shard.requests;
       const wordCount = written - shard.requests.consumed();
       watch.load('words on the way to a shard', wordCount, pace.channelWordsMax, name);

@@ -221,6 +221,11 @@ export class CoordinatorContext {
     return this.shardInFlight[shard]! >= this.limits.replicaOperationsInFlightMax;
   }
 
+  /** A shard that is busy lives: of all that it is asked, one probe may go beyond its credit. */
+  shardTakesProbe(shard: number): boolean {
+    return this.shardInFlight[shard]! <= this.limits.replicaOperationsInFlightMax;
+  }
+
   watchDue(instant: Instant): void {
     if (instant < this.earliestDue) this.earliestDue = instant;
   }

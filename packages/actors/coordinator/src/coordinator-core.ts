@@ -380,7 +380,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   #probe(probe: number): void {
     const context = this.#context;
     for (let shard = 0; shard < context.shards.length; shard += 1) {
-      if (context.shardIsUp[shard] === 0 || context.shardIsFull(shard)) continue;
+      if (context.shardIsUp[shard] === 0 || !context.shardTakesProbe(shard)) continue;
       const sink = context.toShard(shard);
       const offset = sink.begin(TAG.replicaRequest, REPLICA_READ_HEADER_WORDS);
       if (offset < 0) continue;

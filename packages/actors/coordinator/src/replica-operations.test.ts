@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ERRORS, STATUS_NOT_FOUND } from '@clockwise/protocol/errors';
+import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   POLICY,
   REPLICA_OPCODE,
@@ -30,7 +30,6 @@ test('[RO1] a shard is sent no more than the credit for its answers, of all kind
     scan(4, 0, { level: 1 })(writer);
     remove(5, 'e')(writer);
   });
-  world.step([{ kind: 'told', from: 'gossiper', message: { kind: 'probe', probe: 2 } }]);
   const sent = world.sentToShard();
   assert.equal(sent.map(opcodeOf), [
     REPLICA_OPCODE.probe,
@@ -44,6 +43,30 @@ test('[RO1] a shard is sent no more than the credit for its answers, of all kind
     put(7, 'g', 'v')(writer);
   });
   assert.is(world.sentToShard().length, 1);
+});
+
+test('[RO1] H3 however much a shard is asked, one probe of the data path is sent to it, and no more', () => {
+  const world = CoordinatorWorld.linked({ limits: { replicaOperationsInFlightMax: 1 } });
+  const probe = (number: number): void => {
+    world.step([{ kind: 'told', from: 'gossiper', message: { kind: 'probe', probe: number } }]);
+  };
+  world.ask(CLIENT, get(1, 'a', { level: 1 }));
+  probe(1);
+  probe(2);
+  const sent = world.sentToShard();
+  assert.equal(sent.map(opcodeOf), [REPLICA_OPCODE.read, REPLICA_OPCODE.probe]);
+  world.ask(CLIENT, put(2, 'b', 'v'));
+  assert.equal(world.sentTo(CLIENT).map(statusOf), [ERRORS.OVERLOADED.code]);
+  world.shardReplies([[sent[1]!, { kind: REPLY_KIND.probed, status: STATUS_OK }]]);
+  const answer = { kind: 'probe-answer', probe: 1 };
+  const told = world.takeEffects().filter(({ kind }) => kind === 'tell');
+  assert.equal(told, [{ kind: 'tell', to: 'gossiper', message: answer }]);
+  probe(3);
+  assert.equal(
+    world.sentToShard().map(opcodeOf),
+    [REPLICA_OPCODE.probe],
+    'as soon as it has answered',
+  );
 });
 
 test('[RO1] a repair of the own replica waits for no credit: it is left to the next read', () => {

@@ -3,7 +3,7 @@
  * data plane.
  *
  * Invariants:
- *   RO1 nothing is sent to a shard beyond the credit for its answer
+ *   RO1 nothing is sent to a shard beyond the credit for its answer, but for one probe of the data path
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import type { OperationSink } from '@clockwise/kernel/core';
