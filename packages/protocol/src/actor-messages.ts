@@ -126,6 +126,11 @@ export type ActorMessage =
       readonly state: 'ready' | 'fenced';
       readonly reason: string;
     }
+  /**
+   * replica -> main: so many times by now somebody knew counters of a name of this shard that it had not given,
+   * and it took another name: a client's context is forged, or two shards go by one name.
+   */
+  | { readonly kind: 'name-ahead'; readonly shard: number; readonly count: number }
   /** coordinator -> main and back: the node's status as JSON, asked for by a client. Lost: the client times out. */
   | { readonly kind: 'status-wanted'; readonly request: number }
   | { readonly kind: 'status'; readonly request: number; readonly json: string }

@@ -224,6 +224,10 @@ class NodeParts {
     } else if (message.kind === 'shard-state') {
       const { shard, state, reason } = message;
       this.#log.write(state === 'ready' ? 'info' : 'error', 'shard', { shard, state, reason });
+    } else if (message.kind === 'name-ahead') {
+      const { shard, count } = message;
+      const reason = 'a record knows dots of this shard that it never made: a context is forged';
+      this.#log.write('error', 'shard takes another name', { shard, count, reason });
     }
   }
 

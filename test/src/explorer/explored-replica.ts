@@ -196,6 +196,8 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
     this.#output.flush();
     for (const effect of this.#output.takeEffects()) {
       assert(effect.kind === 'tell', 'a small store in memory asks the world for nothing');
+      const isAhead = effect.message.kind === 'name-ahead';
+      assert(!isAhead, '[S2] a shard knows all dots under its names');
     }
     return this.#after(before, ranges, lastSequence, request);
   }

@@ -4,6 +4,7 @@
  * one of them dies or hangs.
  */
 import { CoordinatorCore } from '@clockwise/coordinator/coordinator-core';
+import { assert } from '@clockwise/kernel/assert';
 import type { FrameList } from '@clockwise/kernel/core';
 import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Prng } from '@clockwise/kernel/prng';
@@ -369,6 +370,8 @@ export class NodeProcess {
     if (to.startsWith('replica-')) {
       this.#shards[Number(to.slice('replica-'.length))]?.host.pushEvent(event);
     } else if (to === 'main') {
+      // Simulated clients forge nothing, and no two openings draw one name.
+      assert(message.kind !== 'name-ahead', '[S2] a shard knows all dots under its names');
       const isFenced = message.kind === 'shard-state' && message.state === 'fenced';
       if (!isFenced) return;
       this.#hasForgotten = true;

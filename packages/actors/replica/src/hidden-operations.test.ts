@@ -163,11 +163,15 @@ test('[S1] a hinted store that brings nothing and owes nobody more appends nothi
   assert.is(only(world.ask([store((4 << 16) | 1)])).hidden[0]!.owed, (4 << 16) | 0xffff);
 });
 
-test('[S2] a counter under the fallback name that was never given ends the actor', () => {
+test('[S2] a counter under the fallback name that was never given costs the shard that name', () => {
   const world = new ReplicaWorld();
+  const nameOf = ({ records }: Reply): bigint => records[0]!.siblings.at(-1)!.dot.incarnation;
+  const own = nameOf(only(world.ask([{ kind: 'write', key: 'b', value: 'mine' }])));
   const [dot] = only(world.ask([hinted('a', 'one')])).records[0]!.context;
   const lie = foreign('x', [{ ...dot!, counter: dot!.counter + 9n }]);
-  assert.throws(() => world.ask([{ kind: 'store', record: lie, owed: EPOCH | 1 }]), /S2/);
+  assert.is(only(world.ask([{ kind: 'store', record: lie, owed: EPOCH | 1 }])).status, STATUS_OK);
+  assert.is.not(nameOf(only(world.ask([hinted('a', 'two')]))), dot!.incarnation);
+  assert.is(nameOf(only(world.ask([{ kind: 'write', key: 'c', value: 'mine' }]))), own);
 });
 
 test('[ST1] a settle of an older version clears nothing, nor does one of another epoch', () => {

@@ -8,6 +8,8 @@
  *   W2 counters of an incarnation ascend without repetition; one counter serves all names
  *   HN3 no dot of an incarnation is made after a copy with an entry of it was dropped
  *
+ * A name of which others know more than was given is left, too (S2, store-operation.ts).
+ *
  * The counters begin at (second of the opening << 32) + 1, so that an entry of a context says how old
  * its incarnation is (versioning/retire). A fallback is a function of the opening's incarnation and of
  * the draw's number, one to one in the first: two openings never meet in the same draw.
@@ -73,12 +75,27 @@ export class IncarnationBook {
     if (ofOwn) this.redrawOwn();
   }
 
+  /** [S2] Whatever of its context is ahead of what was given here gets another name; how many do. */
+  leaveAhead(words: Int32Array, record: number): number {
+    let leftCount = 0;
+    let entry = contextOffset(words, record);
+    for (let left = contextCount(words, record); left > 0; left -= 1) {
+      if (this.isCurrent(words, entry) && this.isAhead(words, entry)) {
+        if (isOf(this.#own, words, entry)) this.redrawOwn();
+        else this.redrawFallback();
+        leftCount += 1;
+      }
+      entry += ENTRY_WORDS;
+    }
+    return leftCount;
+  }
+
   redrawFallback(): void {
     if (this.#draws > 0) reachable('incarnations: a fallback incarnation is drawn anew');
     this.#redraw(this.#fallback);
   }
 
-  /** For records of the shard's own that are dropped: a partition that is given up. */
+  /** Of the shard's own: records under it are dropped (a partition is given up), or it is forged. */
   redrawOwn(): void {
     this.#redraw(this.#own);
   }

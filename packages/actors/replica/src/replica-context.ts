@@ -100,6 +100,8 @@ export interface ReplicaCounters {
   notes: number;
   notesSkipped: number;
   settles: number;
+  /** Names of this shard that were left, since others knew more of them than was made under them. */
+  namesAhead: number;
   /** Operations that nobody waited for any more when their turn came. */
   expired: number;
   overloaded: number;
@@ -143,6 +145,7 @@ export class ReplicaContext {
     notes: 0,
     notesSkipped: 0,
     settles: 0,
+    namesAhead: 0,
     expired: 0,
     overloaded: 0,
     slowed: 0,

@@ -1,7 +1,7 @@
 import { LANE } from '@clockwise/kernel/core';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import { DURABILITY, REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
-import type { RecordObject } from '@clockwise/record/build';
+import type { Dot, RecordObject } from '@clockwise/record/build';
 import { partitionOf } from '@clockwise/placement/token';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -245,11 +245,31 @@ test('in a lww bucket a store keeps one sibling and counts what it dropped', () 
   assert.ok(figures.kind === 'figures' && figures.figures['lwwDiscardedConcurrent'] === 1);
 });
 
-test('[S2] a counter of this incarnation that it never gave ends the actor', () => {
+test('[S2] I a forged counter of this incarnation is stored, and no dot is made under that name any more', () => {
   const world = new ReplicaWorld();
-  const record = foreign('a', 1n, 'x');
-  const lie = { ...record, context: [{ incarnation: 1n, counter: 9n }, ...record.context] };
-  assert.throws(() => world.ask([{ kind: 'store', record: lie }]), /S2/);
+  const dotOf = (reply: Reply): Dot => reply.records[0]!.siblings.at(-1)!.dot;
+  const names = new Set<bigint>();
+  for (let round = 1; round <= 9; round += 1) {
+    const { incarnation } = dotOf(only(world.ask([write(`before-${round}`, 'x')])));
+    assert.not(names.has(incarnation), 'a name that was left is not taken again');
+    names.add(incarnation);
+    const record = foreign('a', BigInt(round), 'x');
+    const lie = { ...record, context: [{ incarnation, counter: 1n << 40n }, ...record.context] };
+    lie.context.sort((left, right) => (left.incarnation < right.incarnation ? -1 : 1));
+    assert.is(only(world.ask([{ kind: 'store', record: lie }])).status, STATUS_OK);
+    // What the lie covers is not what is made now: nobody takes it for known.
+    const made = only(world.ask([write('a', `y-${round}`)]));
+    assert.is(made.status, STATUS_OK);
+    assert.is.not(dotOf(made).incarnation, incarnation);
+    world.writeLog();
+  }
+  const told = world.messages.flatMap(({ message }) =>
+    message.kind === 'name-ahead' ? [message.count] : [],
+  );
+  assert.equal(told, [1, 2, 4, 8]);
+  world.tell({ kind: 'figures-wanted', request: 1 }, 'main');
+  const figures = world.messages.at(-1)!.message;
+  assert.ok(figures.kind === 'figures' && figures.figures['namesAhead'] === 9);
 });
 
 test('[RP2] H4 what a coordinator had asked is answered to nobody once it has gone, and its successor is', () => {

@@ -4,12 +4,13 @@
  * Invariants:
  *   S1 a store that brings nothing new, and of a hinted copy owes nobody more, appends nothing, and is
  *      acknowledged when what is here is durable
- *   S2 nobody else knows a counter of this shard's incarnations that was not given here
+ *   S2 a record that knows a counter of this shard's incarnations that was not given here is stored like any
+ *      other, and the shard makes no more dots under that name
  */
-import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { LANE } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { ERRORS } from '@clockwise/protocol/errors';
 import {
   DURABILITY,
@@ -20,14 +21,7 @@ import {
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { isHidden, joinOwed, owedOf } from '@clockwise/record/hidden';
-import {
-  contextCount,
-  contextOffset,
-  ENTRY_WORDS,
-  HEADER,
-  KIND,
-  recordWordCount,
-} from '@clockwise/record/layout';
+import { HEADER, KIND, recordWordCount } from '@clockwise/record/layout';
 import { RELATION } from '@clockwise/versioning/context';
 import { joinRecords } from '@clockwise/versioning/join';
 import { compareRecords } from '@clockwise/versioning/relation';
@@ -48,7 +42,7 @@ export function applyStoreOperation(
   const incoming = asker.offset + REPLICA_STORE_HEADER_WORDS;
   counters.stores += 1;
   if (isHidden(asker.words, incoming)) counters.hinted += 1;
-  checkOwnDots(context, asker.words, incoming);
+  leaveNamesAhead(context, asker.words, incoming);
   observeTimes(context, asker.words, incoming);
   const currentWords = memtable.pool.words[chunk < 0 ? 0 : chunk]!;
   if (current >= 0) {
@@ -120,16 +114,18 @@ function owesNoMore(
   return joinOwed(held, owedOf(words, incoming)) === held;
 }
 
-/** [S2] */
-function checkOwnDots({ book }: ReplicaContext, words: Int32Array, record: number): void {
-  let entry = contextOffset(words, record);
-  for (let left = contextCount(words, record); left > 0; left -= 1) {
-    if (book.isCurrent(words, entry)) {
-      assert(
-        !book.isAhead(words, entry),
-        '[S2] a counter of this incarnation was given by this incarnation',
-      );
-    }
-    entry += ENTRY_WORDS;
-  }
+/**
+ * [S2] Whose name stands in it with more than was given under it: a client has forged the entry, or there
+ * is another maker of dots under that name. Either way whatever is made under it next could be taken for
+ * known by somebody who never saw it. The operator hears of the 1st, 2nd, 4th, 8th.
+ */
+function leaveNamesAhead(context: ReplicaContext, words: Int32Array, record: number): void {
+  const { book, counters, shard } = context;
+  const leftCount = book.leaveAhead(words, record);
+  if (leftCount === 0) return;
+  const before = counters.namesAhead;
+  counters.namesAhead += leftCount;
+  if (Math.clz32(before) === Math.clz32(counters.namesAhead)) return;
+  const message: ActorMessage = { kind: 'name-ahead', shard, count: counters.namesAhead };
+  context.out.effect({ kind: 'tell', to: 'main', message });
 }
