@@ -97,6 +97,7 @@ function report(error: unknown, command: Command, terminal: Terminal): ExitCode 
     return EXIT.usage;
   }
   if (error instanceof Refusal) {
+    if (error.account !== '') terminal.printError(error.account);
     say(error.message);
     return error.exitCode;
   }

@@ -64,10 +64,13 @@ export class UsageError extends Error {
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly exitCode: ExitCode;
+  /** Printed before the sentence; empty: nothing. */
+  readonly account: string;
 
-  constructor(message: string, exitCode: ExitCode) {
+  constructor(message: string, exitCode: ExitCode, account: string = '') {
     super(message);
     this.exitCode = exitCode;
+    this.account = account;
   }
 }
 

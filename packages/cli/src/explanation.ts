@@ -1,5 +1,5 @@
 /** How an answer came about, for people: one line for each replica that was asked, then what is owed. */
-import type { Explanation } from '@clockwise/client';
+import type { ExplainedReplica, Explanation } from '@clockwise/client';
 import type { OptionTable } from './command.ts';
 import type { Paint } from './style.ts';
 import { tableText, type Cell } from './text-table.ts';
@@ -10,15 +10,19 @@ export const READING_OPTIONS: OptionTable = {
   explain: { type: 'boolean', help: 'tell how the answer came about, replica by replica' },
 };
 
-export function explanationText(explanation: Explanation, paint: Paint): string {
+export function explanationText(
+  explanation: Explanation,
+  paint: Paint = (_style, text) => text,
+): string {
   const rows = explanation.replicas.map((one): Cell[] => [
     String(one.position),
     one.node,
     one.dataCentre,
     one.standsInFor ?? '',
+    one.task,
     one.askedMs.toFixed(2),
     one.answeredMs?.toFixed(2) ?? '-',
-    one.outcome === 'ok' ? one.outcome : { text: one.outcome, style: 'bad' },
+    outcomeOf(one, explanation.totalMs),
     one.version ?? '',
   ]);
   const titles = [
@@ -26,12 +30,20 @@ export function explanationText(explanation: Explanation, paint: Paint): string 
     { title: 'NODE' },
     { title: 'DC' },
     { title: 'INSTEAD OF' },
+    { title: 'ASKED TO' },
     { title: 'ASKED MS', align: 'right' },
     { title: 'ANSWERED MS', align: 'right' },
     { title: 'OUTCOME' },
     { title: 'VERSION' },
   ] as const;
   return `${tableText(titles, rows, { paint })}\n${summaryOf(explanation)}`;
+}
+
+/** Who is silent when the answer is given may be late by a moment only: so it is said by how long. */
+function outcomeOf({ outcome, askedMs }: ExplainedReplica, totalMs: number): Cell {
+  if (outcome === 'ok' || outcome === 'not found') return outcome;
+  if (outcome !== 'silent') return { text: outcome, style: 'bad' };
+  return { text: `no answer for ${(totalMs - askedMs).toFixed(2)} ms`, style: 'warning' };
 }
 
 function summaryOf(explanation: Explanation): string {

@@ -3,6 +3,7 @@ import { ClockwiseError, connect, type Bucket, type Database } from '@clockwise/
 import { integerOption, Refusal, textOption, type Call } from './command.ts';
 import { failureLine, type Attempt } from './error-line.ts';
 import { EXIT } from './exit-code.ts';
+import { explanationText } from './explanation.ts';
 import { findCluster, type FoundCluster } from './find-cluster.ts';
 import { unreachableReason } from './tcp-reach.ts';
 
@@ -50,7 +51,8 @@ export async function attempt<Result>(
   } catch (error) {
     if (!(error instanceof ClockwiseError)) throw error;
     const { line, exitCode } = failureLine(error, what, found.self);
-    throw new Refusal(line, exitCode);
+    const account = error.explanation === undefined ? '' : explanationText(error.explanation);
+    throw new Refusal(line, exitCode, account);
   }
 }
 

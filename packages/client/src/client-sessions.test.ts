@@ -3,6 +3,7 @@ import { REQUEST_FLAG, RESPONSE_FLAG } from '@clockwise/protocol/frame';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Context } from './context.ts';
+import type { ClockwiseError } from './errors.ts';
 import { MemoryWorld } from './memory-world.ts';
 import { outcomeOf, valuesAnswer } from './scripted-answers.ts';
 import { welcomeOf } from './scripted-messages.ts';
@@ -146,6 +147,13 @@ test('[XP1] explain brings the account of the answer; one that cannot be read is
     assert.equal((await getting).explanation, wanted);
     assert.equal((await getting).values, ['v', 'w']);
     await putting;
+    node.script = () => ({ ...refusal('BAD_REQUEST'), explanation });
+    const refused = db
+      .bucket()
+      .put('k', 'v', { explain: true })
+      .catch((error: unknown) => error);
+    await world.settle();
+    assert.equal(((await refused) as ClockwiseError).explanation, wanted);
   }
   const { explain, monotonic } = REQUEST_FLAG;
   assert.equal(

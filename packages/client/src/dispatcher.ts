@@ -251,6 +251,7 @@ export class Dispatcher implements ConnectionOwner {
     const code = errorName(status);
     assert(code !== undefined, 'a valid response has a known status');
     const reason = code === 'IMPOSSIBLE_LEVEL' ? this.#levelReason(slot) : undefined;
+    this.#table.lastExplanation[slot] = this.#decoder.explanation(operation);
     this.#outcomes.failTry(slot, code, words[operation + RESPONSE.retryAfterMs]!, reason);
   }
 

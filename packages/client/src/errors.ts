@@ -4,6 +4,7 @@
  * may have happened, and reading or repeating it under a new operation is the caller's choice.
  */
 import { ERRORS, type ErrorName, type Outcome } from '@clockwise/protocol/errors';
+import type { Explanation } from './explanation.ts';
 
 /** What names a write over all its tries. */
 export interface OperationId {
@@ -19,6 +20,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** Of a write. */
   readonly operationId?: OperationId;
+  readonly explanation?: Explanation;
   /** Replaces the table's sentence. */
   readonly message?: string;
 }
@@ -33,6 +35,8 @@ export class ClockwiseError extends Error {
   readonly retryAfterMs: number;
   /** Of a write that was sent: the id that the cluster may know it by. */
   readonly operationId: OperationId | undefined;
+  /** How the last refusal came about; where `explain` asked for it and a node refused. */
+  readonly explanation: Explanation | undefined;
 
   constructor(code: ErrorName, details: ErrorDetails = {}) {
     const definition = ERRORS[code];
@@ -43,6 +47,7 @@ export class ClockwiseError extends Error {
     this.outcome = details.outcome ?? definition.outcome;
     this.retryAfterMs = details.retryAfterMs ?? 0;
     this.operationId = details.operationId;
+    this.explanation = details.explanation;
   }
 }
 

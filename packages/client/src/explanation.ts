@@ -11,14 +11,19 @@ export interface ExplainedReplica {
   readonly dataCentre: string;
   /** Its place in the partition's list of replicas. */
   readonly position: number;
+  /**
+   * `read`; `recall`: to say whether it knows a write that may have happened before; `make` the new
+   * version; `store` it.
+   */
+  readonly task: string;
   /** The node in whose place this one was asked. */
   readonly standsInFor?: string;
   /** Milliseconds after the request came. */
   readonly askedMs: number;
   readonly answeredMs?: number;
-  /** `ok`, `not found`, `silent`, or the name of an error. */
+  /** `ok`, `not found`, `silent` (until the answer was given), or the name of an error. */
   readonly outcome: string;
-  /** The context of what it holds, shortened. */
+  /** The context of what it holds, shortened; where it stored something, of that. */
   readonly version?: string;
 }
 

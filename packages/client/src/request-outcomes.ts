@@ -197,7 +197,14 @@ export class RequestOutcomes {
   ): void {
     const last = this.#table.lastCode[slot];
     const cause = last === undefined || last === code ? {} : { cause: new ClockwiseError(last) };
-    const told = { ...cause, ...details, ...this.#operationId(slot), outcome: this.#outcome(slot) };
+    const explanation = this.#table.lastExplanation[slot];
+    const told = {
+      ...cause,
+      ...details,
+      ...this.#operationId(slot),
+      outcome: this.#outcome(slot),
+      ...(explanation === undefined ? {} : { explanation }),
+    };
     this.throwTo(slot, new ClockwiseError(code, told));
   }
 

@@ -19,6 +19,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import type { Word64 } from '@clockwise/protocol/control-messages';
 import type { ErrorName } from '@clockwise/protocol/errors';
+import type { Explanation } from './explanation.ts';
 import type { Resolve } from './results.ts';
 import { isLaterTime, SessionClock } from './session-clock.ts';
 
@@ -86,6 +87,8 @@ export class RequestTable {
   readonly signal: (AbortSignal | undefined)[] = [];
   /** The failure of the last try, to be told where no other comes. */
   readonly lastCode: (ErrorName | undefined)[] = [];
+  /** ... and how it came about, where the node told. */
+  readonly lastExplanation: (Explanation | undefined)[] = [];
 
   constructor(requestsMax: number, drawSession: () => Word64) {
     assert(requestsMax >= 1 && requestsMax <= REQUESTS_MAX, 'slots have 16 bits');
@@ -175,6 +178,7 @@ export class RequestTable {
     this.reject[slot] = undefined;
     this.signal[slot] = undefined;
     this.lastCode[slot] = undefined;
+    this.lastExplanation[slot] = undefined;
     this.#nextFree[slot] = this.#freeHead;
     this.#freeHead = slot;
     this.count -= 1;
@@ -234,6 +238,7 @@ export class RequestTable {
     this.reject.push(undefined);
     this.signal.push(undefined);
     this.lastCode.push(undefined);
+    this.lastExplanation.push(undefined);
   }
 }
 

@@ -33,7 +33,7 @@ import {
 } from '@clockwise/protocol/response-body';
 import { decodeValue, type Value } from '@clockwise/protocol/value-codec';
 import { readBytes } from '@clockwise/protocol/word-bytes';
-import { parseExplanation } from './explanation.ts';
+import { type Explanation, parseExplanation } from './explanation.ts';
 import {
   GetResult,
   ScanRecord,
@@ -119,14 +119,19 @@ export class ResponseDecoder {
 
   #header(operation: number): AnswerHeader {
     const words = this.#words;
-    const explanation = bodyExplanation(words, operation);
     return {
       answered: words[operation + RESPONSE.answered]!,
       flags: (words[operation + RESPONSE.status]! >>> 16) & 0xff,
       hybridLow: words[operation + RESPONSE.hybridLow]!,
       hybridHigh: words[operation + RESPONSE.hybridHigh]!,
-      explanation: explanation === undefined ? undefined : parseExplanation(explanation),
+      explanation: this.explanation(operation),
     };
+  }
+
+  /** Of an answer of any status; undefined where it has none. */
+  explanation(operation: number): Explanation | undefined {
+    const bytes = bodyExplanation(this.#words, operation);
+    return bytes === undefined ? undefined : parseExplanation(bytes);
   }
 
   #position(record: number): ScanPosition {

@@ -26,7 +26,8 @@ async function start(
   const world = new MemoryWorld();
   const node = world.node('a:1');
   const db = await world.connect({ silenceTimeoutMs: 60_000, ...options });
-  const resolve = (values: readonly unknown[]): string => [...values].map(String).toSorted().join('+');
+  const resolve = (values: readonly unknown[]): string =>
+    [...values].map(String).toSorted().join('+');
   return { world, node, db, bucket: db.bucket('default', { resolve }) };
 }
 

@@ -76,6 +76,7 @@ test('a get tells whom it asked when, what each said, and which version it holds
       node: 'node-0',
       dataCentre: 'one',
       position: 0,
+      task: 'read',
       askedMs: 0,
       answeredMs: 3,
       outcome: 'ok',
@@ -85,6 +86,7 @@ test('a get tells whom it asked when, what each said, and which version it holds
       node: `node-${asked}`,
       dataCentre: 'one',
       position: asked,
+      task: 'read',
       askedMs: 0,
       answeredMs: 7,
       outcome: 'not found',
@@ -124,14 +126,42 @@ test('a put tells who acknowledged, and whose position nobody has acknowledged y
   world.shardReplies([[write!, { kind: REPLY_KIND.written, record: VALUE }]]);
   const { replicas, owed } = onlyAccount(world);
   assert.equal(
-    replicas.map(({ node, outcome }) => [node, outcome]),
+    replicas.map(({ node, task, outcome, version }) => [node, task, outcome, version]),
     [
-      ['node-0', 'ok'],
-      ['node-1', 'ok'],
-      ['node-2', 'silent'],
+      ['node-0', 'make', 'ok', 'a1b2:7'],
+      ['node-1', 'store', 'ok', 'a1b2:7'],
+      ['node-2', 'store', 'silent', undefined],
     ],
   );
   assert.equal(owed, ['node-2']);
+});
+
+test('a put that may have happened tells who was asked about it, and who then stored it', () => {
+  const world = CoordinatorWorld.linked();
+  world.ask(CLIENT, put(1, 'k', 'v', { flags: explain | REQUEST_FLAG.retry }));
+  const nothing = { kind: REPLY_KIND.read, status: STATUS_NOT_FOUND };
+  world.shardReplies([[world.sentToShard()[0]!, nothing]]);
+  world.nodeReplies(1, world.sentToNode(1)[0]!, nothing);
+  world.passes(3);
+  world.nodeReplies(2, world.sentToNode(2)[0]!, nothing);
+  const [write] = world.sentToShard();
+  world.shardReplies([[write!, { kind: REPLY_KIND.forward, record: VALUE }]]);
+  const [store] = world.sentToNode(1);
+  world.nodeReplies(1, store!, { kind: REPLY_KIND.stored });
+  world.shardReplies([[write!, { kind: REPLY_KIND.written, record: VALUE }]]);
+  assert.equal(
+    onlyAccount(world).replicas.map(({ node, task, outcome, askedMs, version }) =>
+      [node, task, outcome, askedMs, version ?? ''].join(' '),
+    ),
+    [
+      'node-0 recall not found 0 ',
+      'node-1 recall not found 0 ',
+      'node-2 recall not found 0 ',
+      'node-0 make ok 3 a1b2:7',
+      'node-1 store ok 3 a1b2:7',
+      'node-2 store silent 3 ',
+    ],
+  );
 });
 
 test('an error is explained too, with the name of what each replica said', () => {

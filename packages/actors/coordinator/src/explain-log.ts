@@ -18,11 +18,15 @@ import {
 import { contextCount, contextOffset, ENTRY, ENTRY_WORDS } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { positionOfNode, primaryAt } from './positions.ts';
-import { SLOT_STATE } from './request-slots.ts';
+import { PUT_PHASE, SLOT_STATE } from './request-slots.ts';
+
+/** `recall`: to say whether it knows a write that may have happened before; `make`: the dot. */
+type Task = 'read' | 'recall' | 'make' | 'store';
 
 interface Asked {
   readonly node: number;
   readonly position: number;
+  readonly task: Task;
   /** The primary in whose place it was asked; -1: it is the primary. */
   readonly standsInFor: number;
   readonly askedMs: number;
@@ -36,6 +40,8 @@ interface Account {
   readonly beganAt: number;
   readonly asked: Asked[];
   readonly repaired: Set<number>;
+  /** What was sent to be stored, as the replica that made it told. */
+  made: string | undefined;
 }
 
 /** Entries of a context that an account shows. */
@@ -60,7 +66,8 @@ export class ExplainLog {
     }
     const generation = context.slots.generation[slot]!;
     const beganAt = context.now;
-    this.#accounts.set(slot, { generation, beganAt, asked: [], repaired: new Set() });
+    const repaired = new Set<number>();
+    this.#accounts.set(slot, { generation, beganAt, asked: [], repaired, made: undefined });
     this.count = this.#accounts.size;
   }
 
@@ -69,15 +76,22 @@ export class ExplainLog {
     const account = this.#accountOf(context, slot);
     if (account === undefined) return;
     const position = positionOfNode(context, slot, node);
-    const isKnown = account.asked.some((one) => one.node === node && one.position === position);
+    const task = taskOf(context, slot, node);
+    const isKnown = account.asked.some(
+      (one) =>
+        one.node === node &&
+        one.position === position &&
+        (one.task === 'recall') === (task === 'recall'),
+    );
     if (isKnown) {
-      if (context.slots.state[slot] === SLOT_STATE.get) account.repaired.add(node);
+      if (task === 'read') account.repaired.add(node);
       return;
     }
     const primary = position < 0 ? node : primaryAt(context, slot, position);
     account.asked.push({
       node,
       position,
+      task,
       standsInFor: primary === node ? -1 : primary,
       askedMs: context.now - account.beganAt,
       answeredMs: undefined,
@@ -95,9 +109,10 @@ export class ExplainLog {
     words: Int32Array,
     offset: number,
   ): void {
-    const asked = this.#openOf(context, slot, node);
-    if (asked === undefined) return;
     const kind = words[offset + REPLICA_REPLY.kind]!;
+    const isRead = (kind & 0xff) === REPLY_KIND.read;
+    const asked = this.#openOf(context, slot, node, isRead);
+    if (asked === undefined) return;
     const status = (kind >>> 8) & 0xffff;
     if (words[offset + REPLICA_REPLY.recordWords] !== 0 && status === STATUS_OK) {
       if (shard >= 0) {
@@ -107,6 +122,9 @@ export class ExplainLog {
         asked.version = versionText(words, offset + REPLICA_REPLY_HEADER_WORDS);
       }
     }
+    const account = this.#accounts.get(slot)!;
+    if (asked.task === 'make') account.made = asked.version;
+    else if (asked.task === 'store' && status === STATUS_OK) asked.version ??= account.made;
     // What is to be forwarded is no acknowledgement.
     if ((kind & 0xff) === REPLY_KIND.forward) return;
     this.#end(context, slot, asked, status);
@@ -114,7 +132,8 @@ export class ExplainLog {
 
   /** A node cannot be reached any more, or is not waited for. */
   failed(context: CoordinatorContext, slot: number, node: number, status: number): void {
-    const asked = this.#openOf(context, slot, node);
+    const asked =
+      this.#openOf(context, slot, node, false) ?? this.#openOf(context, slot, node, true);
     if (asked !== undefined) this.#end(context, slot, asked, status);
   }
 
@@ -139,6 +158,7 @@ export class ExplainLog {
         node: nameOf(one.node),
         dataCentre: ring.nodes[one.node]!.dataCentre,
         position: one.position,
+        task: one.task,
         ...(one.standsInFor < 0 ? {} : { standsInFor: nameOf(one.standsInFor) }),
         askedMs: rounded(one.askedMs),
         ...(one.answeredMs === undefined ? {} : { answeredMs: rounded(one.answeredMs) }),
@@ -146,7 +166,7 @@ export class ExplainLog {
         ...(one.version === undefined ? {} : { version: one.version }),
       })),
       hinted: account.asked
-        .filter((one) => isPut && one.standsInFor >= 0 && isOk(one))
+        .filter((one) => !isReading(one) && one.standsInFor >= 0 && isOk(one))
         .map((one) => nameOf(one.node)),
       repaired: [...account.repaired].map(nameOf),
       owed: isPut ? this.#owed(context, slot).map(nameOf) : [],
@@ -177,9 +197,16 @@ export class ExplainLog {
     asked.outcome = outcomeText(status);
   }
 
-  #openOf(context: CoordinatorContext, slot: number, node: number): Asked | undefined {
-    const account = this.#accountOf(context, slot);
-    return account?.asked.find((one) => one.node === node && one.answeredMs === undefined);
+  /** What a node was asked and has not answered; `isRead`: to read, or to change something. */
+  #openOf(
+    context: CoordinatorContext,
+    slot: number,
+    node: number,
+    isRead: boolean,
+  ): Asked | undefined {
+    return this.#accountOf(context, slot)?.asked.find(
+      (one) => one.node === node && one.answeredMs === undefined && isReading(one) === isRead,
+    );
   }
 
   /** [EX2] */
@@ -199,6 +226,16 @@ export class ExplainLog {
 /** Another coordinator's account, with the name of the one that passed the request on to it. */
 export function relayedText(text: string, via: string): string {
   return `{"via":${JSON.stringify(via)},${text.slice(1)}`;
+}
+
+function taskOf({ slots, ring }: CoordinatorContext, slot: number, node: number): Task {
+  if (slots.state[slot] !== SLOT_STATE.put) return 'read';
+  if (slots.phase[slot] === PUT_PHASE.asking) return 'recall';
+  return node === ring.ownNode ? 'make' : 'store';
+}
+
+function isReading({ task }: Asked): boolean {
+  return task === 'read' || task === 'recall';
 }
 
 function outcomeText(status: number): string {

@@ -128,7 +128,9 @@ function writeJson(result: WriteResult): object {
 
 function acknowledged({ answered, primaries, sloppy, duplicate }: WriteResult): string {
   const replicas = answered === 1 ? '1 replica' : `${answered} replicas`;
-  const ofThem = sloppy ? ` (${primaries} of them primaries)` : '';
+  const ofThem = sloppy
+    ? ` (${primaries} of them ${primaries === 1 ? 'a primary' : 'primaries'})`
+    : '';
   return `${replicas} acknowledged${ofThem}${duplicate ? ', an earlier try had written it' : ''}`;
 }
 
