@@ -27,7 +27,7 @@ export function mend(context: CoordinatorContext, slot: number): void {
   const { policy } = ring.buckets.get(slots.bucketId[slot]!)!;
   for (let left = behind; left !== 0; left &= left - 1) {
     const node = primaryAt(context, slot, 31 - Math.clz32(left & -left));
-    if (!repairBudget.admits(node)) {
+    if (!repairBudget.admits(node, context.now)) {
       reachable('get: a replica that was behind has enough to mend already');
       counters.repairsSkipped += 1;
       continue;
