@@ -223,12 +223,16 @@ export class RestReads {
     const { bucketId, key: name } = key;
     const { nodeId } = cluster.nodes[node]!;
     const isDamaged = cluster.atlas.isDamaged(node);
+    const before = this.#held(node, key)?.contextWords ?? NO_WORDS;
     const result = isDamaged
       ? this.#get(key, LEVEL.one, TRY_MS)
       : this.#mustGet(key, LEVEL.one, liveMs);
     if (result === undefined) return isDamaged;
     const held = this.#held(node, key);
-    const isOwn = isEqualWords(result.context, held?.contextWords ?? NO_WORDS);
+    // Another may have been asked besides, and have this one mended after its answer.
+    const isOwn = [before, held?.contextWords ?? NO_WORDS].some((words) =>
+      isEqualWords(result.context, words),
+    );
     const isAnothers = !isOwn && this.#isAnothers(node, key, result.context);
     if (isAnothers && isDamaged) return true;
     if (!isOwn && !isAnothers) {
