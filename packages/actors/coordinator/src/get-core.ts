@@ -239,7 +239,28 @@ function onReadFailed(
   preference.refused(node, context.now);
   slots.failed[slot] = slots.failed[slot]! | bit;
   slots.status[slot] = status;
+  // Puts go to a stand-in where a shard is down, and so does who reads them.
+  if (status === ERRORS.NOT_READY.code) slots.orphaned[slot] = slots.orphaned[slot]! | bit;
   settleGet(context, slot);
+}
+
+/**
+ * A node is believed down: others are asked in its place, as puts go to others now. What it says after all
+ * counts, and where nobody can be asked it is still waited for.
+ */
+export function onGetSuspected(context: CoordinatorContext, slot: number, node: number): void {
+  const { slots } = context;
+  if (slots.responded[slot] === 1 || slots.repairNeeded[slot] !== 0 || !slots.hasKept(slot)) return;
+  const position = positionOfNode(context, slot, node);
+  const bit = position < 0 ? 0 : outstandingOf(context, slot) & (1 << position);
+  if (bit === 0 || node !== nodeAt(context, slot, position)) return;
+  slots.failed[slot] = slots.failed[slot]! | bit;
+  askMoreAsKept(context, slot);
+  const isReplaced = isHopeful(context, slot);
+  sometimes(isReplaced, 'get: another is asked in place of one that is believed down');
+  sometimes(!isReplaced, 'get: nobody can be asked in place of one that is believed down');
+  if (isReplaced) context.preference.ended(node);
+  else slots.failed[slot] = slots.failed[slot]! & ~bit;
 }
 
 /** The deadline has come, or the instant at which an answer was hoped for. */

@@ -1,6 +1,6 @@
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import { LEVEL, REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { LEVEL, REPLY_KIND, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { WorldOptions } from './coordinator-world.ts';
@@ -9,7 +9,7 @@ import { HEDGES_AHEAD_MAX } from './hedge-budget.ts';
 import { PROBE_EVERY } from './replica-preference.ts';
 import { record } from './sample-requests.ts';
 
-const { UNAVAILABLE, READ_FAILED } = ERRORS;
+const { UNAVAILABLE, READ_FAILED, NOT_READY } = ERRORS;
 const OLD = record({ dots: [[9, 1]] });
 const NEW = record({ dots: [[9, 2]] });
 /** Nodes 3 and 4 stand in, in this order. */
@@ -145,6 +145,47 @@ test('[GA1] where links break under a get, stand-ins take the places of their pr
   one.answers(0, OLD);
   assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
   assert.is(one.inFlight(), 0);
+});
+
+test('[GA1] where shards of primaries are down, stand-ins take their places as they do for puts', () => {
+  const one = new GetWorld(FIVE);
+  const isDown = { kind: REPLY_KIND.read, status: NOT_READY.code };
+  one.replies(1, one.reads.get(1)!, isDown);
+  assert.equal(one.asked, [0, 1, 2]);
+  one.replies(2, one.reads.get(2)!, isDown);
+  assert.equal(one.asked, [0, 1, 2, 3]);
+  assert.is(one.hinted.get(3), true);
+  one.answers(0, OLD);
+  one.answers(3, NEW);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
+  assert.equal(one.accounts, [{ answered: 2, primaries: 1, sloppy: true }]);
+  assert.is(one.inFlight(), 0);
+  const strict = new GetWorld(FIVE, 0, { flags: REQUEST_FLAG.strict });
+  for (const node of [1, 2]) strict.replies(node, strict.reads.get(node)!, isDown);
+  assert.equal(strict.shown(), [[NOT_READY.code]]);
+});
+
+test('[GA1] nodes that are believed down under a get are not waited for where others can be asked', () => {
+  const one = new GetWorld(FIVE);
+  one.suspect(1);
+  assert.equal(one.asked, [0, 1, 2]);
+  one.suspect(2);
+  assert.equal(one.asked, [0, 1, 2, 3]);
+  one.answers(0, OLD);
+  // It lives after all, and its word is as good.
+  one.answers(2, NEW);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
+  for (const node of [1, 3]) one.answers(node, OLD);
+  assert.is(one.inFlight(), 0);
+});
+
+test('where nobody else can be asked, a get waits for one that is believed down', () => {
+  const one = new GetWorld();
+  one.answers(0, OLD);
+  for (const node of [1, 2]) one.suspect(node);
+  assert.equal(one.shown(), []);
+  one.answers(2, NEW);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
 });
 
 test('[GA1] with no primary left all that is known is what stand-ins hold', () => {

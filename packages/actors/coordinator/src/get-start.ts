@@ -39,6 +39,7 @@ export function startRead(
   const shard = slots.shard[slot]!;
   slots.empty[slot] = 0;
   slots.askedLate[slot] = 0;
+  slots.orphaned[slot] = 0;
   slots.repairNeeded[slot] = 0;
   slots.mending[slot] = 0;
   // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
@@ -163,7 +164,7 @@ function askPrimary(
   context.preference.asked(node);
 }
 
-/** [GA1] For primaries that cannot be used: whoever would hold their hinted copies. */
+/** [GA1] For primaries that cannot be used, or said so: whoever would hold their hinted copies. */
 function askStandIns(
   context: CoordinatorContext,
   slot: number,
@@ -177,7 +178,9 @@ function askStandIns(
   for (let left = all & ~spoken; left !== 0 && !isHopeful(context, slot); left &= left - 1) {
     const position = 31 - Math.clz32(left & -left);
     const bit = 1 << position;
-    if (isUsable(context, primaryAt(context, slot, position), slots.shard[slot]!)) continue;
+    const isOrphaned = (slots.orphaned[slot]! & bit) !== 0;
+    const primary = primaryAt(context, slot, position);
+    if (!isOrphaned && isUsable(context, primary, slots.shard[slot]!)) continue;
     const hopedFor = votesOf(context, slot) | outstandingOf(context, slot);
     if (!levelWants(context, slot, hopedFor, position)) continue;
     const node = takeStandIn(context, slot, position);

@@ -85,8 +85,10 @@ export class RequestSlots {
   /** Positions that wait for the record to be read again, and those that ever did. */
   readonly wanting: Int32Array;
   readonly reopened: Int32Array;
-  /** Of a get, which clears this and the next two itself: positions that were asked after its start. */
+  /** Of a get, which clears this and the next three itself: positions that were asked after its start. */
   readonly askedLate: Int32Array;
+  /** Of a get: positions whose primary said that its shard is down. */
+  readonly orphaned: Int32Array;
   /** Of a monotonic get: how many replicas must hold what is answered, 0 until that is known ... */
   readonly repairNeeded: Uint8Array;
   /** ... and the positions that were sent it and have not answered. */
@@ -160,6 +162,7 @@ export class RequestSlots {
     this.wanting = new Int32Array(capacity);
     this.reopened = new Int32Array(capacity);
     this.askedLate = new Int32Array(capacity);
+    this.orphaned = new Int32Array(capacity);
     this.repairNeeded = new Uint8Array(capacity);
     this.mending = new Int32Array(capacity);
     this.duplicate = new Uint8Array(capacity);

@@ -8,7 +8,7 @@
 import { reachable } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { onGetDue } from './get-core.ts';
+import { onGetDue, onGetSuspected } from './get-core.ts';
 import type { HandOffCore } from './hand-off-core.ts';
 import { onProxyDue, onProxyLinkDown } from './proxy-core.ts';
 import { onPutDue, onPutSuspected } from './put-events.ts';
@@ -90,12 +90,13 @@ export class Sweep {
     }
   }
 
-  /** The gossiper believes a node down: puts do not wait for it where somebody can stand in. */
+  /** The gossiper believes a node down: puts and gets do not wait for it where somebody can stand in. */
   suspected(node: number): void {
     const context = this.#context;
     const { slots } = context;
     for (let slot = 0; slot < slots.capacity; slot += 1) {
       if (slots.state[slot] === SLOT_STATE.put) onPutSuspected(context, slot, node);
+      else if (slots.state[slot] === SLOT_STATE.get) onGetSuspected(context, slot, node);
     }
   }
 }
