@@ -184,10 +184,37 @@ test('[CS3] a step looks at so many records, and no more', () => {
   for (let key = 0; key < 20; key += 1) store.put(key, key);
   store.flush();
   const old = store.memtable.oldestResident();
+  store.get(7);
   store.sweeper.begin(old);
   for (let step = 1; step < 4; step += 1) assert.is(store.sweeper.step(5), -1);
   assert.is(store.sweeper.step(5), old);
   assert.is(store.sweeper.step(5), -1);
+});
+
+test('[CS4] a chunk that was only written is given up at once', () => {
+  const store = new Store();
+  for (let key = 0; key < 20; key += 1) store.put(key, key);
+  store.flush();
+  const old = store.memtable.oldestResident();
+  store.sweeper.begin(old);
+  assert.is(store.sweeper.step(1), old);
+  assert.is(store.sweeper.promotedCount, 0);
+});
+
+test('[KI3] what was asked for stays so when it is written again, and is kept', () => {
+  const store = new Store();
+  store.put(7, 1);
+  store.flush();
+  store.get(7);
+  store.put(7, 2);
+  store.flush();
+  for (let old = store.memtable.oldestResident(); old !== -1;) {
+    store.sweeper.begin(old);
+    store.giveUp(store.sweeper.step(1000));
+    old = store.memtable.oldestResident();
+  }
+  assert.is(store.sweeper.promotedCount, 1);
+  assert.is(store.inMemory(7), 2);
 });
 
 test('[CC2] the main queue keeps its chunks until the small queue has no more than its share', () => {

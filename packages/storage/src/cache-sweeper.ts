@@ -9,6 +9,7 @@
  *   CS1 only what a table holds is copied: the chunk is resident
  *   CS2 only the record that the index names is copied, so that no older one comes back (MT4)
  *   CS3 a step looks at a bounded number of records and bytes
+ *   CS4 a chunk that was written, and of which nobody asked for anything, is not looked at
  */
 import { assert } from '@clockwise/kernel/assert';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -42,7 +43,10 @@ export class CacheSweeper {
     assert(pool.states[chunk] === CHUNK_STATE.resident, 'CS1 tables hold what is swept');
     this.chunk = chunk;
     this.#generation = pool.generations[chunk]!;
-    this.#position = CHUNK_HEADER_WORDS;
+    // [CS4] What was never read leaves no ghost: ghosts are of what reads brought.
+    const isUnread = pool.kinds[chunk] === CHUNK_KIND.log && pool.asked[chunk] === 0;
+    sometimes(isUnread, 'memory: a chunk that nobody asked for anything is given up');
+    this.#position = isUnread ? pool.used[chunk]! : CHUNK_HEADER_WORDS;
   }
 
   /** The chunk, once all that is to be kept of it is elsewhere; -1: not yet, or there is none. */

@@ -61,6 +61,8 @@ export class ChunkPool {
   /** QUEUE of s3-fifo.ts, of a cache chunk; 0 for others. */
   readonly queues: Int32Array;
   readonly generations: Int32Array;
+  /** 1: something that the chunk holds may have been asked for (KI3). */
+  readonly asked: Int32Array;
   readonly used: Int32Array;
   readonly recordCounts: Int32Array;
   /** Of a log chunk; 0: none yet. */
@@ -86,6 +88,7 @@ export class ChunkPool {
     this.kinds = new Int32Array(options.chunksMax);
     this.queues = new Int32Array(options.chunksMax);
     this.generations = new Int32Array(options.chunksMax);
+    this.asked = new Int32Array(options.chunksMax);
     this.used = new Int32Array(options.chunksMax);
     this.recordCounts = new Int32Array(options.chunksMax);
     this.firstSequences = new Float64Array(options.chunksMax);
@@ -102,6 +105,7 @@ export class ChunkPool {
     this.kinds[chunk] = kind;
     this.move(chunk, CHUNK_STATE.free, CHUNK_STATE.active);
     this.queues[chunk] = queue;
+    this.asked[chunk] = 0;
     this.used[chunk] = CHUNK_HEADER_WORDS;
     this.recordCounts[chunk] = 0;
     this.firstSequences[chunk] = 0;

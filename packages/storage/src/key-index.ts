@@ -5,12 +5,13 @@
  * data plane
  *
  * An entry whose generation is not its chunk's, or that was removed, is dead: it is passed over, reused
- * by an insert, and left behind when the table is built anew. Hashes are keyed (keyed-hash.ts), so that
+ * by an insert, and cleared when many are: in place, or by a table twice as large. Hashes are keyed (keyed-hash.ts), so that
  * probes stay short. The flags count how often a key was asked for, for whoever decides what to keep.
  *
  * Invariants:
  *   KI1 a key has at most one live entry
  *   KI2 no entry lies more than PROBES_MAX slots behind its home, so a lookup ends
+ *   KI3 a chunk that an entry with a counter above zero names is marked as asked
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -92,7 +93,11 @@ export class KeyIndex {
 
   /** The key that `find` found is asked for. A key that is asked for often is not written to. */
   countFound(): void {
-    if (this.foundCounter < COUNTER_MAX) this.#slots[this.#found + SLOT_FLAGS]! += 1;
+    const counter = this.foundCounter;
+    if (counter === COUNTER_MAX) return;
+    this.#slots[this.#found + SLOT_FLAGS]! += 1;
+    // [KI3]
+    if (counter === 0) this.#pool.asked[this.chunk] = 1;
   }
 
   /** The key that `find` found is at another place now. REQUIRES: nothing was put since. */
@@ -101,6 +106,8 @@ export class KeyIndex {
     this.#slots[slot + SLOT_CHUNK] = chunk | (this.#pool.generations[chunk]! << 16);
     this.#slots[slot + SLOT_OFFSET] = record;
     this.#slots[slot + SLOT_FLAGS] = counter;
+    // [KI3]
+    if (counter > 0) this.#pool.asked[chunk] = 1;
   }
 
   /** The key that `find` found is in memory no longer. REQUIRES: nothing was put since. */
@@ -133,11 +140,46 @@ export class KeyIndex {
   /** Leaves dead entries behind; doubles the table where the living ones fill five eighths of it. */
   rebuild(): void {
     reachable('memory: the index is built anew');
-    let liveCount = 0;
-    for (let slot = 0; slot < this.#slots.length; slot += SLOT_WORDS) {
-      if (this.#isLive(slot)) liveCount += 1;
+    this.#compact();
+    if (this.#usedCount * 8 >= this.slotCount * 5) this.#resize(this.slotCount * 2);
+    else this.rebuildCount += 1;
+  }
+
+  /**
+   * Clears dead entries, and moves each living one up to the first free slot from its home on. From a
+   * slot that was never used round to it again: no entry's way leads over that one, and what was passed
+   * is never freed again.
+   */
+  #compact(): void {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const generations = this.#pool.generations;
+    let first = 0;
+    while (slots[first * SLOT_WORDS + SLOT_OFFSET] !== 0) first += 1;
+    let count = 0;
+    for (let step = 1; step <= mask; step += 1) {
+      const place = (first + step) & mask;
+      const from = place * SLOT_WORDS;
+      if (slots[from + SLOT_OFFSET] === 0) continue;
+      const named = slots[from + SLOT_CHUNK]!;
+      const flags = slots[from + SLOT_FLAGS]!;
+      if ((flags & REMOVED) !== 0 || generations[named & 0xffff] !== named >>> 16) {
+        slots[from + SLOT_OFFSET] = 0;
+        continue;
+      }
+      count += 1;
+      let free = slots[from + SLOT_HASH]! & mask;
+      while (free !== place && slots[free * SLOT_WORDS + SLOT_OFFSET] !== 0)
+        free = (free + 1) & mask;
+      if (free === place) continue;
+      const to = free * SLOT_WORDS;
+      slots[to + SLOT_HASH] = slots[from + SLOT_HASH]!;
+      slots[to + SLOT_CHUNK] = named;
+      slots[to + SLOT_OFFSET] = slots[from + SLOT_OFFSET]!;
+      slots[to + SLOT_FLAGS] = flags;
+      slots[from + SLOT_OFFSET] = 0;
     }
-    this.#resize(liveCount * 8 >= this.slotCount * 5 ? this.slotCount * 2 : this.slotCount);
+    this.#usedCount = count;
   }
 
   #tryPut(hash: number, chunk: number, record: number): boolean {
@@ -173,6 +215,8 @@ export class KeyIndex {
     slots[reusable + SLOT_CHUNK] = chunk | (this.#pool.generations[chunk]! << 16);
     slots[reusable + SLOT_OFFSET] = record;
     slots[reusable + SLOT_FLAGS] = counter;
+    // [KI3]
+    if (counter > 0) this.#pool.asked[chunk] = 1;
     return true;
   }
 
