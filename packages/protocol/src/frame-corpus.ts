@@ -11,6 +11,8 @@ import {
   FRAME,
   FRAME_HEADER_WORDS,
   LEVEL,
+  LIST_POSITIONS_MAX,
+  PASSED_ON,
   REPLICA_OPCODE,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
@@ -226,12 +228,20 @@ export function sampleReplicaRequests(): Int32Array {
     ask(REPLICA_WRITE_HEADER_WORDS, hinted, payload);
     const owed = { [opcode]: REPLICA_OPCODE.store | (hint << 8), [REPLICA_STORE.owed]: 4 };
     ask(8, owed, [record(3)]);
+    const passedOn = { [opcode]: REPLICA_OPCODE.store, [REPLICA_STORE.fanOut]: 0b1010 };
+    ask(8, passedOn, [record(3)]);
   });
 }
 
 export function sampleReplicaReplies(): Int32Array {
   return collectFrame((writer) => {
-    const reply = (kind: number, status: number, flags: number, records: Int32Array[]): void =>
+    const reply = (
+      kind: number,
+      status: number,
+      flags: number,
+      records: Int32Array[],
+      passedOn = 0,
+    ): void =>
       operation(
         writer,
         TAG.replicaReply,
@@ -239,7 +249,7 @@ export function sampleReplicaReplies(): Int32Array {
         {
           [REPLICA_REPLY.kind]: kind | (status << 8) | (flags << 24),
           [REPLICA_REPLY.recordWords]: records.reduce((sum, one) => sum + one.length, 0),
-          [REPLICA_REPLY.recordCount]: kind === REPLY_KIND.scanned ? records.length : 0,
+          [REPLICA_REPLY.recordCount]: kind === REPLY_KIND.scanned ? records.length : passedOn,
         },
         records,
       );
@@ -251,6 +261,8 @@ export function sampleReplicaReplies(): Int32Array {
       record(6),
     ]);
     reply(REPLY_KIND.probed, STATUS_OK, 0, []);
+    reply(REPLY_KIND.stored, STATUS_OK, 0, [], 3 | PASSED_ON.standIn);
+    reply(REPLY_KIND.stored, ERRORS.UNAVAILABLE.code, 0, [], LIST_POSITIONS_MAX);
   });
 }
 

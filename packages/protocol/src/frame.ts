@@ -241,7 +241,10 @@ export const REPLICA_REQUEST = {
 export const REPLICA_STORE = {
   /** With flag `hint`: the owed word of the hinted copy; else zero. */
   owed: 5,
-  /** Positions to which the receiver passes the record on; zero. */
+  /**
+   * Bits of the positions, of the receiver's data centre, to which its coordinator passes the record on
+   * besides; zero with flag `hint`. Only between coordinators: a replica does not look at it.
+   */
   fanOut: 6,
   /** Zero. */
   reserved: 7,
@@ -286,11 +289,22 @@ export const REPLICA_REPLY = {
   /** DURABILITY that this acknowledgement has. */
   durability: 8,
   /**
-   * Of a scan: records that follow. Of a store's acknowledgement: 1 + the number of the node that
-   * stored it, where that is not the one that answers; else zero.
+   * Of a scan: records that follow. Of the answer to a store that was passed on: PASSED_ON; to another
+   * one zero.
    */
   recordCount: 9,
 } as const;
+
+/** Whose answer a coordinator passes back that has passed a store on to others (REPLICA_STORE.fanOut). */
+export const PASSED_ON = {
+  /** 1 + the position. */
+  positionMask: 0xff,
+  /** Of a node that stands in there. */
+  standIn: 0x100,
+} as const;
+
+/** Positions that a replica list has at the most (ring-limits.ts); a word has bits for so many. */
+export const LIST_POSITIONS_MAX = 16;
 
 export const REPLY_KIND = {
   /** A read's answer: status ok with a record, or not-found without. */

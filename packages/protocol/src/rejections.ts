@@ -56,6 +56,8 @@ export const REJECTION = {
   requestAge: 47,
   bucketHidden: 48,
   explanationShape: 49,
+  fanOut: 50,
+  passedOn: 51,
 } as const;
 
 export type RejectionName = keyof typeof REJECTION;

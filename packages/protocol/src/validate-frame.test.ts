@@ -9,6 +9,7 @@ import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from './errors.ts';
 import {
   FRAME,
   FRAME_HEADER_WORDS,
+  PASSED_ON,
   REPLICA_OPCODE,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
@@ -235,7 +236,36 @@ test('[VP3] owed words come with the flag that says so only', () => {
   assert.is(judge(hintedWrite, REPLICA_REQUEST.owed, 1), 'none');
   assert.is(judge(store, REPLICA_STORE.owed, 1), 'reservedNotZero');
   assert.is(judge(hintedStore, REPLICA_STORE.owed, 1), 'none');
-  assert.is(judge(hintedStore, REPLICA_STORE.fanOut, 1), 'reservedNotZero');
+});
+
+test('[VP1] a store is passed on to positions that a list can have, and never a hinted one', () => {
+  const judge = (index: number, field: number, value: number): string | undefined => {
+    const frame = sampleReplicaRequests();
+    frame[operationsOf(frame)[index]! + field] = value;
+    return rejectionName(VALIDATORS[TAG.replicaRequest]!(frame, 0, frame.length));
+  };
+  const [store, hintedStore, passedOn] = [2, 6, 7];
+  assert.is(judge(store, REPLICA_STORE.fanOut, 0xffff), 'none');
+  assert.is(judge(passedOn, REPLICA_STORE.fanOut, 0), 'none');
+  assert.is(judge(passedOn, REPLICA_STORE.fanOut, 0x1_0000), 'fanOut');
+  assert.is(judge(passedOn, REPLICA_STORE.fanOut, -1), 'fanOut');
+  assert.is(judge(passedOn, REPLICA_STORE.reserved, 1), 'reservedNotZero');
+  assert.is(judge(hintedStore, REPLICA_STORE.fanOut, 1), 'fanOut');
+});
+
+test('[VP1] what is passed back names a position that a list can have', () => {
+  const judge = (index: number, value: number): string | undefined => {
+    const frame = sampleReplicaReplies();
+    frame[operationsOf(frame)[index]! + REPLICA_REPLY.recordCount] = value;
+    return rejectionName(VALIDATORS[TAG.replicaReply]!(frame, 0, frame.length));
+  };
+  const [read, stored, passedOn] = [1, 2, 5];
+  for (const value of [0, 1, 16, 16 | PASSED_ON.standIn]) assert.is(judge(passedOn, value), 'none');
+  for (const value of [17, -1, 0xff, PASSED_ON.standIn, 0x201, 0x1_0001]) {
+    assert.is(judge(passedOn, value), 'passedOn');
+    assert.is(judge(stored, value), 'passedOn');
+  }
+  assert.is(judge(read, 2), 'recordCountMismatch');
 });
 
 test('[VA2] an explanation ends a body where its flag says so, and has its own length', () => {

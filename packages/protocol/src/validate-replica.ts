@@ -28,6 +28,8 @@ import {
   DURABILITY,
   FRAME,
   FRAME_HEADER_WORDS,
+  LIST_POSITIONS_MAX,
+  PASSED_ON,
   POLICY,
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
@@ -228,9 +230,10 @@ function validateStore(words: Int32Array, operation: number, records: RecordLimi
   const flags = (words[operation + REPLICA_REQUEST.opcode]! >>> 8) & 0xff;
   const isHint = (flags & REPLICA_REQUEST_FLAG.hint) !== 0;
   const owed = words[operation + REPLICA_STORE.owed]!;
-  const rest =
-    words[operation + REPLICA_STORE.fanOut]! | words[operation + REPLICA_STORE.reserved]!;
-  if (rest !== 0 || (!isHint && owed !== 0)) return REJECTION.reservedNotZero;
+  const fanOut = words[operation + REPLICA_STORE.fanOut]!;
+  if (words[operation + REPLICA_STORE.reserved] !== 0) return REJECTION.reservedNotZero;
+  if (!isHint && owed !== 0) return REJECTION.reservedNotZero;
+  if (fanOut >>> LIST_POSITIONS_MAX !== 0 || (isHint && fanOut !== 0)) return REJECTION.fanOut;
   return validateRecords(words, operation + REPLICA_STORE_HEADER_WORDS, end, 1, records);
 }
 
@@ -299,12 +302,22 @@ function validateReplyRecords(
     if (recordWords > 0 && (flags & REPLY_FLAG.inline) === 0) return REJECTION.recordUnexpected;
     return validateRecords(words, body, end, recordCount, records);
   }
-  const recordCountMax = kind === REPLY_KIND.stored ? 0xffff : 1;
-  if (recordCount < 0 || recordCount > recordCountMax) return REJECTION.recordCountMismatch;
+  if (kind === REPLY_KIND.stored) {
+    if (recordCount !== 0 && !isPassedOn(recordCount)) return REJECTION.passedOn;
+  } else if (recordCount < 0 || recordCount > 1) {
+    return REJECTION.recordCountMismatch;
+  }
   if (recordWords === 0) {
     return (flags & REPLY_FLAG.inline) === 0 ? REJECTION.none : REJECTION.recordWordCountMismatch;
   }
   if ((flags & REPLY_FLAG.inline) === 0) return REJECTION.recordUnexpected;
   if (kind === REPLY_KIND.stored || kind === REPLY_KIND.probed) return REJECTION.recordUnexpected;
   return validateRecords(words, body, end, 1, records);
+}
+
+/** Whether a word names a position as PASSED_ON has it. */
+function isPassedOn(word: number): boolean {
+  const position = (word & PASSED_ON.positionMask) - 1;
+  const isWhole = (word & ~(PASSED_ON.positionMask | PASSED_ON.standIn)) === 0;
+  return isWhole && position >= 0 && position < LIST_POSITIONS_MAX;
 }

@@ -19,6 +19,7 @@ import { Admission } from './admission.ts';
 import type { NotedKey } from './hidden-operations.ts';
 import { BucketLatencies } from './bucket-latencies.ts';
 import { ExplainLog } from './explain-log.ts';
+import { FanOuts } from './fan-outs.ts';
 import { HedgeBudget } from './hedge-budget.ts';
 import { HintLedger } from './hint-ledger.ts';
 import { RepairBudget } from './repair-budget.ts';
@@ -67,6 +68,11 @@ export interface CoordinatorCounters {
   /** Puts after which positions were noted as owed, and those whose note could not be sent. */
   notes: number;
   notesLost: number;
+  /** Copies that were sent to a relay in another data centre. */
+  copiesAcross: number;
+  /** Positions of this data centre that were passed a store from another, and stores that were not. */
+  passedOn: number;
+  fanOutsRefused: number;
 }
 
 const NO_WORDS = new Int32Array(0);
@@ -107,6 +113,9 @@ export class CoordinatorContext {
     retriesKnown: 0,
     notes: 0,
     notesLost: 0,
+    copiesAcross: 0,
+    passedOn: 0,
+    fanOutsRefused: 0,
   };
   readonly preference: ReplicaPreference;
   /** Of gets, from their start to their answer; by bucket. */
@@ -117,6 +126,7 @@ export class CoordinatorContext {
   readonly repairBudget: RepairBudget;
   readonly admission: Admission;
   readonly explains: ExplainLog;
+  readonly fanOuts: FanOuts;
   /** What this node holds for others. */
   readonly ledger: HintLedger;
   /** Which siblings a reader is shown; made once, used for every answer. */
@@ -154,6 +164,7 @@ export class CoordinatorContext {
       options.limits.repairsInFlightMax,
     );
     this.explains = new ExplainLog(options.limits.explainsMax);
+    this.fanOuts = new FanOuts(options.ring, options.limits);
     this.admission = new Admission(options.limits, options.prng.stream('admission'));
     const { nodes, partitionBits } = options.ring;
     this.ledger = new HintLedger(nodes.length, 1 << partitionBits, options.limits);

@@ -55,6 +55,8 @@ export interface ReplyFields {
   readonly status?: number;
   readonly flags?: number;
   readonly durability?: number;
+  /** Of a store that was passed on: PASSED_ON. */
+  readonly passedOn?: number;
   readonly record?: Int32Array;
   readonly records?: readonly Int32Array[];
 }
@@ -244,6 +246,7 @@ export class CoordinatorWorld extends StepWorld<CoordinatorEvent, CoordinatorEff
       sent.words[sent.offset + REPLICA_REQUEST.slotGeneration]!;
     words[start + REPLICA_REPLY.durability] = reply.durability ?? 0;
     words[start + REPLICA_REPLY.recordWords] = recordWords;
+    words[start + REPLICA_REPLY.recordCount] = reply.passedOn ?? 0;
     if (reply.kind === REPLY_KIND.scanned) {
       words[start + REPLICA_REPLY.recordCount] = records.length;
     }

@@ -9,6 +9,7 @@
 import { errorName, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   LEVEL,
+  PASSED_ON,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
   REPLY_FLAG,
@@ -111,7 +112,8 @@ export class ExplainLog {
   ): void {
     const kind = words[offset + REPLICA_REPLY.kind]!;
     const isRead = (kind & 0xff) === REPLY_KIND.read;
-    const asked = this.#openOf(context, slot, node, isRead);
+    const speaker = speakerOf(context, slot, node, shard, words, offset);
+    const asked = this.#openOf(context, slot, speaker, isRead);
     if (asked === undefined) return;
     const status = (kind >>> 8) & 0xffff;
     if (words[offset + REPLICA_REPLY.recordWords] !== 0 && status === STATUS_OK) {
@@ -236,6 +238,24 @@ function taskOf({ slots, ring }: CoordinatorContext, slot: number, node: number)
 
 function isReading({ task }: Asked): boolean {
   return task === 'read' || task === 'recall';
+}
+
+/** The node that an answer is of: a relay passes back what others say. */
+function speakerOf(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  shard: number,
+  words: Int32Array,
+  offset: number,
+): number {
+  const { fanOuts, slots } = context;
+  const isStored = (words[offset + REPLICA_REPLY.kind]! & 0xff) === REPLY_KIND.stored;
+  const passedOn = words[offset + REPLICA_REPLY.recordCount]!;
+  if (shard >= 0 || !isStored || passedOn === 0 || !fanOuts.isNeeded) return node;
+  const position = (passedOn & PASSED_ON.positionMask) - 1;
+  const isRelayed = slots.state[slot] === SLOT_STATE.put && fanOuts.isThrough(slot, position, node);
+  return isRelayed ? primaryAt(context, slot, position) : node;
 }
 
 function outcomeText(status: number): string {

@@ -87,7 +87,11 @@ function isQuorumBeside(
 }
 
 /** The positions in the data centre of one, itself among them. */
-function besidePositions(context: CoordinatorContext, slot: number, position: number): number {
+export function besidePositions(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+): number {
   const { slots, ring } = context;
   const { stride } = ring.tables[slots.replicationClass[slot]!]!;
   const dataCentre = ring.dataCentreOf[primaryAt(context, slot, position)];

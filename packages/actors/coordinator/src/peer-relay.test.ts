@@ -38,6 +38,8 @@ function requests(): Int32Array {
     frame[offset + REPLICA_REQUEST.slot] = index;
     frame[offset + REPLICA_REQUEST.slotGeneration] = 100 + index;
   });
+  // What is passed on is fan-out-relay.test.ts's matter.
+  frame[operations(frame).at(-1)!.offset + REPLICA_STORE.fanOut] = 0;
   return frame;
 }
 
@@ -122,6 +124,7 @@ test('[PR1] a shard that is down refuses, each operation in its own kind', () =>
     [probed, code, 4, 104],
     [written, code, 5, 105],
     [stored, code, 6, 106],
+    [stored, code, 7, 107],
   ]);
 });
 

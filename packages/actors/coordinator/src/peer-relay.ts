@@ -40,6 +40,7 @@ import {
   routeOf,
 } from '@clockwise/protocol/connection-table';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { passStoreOn } from './fan-out-relay.ts';
 import { ownersOf } from './owed-records.ts';
 import type { VisibleRecord } from './visible-record.ts';
 
@@ -58,8 +59,17 @@ export function relayFrame(
   for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
     const wordCount = words[offset + OPERATION.wordCount]!;
     relayOperation(context, connection, route, words, offset, wordCount, priority, due);
+    if (isToBePassedOn(words, offset)) {
+      passStoreOn(context, connection, words, offset, remainingMs);
+    }
     offset += wordCount;
   }
+}
+
+/** Whether a store is for other positions, too. */
+function isToBePassedOn(words: Int32Array, offset: number): boolean {
+  const isStore = (words[offset + REPLICA_REQUEST.opcode]! & 0xff) === REPLICA_OPCODE.store;
+  return isStore && words[offset + REPLICA_STORE.fanOut] !== 0;
 }
 
 function relayOperation(

@@ -7,7 +7,8 @@
  * Each position of the list is answered for by its primary, or by a stand-in where that cannot be used.
  * A set of positions is a word of bits: `openPrimaries` and `openStandIns` have the record and have not
  * acknowledged it, `wanting` wait for it to be read again for another stand-in, `answered` have
- * acknowledged, `sloppy` are those of them whose primary has not.
+ * acknowledged, `sloppy` are those of them whose primary has not. Positions of other data centres are sent
+ * the record through relays (fan-out-send.ts); each is open until its relay, or its node, speaks for it.
  *
  * Invariants:
  *   P1 success is answered when acknowledged positions satisfy the level, each durable as its bucket asks
@@ -18,12 +19,13 @@
  */
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
-import { REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { PASSED_ON, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import { contextCount, contextOffset, ENTRY_WORDS } from '@clockwise/record/layout';
 import { compareContexts, RELATION } from '@clockwise/versioning/context';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { endPut, waitForLate } from './late-acknowledgements.ts';
+import { onRelayLost, redirect, sendAcross } from './fan-out-send.ts';
 import { levelIsMet } from './levels.ts';
 import { owedWord } from './owed-records.ts';
 import { allPositions, isListed, positionOfNode, primaryAt } from './positions.ts';
@@ -83,6 +85,7 @@ export function forwardRecord(
   const { slots, ring } = context;
   slots.phase[slot] = PUT_PHASE.forwarded;
   const { stride } = ring.tables[slots.replicationClass[slot]!]!;
+  if (context.fanOuts.isNeeded) sendAcross(context, slot, record, recordOffset);
   const has = slots.openPrimaries[slot]! | slots.openStandIns[slot]!;
   for (let position = 0; position < stride; position += 1) {
     if ((has & (1 << position)) === 0) sendTo(context, slot, position, record, recordOffset);
@@ -146,8 +149,60 @@ export function acknowledge(
   const waiting = isPrimary ? slots.openPrimaries : slots.openStandIns;
   sometimes(slots.responded[slot] === 1, 'put: an acknowledgement comes after the answer');
   // [P2] Nor does one count that nobody asked for.
-  if ((waiting[slot]! & bit) === 0) return;
+  if ((waiting[slot]! & bit) === 0 || isBehindRelay(context, slot, bit)) return;
   waiting[slot] = waiting[slot]! & ~bit;
+  count(context, slot, bit, isPrimary, durability);
+}
+
+/** What a relay passes back of a position that it was sent the record for (PASSED_ON). */
+export function onPassedBack(
+  context: CoordinatorContext,
+  slot: number,
+  relay: number,
+  passedOn: number,
+  status: number,
+  durability: number,
+): void {
+  const { slots, fanOuts } = context;
+  const position = (passedOn & PASSED_ON.positionMask) - 1;
+  const bit = 1 << position;
+  // [FO2, P2]
+  const isExpected =
+    fanOuts.isNeeded &&
+    slots.phase[slot] === PUT_PHASE.forwarded &&
+    fanOuts.isThrough(slot, position, relay) &&
+    (slots.openPrimaries[slot]! & bit) !== 0;
+  sometimes(!isExpected, 'fan-out: what is passed back is not waited for');
+  if (!isExpected) return;
+  const isPrimary = (passedOn & PASSED_ON.standIn) === 0;
+  // Whoever was sent the record since has an answer of its own to give.
+  const isRedirected = (fanOuts.redirected[slot]! & ~slots.wanting[slot]! & bit) !== 0;
+  if (status === STATUS_OK) {
+    fanOuts.answered(relay, context.now - slots.startedAt[slot]!, context.now);
+    if (isPrimary || !isRedirected) {
+      slots.openPrimaries[slot] = slots.openPrimaries[slot]! & ~bit;
+    }
+    count(context, slot, bit, isPrimary, durability);
+    return;
+  }
+  fanOuts.forget(slot, bit);
+  if (isRedirected) return;
+  slots.openPrimaries[slot] = slots.openPrimaries[slot]! & ~bit;
+  // As with what it says itself: what it refuses it is owed, and where its shard is down it is replaced.
+  if (status === ERRORS.UNAVAILABLE.code) redirect(context, slot, bit);
+  else if (status === ERRORS.NOT_READY.code) readAgain(context, slot, bit);
+  settlePut(context, slot);
+}
+
+/** A position has acknowledged, by its primary or by a stand-in. */
+function count(
+  context: CoordinatorContext,
+  slot: number,
+  bit: number,
+  isPrimary: boolean,
+  durability: number,
+): void {
+  const { slots } = context;
   const isFirst = (slots.answered[slot]! & bit) === 0;
   sometimes(!isFirst, 'put: a primary and its stand-in both acknowledge');
   slots.answered[slot] = slots.answered[slot]! | bit;
@@ -195,10 +250,19 @@ export function onPutNodeLost(
     slots.wanting[slot] = 0;
     onPutRefused(context, slot, node, status);
   } else {
-    const bit = stopWaiting(context, slot, node);
+    if (context.fanOuts.isNeeded) onRelayLost(context, slot, node);
+    const position = positionOfNode(context, slot, node);
+    const isAsked = position >= 0 && !isBehindRelay(context, slot, 1 << position);
+    const bit = isAsked ? stopWaiting(context, slot, node) : 0;
     if (bit !== 0) readAgain(context, slot, bit);
   }
   if (slots.state[slot] === SLOT_STATE.put) settlePut(context, slot);
+}
+
+/** Whether nobody but a relay, which has links of its own, was sent the record for a position. */
+function isBehindRelay({ slots, fanOuts }: CoordinatorContext, slot: number, bit: number): boolean {
+  if (!fanOuts.isNeeded || slots.phase[slot] !== PUT_PHASE.forwarded) return false;
+  return (fanOuts.waiting(slot) & bit) !== 0;
 }
 
 /** A node is believed down: its position gets a stand-in, and what a primary still says counts. */
@@ -262,10 +326,15 @@ function holdsForwarded(
 export function settlePut(context: CoordinatorContext, slot: number): void {
   const { slots } = context;
   if (slots.phase[slot] !== PUT_PHASE.forwarded) return;
-  const openPrimaries = slots.openPrimaries[slot]!;
+  const openPrimaries = slots.openPrimaries[slot]! | wantingPrimaries(context, slot);
   const open = openPrimaries | slots.openStandIns[slot]! | slots.wanting[slot]!;
   if (slots.responded[slot] === 0 && !answerWhereClear(context, slot, openPrimaries, open)) return;
   if (open === 0) endPut(context, slot);
+}
+
+/** Positions that wait for the record to be read again, to be sent to their primaries. */
+function wantingPrimaries({ slots, fanOuts }: CoordinatorContext, slot: number): number {
+  return fanOuts.isNeeded ? slots.wanting[slot]! & fanOuts.redirected[slot]! : 0;
 }
 
 /** Whether the put is answered now. `openPrimaries` and `open`: the positions that may still count. */

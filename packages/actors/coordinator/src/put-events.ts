@@ -8,6 +8,7 @@ import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { STATUS_OK } from '@clockwise/protocol/errors';
 import { REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { onRelaysSilent, onRelaySuspected } from './fan-out-send.ts';
 import { endPut } from './late-acknowledgements.ts';
 import {
   acknowledge,
@@ -61,6 +62,7 @@ export function onPutDue(context: CoordinatorContext, slot: number): void {
   if (slots.due[slot]! > context.now) {
     slots.hedgeAt[slot] = Infinity;
     if (slots.phase[slot] === PUT_PHASE.asking) act(context, slot, onAskingDue(context, slot));
+    else if (context.fanOuts.isNeeded) onRelaysSilent(context, slot);
     return;
   }
   sometimes(slots.responded[slot] === 1, 'put: an answered write ends at its deadline');
@@ -85,7 +87,9 @@ export function onPutLost(
 
 /** The gossiper believes a node down. */
 export function onPutSuspected(context: CoordinatorContext, slot: number, node: number): void {
-  if (context.slots.phase[slot] === PUT_PHASE.forwarded) onPutNodeSuspected(context, slot, node);
+  if (context.slots.phase[slot] !== PUT_PHASE.forwarded) return;
+  if (context.fanOuts.isNeeded) onRelaySuspected(context, slot, node);
+  onPutNodeSuspected(context, slot, node);
 }
 
 /** What is known of a retried write by now decides what becomes of it. */

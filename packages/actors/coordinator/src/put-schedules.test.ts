@@ -1,3 +1,4 @@
+// runner: test limit 40s
 // Puts under random schedules, judged by what was sent and said alone: replies in any order, twice or
 // never, links cut, nodes suspected, the own shard lost, time. Small clusters of one or two data centres,
 // lists with and without this node, all levels, strict, retried or neither.
@@ -8,6 +9,7 @@ import { Prng } from '@clockwise/kernel/prng';
 import { errorName, ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   LEVEL,
+  PASSED_ON,
   REPLICA_NOTE,
   REPLICA_OPCODE,
   REPLICA_REQUEST,
@@ -33,6 +35,8 @@ const { read, written, forward, stored, noted } = REPLY_KIND;
 interface Outstanding {
   readonly node: number;
   readonly sent: Sent;
+  /** The position of which a relay is to pass back what it says; undefined: what the node says itself. */
+  readonly passedOn?: number;
 }
 
 class Schedule {
@@ -52,6 +56,8 @@ class Schedule {
   readonly byStandIn: Set<number> = new Set();
   /** By node: the position that it was sent a hinted copy for. */
   readonly standsInFor: Map<number, number> = new Map();
+  /** Data centres that a copy has crossed to. */
+  readonly crossed: Set<string> = new Set();
   isReplaced = false;
   isShardUp = true;
   isOwnRefused = false;
@@ -151,13 +157,21 @@ class Schedule {
 
   /** What was sent to a node is lost with the way to it. */
   forget(node: number): void {
+    this.isReplaced ||= this.outstanding.some(
+      (one) => one.node === node && one.passedOn !== undefined,
+    );
     this.outstanding = this.outstanding.filter((one) => one.node !== node);
   }
 
   answer(): void {
     if (this.outstanding.length === 0) return;
     const index = this.prng.below(this.outstanding.length);
-    const { node, sent } = this.outstanding[index]!;
+    const { node, sent, passedOn } = this.outstanding[index]!;
+    if (passedOn !== undefined) {
+      this.outstanding.splice(index, 1);
+      this.passBack(node, sent, passedOn);
+      return;
+    }
     const isWrite = opcodeOf(sent) === REPLICA_OPCODE.write;
     if (isWrite && this.replicas.length > 1 && this.prng.chance(0.4)) {
       this.isForwarded = true;
@@ -193,6 +207,19 @@ class Schedule {
     }
   }
 
+  /** A relay says what has become of another position. */
+  passBack(node: number, sent: Sent, position: number): void {
+    const choice = this.prng.below(10);
+    const refusals = [ERRORS.UNAVAILABLE, ERRORS.NOT_READY, ERRORS.OVERLOADED];
+    const refusal = refusals[choice];
+    const isStandIn = refusal === undefined && choice < 5;
+    if (refusal !== undefined) this.isReplaced = true;
+    else if (isStandIn) this.byStandIn.add(position);
+    else this.byPrimary.add(position);
+    const passedOn = (position + 1) | (isStandIn ? PASSED_ON.standIn : 0);
+    this.deliver(node, sent, { kind: stored, status: refusal?.code ?? STATUS_OK, passedOn });
+  }
+
   replyRead(node: number, sent: Sent, isRefused: boolean): void {
     const choice = this.prng.below(4);
     if (isRefused) this.deliver(node, sent, { kind: read, status: ERRORS.READ_FAILED.code });
@@ -218,7 +245,8 @@ class Schedule {
     const node = this.prng.pick(nodes);
     const isWaitedFor = this.outstanding.some((one) => one.node === node);
     if (this.down.has(node) || isWaitedFor || this.outstanding.length === 0) return;
-    this.world.nodeReplies(node, this.prng.pick(this.outstanding).sent, { kind: stored });
+    const passedOn = this.prng.chance(0.5) ? this.prng.between(1, 5) : 0;
+    this.world.nodeReplies(node, this.prng.pick(this.outstanding).sent, { kind: stored, passedOn });
   }
 
   acknowledged(node: number): void {
@@ -261,11 +289,41 @@ class Schedule {
     if (opcode === REPLICA_OPCODE.store) this.sentStore(node, sent);
     else if (opcode === REPLICA_OPCODE.write) this.sentWrite(sent);
     else if (opcode === REPLICA_OPCODE.note) this.sentNote(sent);
-    if (node === 0 ? this.isShardUp : !this.down.has(node)) this.outstanding.push({ node, sent });
+    if (node === 0 ? !this.isShardUp : this.down.has(node)) return;
+    this.outstanding.push({ node, sent });
+    if (opcode !== REPLICA_OPCODE.store) return;
+    const fanOut = field(sent, REPLICA_STORE.fanOut);
+    for (const position of this.replicas.keys()) {
+      if ((fanOut & (1 << position)) !== 0)
+        this.outstanding.push({ node, sent, passedOn: position });
+    }
+  }
+
+  /** [FO1] */
+  sentAcross(node: number, sent: Sent): void {
+    const fanOut = field(sent, REPLICA_STORE.fanOut);
+    const home = this.dataCentres[node]!;
+    const beside = this.replicas
+      .map((other, position) => ({ other, position }))
+      .filter(({ other }) => other !== node && this.dataCentres[other] === home);
+    const positions = beside.reduce((bits, { position }) => bits | (1 << position), 0);
+    if (fanOut !== 0) {
+      assert.ok(this.replicas.includes(node) && this.own >= 0, '[FO1] a primary asks a primary');
+      assert.not(home === this.dataCentres[0], '[FO1] a relay is in another data centre');
+      assert.is(fanOut, positions, '[FO1] it passes on to all others there');
+      assert.not(this.crossed.has(home), '[FO1] one copy crosses');
+      this.crossed.add(home);
+    }
+    const isPlain = this.replicas.includes(node) && home !== this.dataCentres[0];
+    if (!isPlain || fanOut !== 0 || positions === 0 || this.own < 0) return;
+    const isAfterAll = this.crossed.has(home);
+    const isNobodyUsable = ![...beside, { other: node }].some(({ other }) => this.isUsable(other));
+    assert.ok(isAfterAll || isNobodyUsable, '[FO1] [FO3] directly only where a relay was in vain');
   }
 
   sentStore(node: number, sent: Sent): void {
     this.isForwarded = true;
+    this.sentAcross(node, sent);
     const isHint = (flagsOf(sent) & REPLICA_REQUEST_FLAG.hint) !== 0;
     assert.is(isHint, !this.replicas.includes(node), 'a stand-in is sent hints, a primary none');
     if (isHint && node === 0) this.standsInFor.set(0, this.ownStandIn());
@@ -377,7 +435,7 @@ function shuffled(prng: Prng, nodes: readonly number[]): number[] {
   return nodes.map(() => rest.splice(prng.below(rest.length), 1)[0]!);
 }
 
-test('[P1] [P2] [P3] [P4] [P5] [P6] [P7] [P8] [PS2] puts under random schedules', () => {
+test('[P1] [P2] [P3] [P4] [P5] [P6] [P7] [P8] [PS2] [FO1] [FO2] [FO3] puts under random schedules', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0 }), (seed) => {
       new Schedule(seed).run();

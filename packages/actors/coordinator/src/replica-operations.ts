@@ -219,6 +219,37 @@ export function sendStore(
   owed: number,
   priority: number,
 ): boolean {
+  return writeStore(context, slot, node, policy, record, recordOffset, owed, 0, priority);
+}
+
+/**
+ * Has the coordinator of a node in another data centre have its own shard merge a record, and pass it on
+ * to the positions in `fanOut` there. False: it could not be sent.
+ */
+export function sendStoreAcross(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  policy: number,
+  record: Int32Array,
+  recordOffset: number,
+  fanOut: number,
+): boolean {
+  const { foreground } = PRIORITY;
+  return writeStore(context, slot, node, policy, record, recordOffset, 0, fanOut, foreground);
+}
+
+function writeStore(
+  context: CoordinatorContext,
+  slot: number,
+  node: number,
+  policy: number,
+  record: Int32Array,
+  recordOffset: number,
+  owed: number,
+  fanOut: number,
+  priority: number,
+): boolean {
   const shard = context.slots.shard[slot]!;
   const sink = sinkFor(context, node, shard);
   if (sink === undefined) return false;
@@ -237,7 +268,7 @@ export function sendStore(
   writeAddress(words, offset, context, slot);
   if (priority === PRIORITY.repair) words[offset + REPLICA_REQUEST.slot] = NO_SLOT;
   words[offset + REPLICA_STORE.owed] = owed;
-  words[offset + REPLICA_STORE.fanOut] = 0;
+  words[offset + REPLICA_STORE.fanOut] = fanOut;
   words[offset + REPLICA_STORE.reserved] = 0;
   const at = offset + REPLICA_STORE_HEADER_WORDS;
   if (hidden) writeVisible(record, recordOffset, words, at);

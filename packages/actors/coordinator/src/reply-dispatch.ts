@@ -24,11 +24,13 @@ import { keysEqual } from '@clockwise/record/compare';
 import { isHidden } from '@clockwise/record/hidden';
 import { HEADER, keyBytes, keyOffset } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { onPassedOnLost, onPassedOnReply } from './fan-out-relay.ts';
 import { onGetFailed, onGetReply } from './get-core.ts';
 import type { HandOffCore } from './hand-off-core.ts';
 import { relayReply } from './peer-relay.ts';
 import { NO_SLOT } from './replica-operations.ts';
 import { openBit, positionOfNode } from './positions.ts';
+import { onPassedBack } from './put-core.ts';
 import { onPutLost, onPutReply } from './put-events.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
@@ -118,6 +120,8 @@ export class ReplyDispatch {
     else if (state === SLOT_STATE.scan) this.#takePage(slot, node, words, offset);
     else if (state === SLOT_STATE.handOff) {
       this.#handOff.onReply(slot, node, shard, words, offset);
+    } else if (state === SLOT_STATE.fanOut) {
+      onPassedOnReply(this.#context, slot, node, words, offset);
     }
   }
 
@@ -159,6 +163,12 @@ export class ReplyDispatch {
         onPutReply(context, slot, node, kind, STATUS_OK, flags, chunk, at, durability);
         return;
       }
+    }
+    const passedOn = shard < 0 ? words[offset + REPLICA_REPLY.recordCount]! : 0;
+    if (kind === REPLY_KIND.stored && passedOn !== 0) {
+      const status = (kindWord >>> 8) & 0xffff;
+      onPassedBack(context, slot, node, passedOn, status, durability);
+      return;
     }
     // A store's acknowledgement is asked for no record, whether it names one or not.
     const record = kind === REPLY_KIND.stored ? NONE : this.#recordOf(slot, shard, words, offset);
@@ -231,6 +241,7 @@ export class ReplyDispatch {
     if (state === SLOT_STATE.put) onPutLost(context, slot, node, status);
     else if (state === SLOT_STATE.get) onGetFailed(context, slot, node, status);
     else if (state === SLOT_STATE.handOff) this.#handOff.onFailed(slot, node);
+    else if (state === SLOT_STATE.fanOut) onPassedOnLost(context, slot, node);
     else if (state === SLOT_STATE.scan && openBit(context, slot, node) !== 0) {
       this.#scans.onFailed(slot, positionOfNode(context, slot, node), status);
     }

@@ -111,21 +111,26 @@ export function stopWaiting(context: CoordinatorContext, slot: number, node: num
  * Once for each position; false where that is not possible, or nobody would stand in.
  */
 export function readAgain(context: CoordinatorContext, slot: number, bit: number): boolean {
-  const { slots, ring } = context;
+  const { slots } = context;
   if (slots.phase[slot] !== PUT_PHASE.forwarded) return false;
   if (((slots.reopened[slot]! | slots.answered[slot]!) & bit) !== 0) return false;
   if (standInIndexFor(context, slot, 31 - Math.clz32(bit)) < 0) return false;
-  if (slots.wanting[slot] === 0) {
-    const token = context.tokenOf(slot);
-    const words = slots.keptWords(slot);
-    const offset = slots.keptOffset(slot);
-    const hint = !isListed(context, slot, ring.ownNode);
-    if (!sendRead(context, slot, ring.ownNode, words, offset, token, hint)) return false;
-  }
+  if (!askForRecord(context, slot)) return false;
   reachable('put: the record is read again for another stand-in');
   slots.reopened[slot] = slots.reopened[slot]! | bit;
   slots.wanting[slot] = slots.wanting[slot]! | bit;
   return true;
+}
+
+/** Asks the own shard for the record, where it is not asked already. False: it cannot be asked. */
+export function askForRecord(context: CoordinatorContext, slot: number): boolean {
+  const { slots, ring } = context;
+  if (slots.wanting[slot] !== 0) return true;
+  const token = context.tokenOf(slot);
+  const words = slots.keptWords(slot);
+  const offset = slots.keptOffset(slot);
+  const hint = !isListed(context, slot, ring.ownNode);
+  return sendRead(context, slot, ring.ownNode, words, offset, token, hint);
 }
 
 /** The position for which this node stands in, or 0 where the list names it. */
@@ -136,18 +141,26 @@ function ownStandInBit(context: CoordinatorContext, slot: number): number {
   return position < 0 ? 0 : 1 << position;
 }
 
-/** The record was read again: the positions that want it get another stand-in each. */
+/**
+ * The record was read again: the positions that want it get another stand-in each; those whose relay does
+ * not account for them are sent it as if there had been none.
+ */
 export function sendToWanting(
   context: CoordinatorContext,
   slot: number,
   record: Int32Array,
   recordOffset: number,
 ): void {
-  const { slots, ring } = context;
+  const { slots, ring, fanOuts } = context;
   const { policy } = ring.buckets.get(slots.bucketId[slot]!)!;
-  const positions = slots.wanting[slot]! & ~slots.answered[slot]!;
+  const redirected = fanOuts.isNeeded ? fanOuts.redirected[slot]! & ~slots.reopened[slot]! : 0;
+  // A stand-in's word does not spare a primary that can be asked for itself.
+  const done = slots.answered[slot]! & ~(redirected & slots.sloppy[slot]!);
+  const positions = slots.wanting[slot]! & ~done;
   for (let left = positions; left !== 0; left &= left - 1) {
-    const position = 31 - Math.clz32(left & -left);
-    sendToStandIn(context, slot, position, policy, record, recordOffset);
+    const bit = left & -left;
+    const position = 31 - Math.clz32(bit);
+    if ((redirected & bit) !== 0) sendTo(context, slot, position, record, recordOffset);
+    else sendToStandIn(context, slot, position, policy, record, recordOffset);
   }
 }

@@ -8,6 +8,7 @@
 import { reachable } from '@clockwise/kernel/probe';
 import { ERRORS } from '@clockwise/protocol/errors';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { onPassedOnDue } from './fan-out-relay.ts';
 import { onGetDue, onGetSuspected } from './get-core.ts';
 import type { HandOffCore } from './hand-off-core.ts';
 import { onProxyDue, onProxyLinkDown } from './proxy-core.ts';
@@ -57,6 +58,7 @@ export class Sweep {
     else if (state === SLOT_STATE.proxied) onProxyDue(context, slot);
     else if (state === SLOT_STATE.scan) this.#scans.onDue(slot);
     else if (state === SLOT_STATE.handOff) this.#handOff.onDue(slot);
+    else if (state === SLOT_STATE.fanOut) onPassedOnDue(context, slot);
   }
 
   /** All that a shard of this node had not answered is lost (H4). */
