@@ -69,6 +69,7 @@ export class Connection implements PathOwner, LinkUser {
   }
 
   send(from: ConnectionEnd, frame: Int32Array): void {
+    this.#links[from.side].onSent?.(frame);
     this.#paths[from.side].send(frame);
   }
 

@@ -31,6 +31,8 @@ export class Link {
   duplicateProbability = 0;
   holdProbability = 0;
   readonly users: Set<LinkUser> = new Set();
+  /** Hears of each frame that is sent this way, arrive it or not. */
+  onSent: ((frame: Int32Array) => void) | undefined = undefined;
   readonly #simulation: Simulation;
   /** Whose draws delays are. */
   readonly #prng: Prng;

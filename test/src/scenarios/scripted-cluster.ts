@@ -21,6 +21,7 @@ import {
   type SimulationConfiguration,
 } from '../simulation/configuration.ts';
 import { NO_FAULTS } from '../simulation/fault-schedule.ts';
+import type { HiddenRecord } from '../simulation/replica-mirror.ts';
 import { RestReads } from '../simulation/rest-reads.ts';
 import { SimulatedClient } from '../simulation/simulated-client.ts';
 import { CLUSTER_ID, SimulatedCluster } from '../simulation/simulated-cluster.ts';
@@ -118,6 +119,18 @@ export class ScriptedCluster {
     return this.#perform(via, client, { ...planned, isStrict, isMonotonic });
   }
 
+  /** Begins an operation of a session of its own, and goes on. REQUIRES: it has ended the one before. */
+  begin(
+    client: number,
+    via: number,
+    planned: PlannedOperation,
+    done: (result: OperationResult) => void,
+  ): void {
+    const made = this.#client(client);
+    made.pin(via);
+    made.perform(planned, done);
+  }
+
   /** The process is killed, and stays down until `up`. */
   down(node: number): void {
     const { nodes } = this.cluster;
@@ -162,8 +175,12 @@ export class ScriptedCluster {
 
   /** What nodes keep for others, of all kinds. */
   kept(): number {
+    return this.keptRecords().length;
+  }
+
+  keptRecords(): readonly HiddenRecord[] {
     const { nodes, witness } = this.cluster;
-    return nodes.reduce((sum, { nodeId }) => sum + witness.mirror.hiddenOf(nodeId, 1).length, 0);
+    return nodes.flatMap(({ nodeId }) => witness.mirror.hiddenOf(nodeId, 1));
   }
 
   /** Heals everything, waits until nobody keeps anything for others, reads all, and judges. */
@@ -190,14 +207,15 @@ export class ScriptedCluster {
     const { ledger } = cluster.witness;
     const bucketIds = new Set<number>([BUCKET.sync]);
     const evidence = { history, finals, ledger, sessionOf: sessionOfClient, bucketIds };
+    const { dataCentreCount } = this.#configuration;
     return [
       ...cluster.witness.violations,
       ...rest.violations,
       ...checkConvergence(states),
       ...checkAckedLoss({ ...evidence, oracle: 'O1' }),
       ...checkNoResurrection(evidence),
-      ...checkQuorumReads({ ...evidence, copies }),
-      ...checkSessionGuarantees({ history, bucketIds, copies }),
+      ...checkQuorumReads({ ...evidence, copies, dataCentreCount }),
+      ...checkSessionGuarantees({ history, bucketIds, copies, dataCentreCount }),
     ].map(({ oracle, text }) => `${oracle} ${text}`);
   }
 

@@ -286,4 +286,31 @@ test('[LV2] local-quorum asks the own data centre, each-quorum a quorum of each'
   assert.equal(slow.asked, [0, 2, 4]);
 });
 
+test('[LV2] no get at local-quorum is read in another data centre: not to learn of it, nor late', () => {
+  const options: WorldOptions = {
+    nodeCount: 6,
+    dataCentres: ['one', 'two', 'one', 'two', 'one', 'two'],
+  };
+  const one = new GetWorld(options, LEVEL.localQuorum);
+  let besides = 0;
+  for (let count = 0; count < 3 * PROBE_EVERY; count += 1) {
+    one.ask({ level: LEVEL.localQuorum });
+    assert.equal(
+      one.asked.filter((node) => node % 2 === 1),
+      [],
+    );
+    if (one.asked.length > 2) besides += 1;
+    for (const node of one.asked) one.answers(node, OLD);
+  }
+  assert.is(besides, 3, 'the last of the own data centre is asked besides');
+  for (const node of [2, 4]) one.cut(node);
+  one.shown();
+  one.ask({ level: LEVEL.localQuorum });
+  assert.equal(one.shown(), [[UNAVAILABLE.code]]);
+  assert.equal(
+    one.asked.filter((node) => node % 2 === 1),
+    [],
+  );
+});
+
 test.run();

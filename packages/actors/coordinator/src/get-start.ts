@@ -14,7 +14,7 @@ import { positionOfReplica } from '@clockwise/placement/placement-table';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import { OPERATION, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { levelIsMet, levelWants } from './levels.ts';
+import { isOfLevel, levelIsMet, levelWants } from './levels.ts';
 import { allPositions, isUsable, nodeAt, primaryAt, takeStandIn } from './positions.ts';
 import { sendRead, type KeyToken } from './replica-operations.ts';
 import { bitCount } from './respond.ts';
@@ -213,7 +213,10 @@ function askSuspected(
   }
 }
 
-/** The last in order besides, so that something is learned of it; the answer does not wait for it. */
+/**
+ * The last in order of those that the level counts besides, so that something is learned of it; the
+ * answer does not wait for it.
+ */
 function askLast(
   context: CoordinatorContext,
   slot: number,
@@ -222,8 +225,9 @@ function askLast(
   token: KeyToken,
 ): void {
   const { slots, preference } = context;
-  const count = preference.order(context, slot);
-  const position = count === 0 ? -1 : preference.ordered[count - 1]!;
+  let last = preference.order(context, slot) - 1;
+  while (last >= 0 && !isOfLevel(context, slot, preference.ordered[last]!)) last -= 1;
+  const position = last < 0 ? -1 : preference.ordered[last]!;
   if (position < 0 || (slots.asked[slot]! & (1 << position)) !== 0) return;
   reachable('get: the slowest replica is asked besides');
   askPrimary(context, slot, position, request, requestOffset, token);

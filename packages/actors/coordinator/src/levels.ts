@@ -71,8 +71,13 @@ export function levelWants(
   const bit = 1 << position;
   if ((bits & bit) !== 0) return false;
   if (level === LEVEL.eachQuorum) return !isQuorumBeside(context, slot, bits, position);
-  if (levelIsMet(context, slot, bits)) return false;
-  return level !== LEVEL.localQuorum || (localPositions(context, slot) & bit) !== 0;
+  return !levelIsMet(context, slot, bits) && isOfLevel(context, slot, position);
+}
+
+/** [LV2] Whether a slot's level counts a position at all. */
+export function isOfLevel(context: CoordinatorContext, slot: number, position: number): boolean {
+  if (context.slots.level[slot] !== LEVEL.localQuorum) return true;
+  return (localPositions(context, slot) & (1 << position)) !== 0;
 }
 
 /** Whether `bits` hold a majority of the positions in the data centre of one. */

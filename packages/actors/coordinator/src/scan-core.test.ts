@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
+  LEVEL,
   REPLICA_OPCODE,
   REPLICA_READ_HEADER_WORDS,
   REPLY_FLAG,
@@ -237,6 +238,26 @@ test('a scan that nobody answered: the status of the last failure, or TIMEOUT', 
   silent.passes(5000);
   assert.equal(silent.shown(), [`status ${ERRORS.TIMEOUT.code}`]);
   assert.is(silent.world.figures()['inFlight'], 0);
+});
+
+test('[LV2] a scan asks whom its level counts, the own data centre first', () => {
+  const askedOf = (level: number, cut: readonly number[] = []): number[] => {
+    const world = CoordinatorWorld.linked({
+      nodeCount: 6,
+      dataCentres: ['one', 'two', 'one', 'two', 'one', 'two'],
+    });
+    for (const node of cut) world.linkDown(node);
+    world.ask(CLIENT, scan(1, PARTITION, { level }));
+    return world.ring.nodes
+      .map((_, node) => node)
+      .filter((node) => (node === 0 ? world.sentToShard() : world.sentToNode(node)).length > 0);
+  };
+  assert.equal(askedOf(LEVEL.localQuorum), [0, 2]);
+  assert.equal(askedOf(LEVEL.localQuorum, [2]), [0, 4]);
+  assert.equal(askedOf(LEVEL.localQuorum, [2, 4]), [0], 'what it shows then is not complete');
+  assert.equal(askedOf(LEVEL.eachQuorum), [0, 1, 2, 3]);
+  assert.equal(askedOf(3), [0, 2, 4]);
+  assert.equal(askedOf(LEVEL.quorum), [0, 1, 2, 4]);
 });
 
 test('a partition that there is not, or that cannot be reached, is refused', () => {

@@ -21,8 +21,12 @@ import { compareRecordPositions } from '@clockwise/record/compare';
 import { paddedWords, recordWordCount } from '@clockwise/record/layout';
 import { joinRecords, type RecordJoin } from '@clockwise/versioning/join';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { levelIsMet, levelWants } from './levels.ts';
 import { sendScan } from './replica-operations.ts';
-import { bitCount, respondRecords, respondStatus } from './respond.ts';
+import { respondRecords, respondStatus } from './respond.ts';
+
+/** Nodes of the own data centre and others; then those of either that are believed down. */
+const ROUNDS = 4;
 
 /** A replica's page: whole records, one after the other. */
 interface ReplicaPage {
@@ -41,20 +45,8 @@ export class ScanCore {
 
   /** Asks R replicas, or as many as can be reached. Returns STATUS_OK or a refusal. */
   start(slot: number, request: Int32Array, requestOffset: number): number {
-    const { slots, ring, suspected } = this.#context;
-    const placement = ring.tables[slots.replicationClass[slot]!]!;
-    const first = slots.partition[slot]! * placement.stride;
-    for (let round = 0; round < 2; round += 1) {
-      for (let position = 0; position < placement.stride; position += 1) {
-        const bit = 1 << position;
-        if (bitCount(slots.asked[slot]!) >= slots.required[slot]!) break;
-        const node = placement.table[first + position]!;
-        if (suspected[node] !== round || (slots.asked[slot]! & bit) !== 0) continue;
-        if (sendScan(this.#context, slot, node, request, requestOffset)) {
-          slots.asked[slot] = slots.asked[slot]! | bit;
-        }
-      }
-    }
+    const { slots } = this.#context;
+    this.#askMore(slot, request, requestOffset);
     if (slots.asked[slot] === 0) return ERRORS.UNAVAILABLE.code;
     this.#pages.set(slot, []);
     return STATUS_OK;
@@ -91,9 +83,7 @@ export class ScanCore {
     if (slots.hasKept(slot)) {
       // Another replica may stand in for the one that failed.
       reachable('scan: a replica fails and another is asked');
-      const { required } = slots;
-      const wanted = required[slot]! + bitCount(slots.failed[slot]);
-      this.#askAnother(slot, wanted);
+      this.#askMore(slot, slots.keptWords(slot), slots.keptOffset(slot));
     }
     this.#settle(slot);
   }
@@ -107,18 +97,28 @@ export class ScanCore {
     this.#end(slot);
   }
 
-  #askAnother(slot: number, wanted: number): void {
-    const { slots, ring } = this.#context;
+  /**
+   * Asks until the level is met if all that were asked answer: first nodes of the own data centre, those
+   * last that are believed down.
+   */
+  #askMore(slot: number, request: Int32Array, requestOffset: number): void {
+    const context = this.#context;
+    const { slots, ring, suspected } = context;
     const placement = ring.tables[slots.replicationClass[slot]!]!;
     const first = slots.partition[slot]! * placement.stride;
-    for (let position = 0; position < placement.stride; position += 1) {
-      const bit = 1 << position;
-      if (bitCount(slots.asked[slot]!) >= wanted) return;
-      if ((slots.asked[slot]! & bit) !== 0) continue;
-      const node = placement.table[first + position]!;
-      const request = slots.keptWords(slot);
-      if (sendScan(this.#context, slot, node, request, slots.keptOffset(slot))) {
-        slots.asked[slot] = slots.asked[slot]! | bit;
+    const home = ring.dataCentreOf[ring.ownNode];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (let position = 0; position < placement.stride; position += 1) {
+        const bit = 1 << position;
+        const node = placement.table[first + position]!;
+        const isHere = ring.dataCentreOf[node] === home;
+        if (round !== (isHere ? 0 : 1) + 2 * suspected[node]!) continue;
+        const hopedFor = slots.asked[slot]! & ~slots.failed[slot]!;
+        if ((slots.asked[slot]! & bit) !== 0) continue;
+        if (!levelWants(context, slot, hopedFor, position)) continue;
+        if (sendScan(context, slot, node, request, requestOffset)) {
+          slots.asked[slot] = slots.asked[slot]! | bit;
+        }
       }
     }
   }
@@ -126,7 +126,7 @@ export class ScanCore {
   #settle(slot: number): void {
     const { slots } = this.#context;
     const open = slots.asked[slot]! & ~slots.answered[slot]! & ~slots.failed[slot]!;
-    if (open !== 0 && bitCount(slots.answered[slot]!) < slots.required[slot]!) return;
+    if (open !== 0 && !levelIsMet(this.#context, slot, slots.answered[slot]!)) return;
     if (slots.answered[slot] === 0) {
       respondStatus(this.#context, slot, slots.status[slot] || ERRORS.UNAVAILABLE.code);
     } else {
@@ -156,7 +156,7 @@ export class ScanCore {
   #answer(slot: number): void {
     const { slots } = this.#context;
     const pages = this.#pages.get(slot) ?? [];
-    const complete = bitCount(slots.answered[slot]!) >= slots.required[slot]!;
+    const complete = levelIsMet(this.#context, slot, slots.answered[slot]!);
     const join = this.#context.join(slots.lww[slot] === 1);
     const merged = mergePages(pages, join, this.#boundsOf(slot));
     const flags = (complete ? RESPONSE_FLAG.complete : 0) | (merged.more ? RESPONSE_FLAG.more : 0);
