@@ -5,7 +5,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { WorldOptions } from './coordinator-world.ts';
 import { type Answer, GetWorld } from './get-world.ts';
-import { HEDGES_AHEAD_MAX } from './hedge-budget.ts';
 import { PROBE_EVERY } from './replica-preference.ts';
 import { record } from './sample-requests.ts';
 
@@ -21,15 +20,6 @@ function withoutLinks(nodes: readonly number[], options: WorldOptions = FIVE, le
       for (const node of nodes) world.linkDown(node);
     },
   });
-}
-
-/** Lets the world's bucket have gets that were all answered by the own replica and node 1 at once. */
-function quickGets(one: GetWorld, count: number): void {
-  for (let get = 0; get < count; get += 1) {
-    one.ask({});
-    for (const node of one.asked) one.answers(node, OLD);
-  }
-  one.shown();
 }
 
 test('[GA1] stand-ins are asked for hinted copies, and only where too few primaries can be used', () => {
@@ -217,39 +207,6 @@ test('[GA1] the sole copy of one that is down is asked for at its stand-in, and 
     one.answers(1, answer);
     assert.equal(one.shown(), [shown]);
   }
-});
-
-test('[GA2] a get is hedged after the recent p99 of its bucket', () => {
-  const one = new GetWorld();
-  quickGets(one, 20);
-  one.ask({});
-  assert.is(one.asked.length, 2);
-  one.passes(DEFAULT_LIMITS.hedgeMsMin + 5);
-  assert.is(one.asked.length, 3);
-  one.answers(0, OLD);
-  one.answers(2, OLD);
-  assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
-});
-
-test('[GA2] beyond the budget hedges wait until the get is as late as hedgeMsMax', () => {
-  const one = new GetWorld();
-  quickGets(one, 20);
-  const hedges = (): number => one.world.figures()['hedges'] as number;
-  const silent = 2 * HEDGES_AHEAD_MAX;
-  for (let get = 0; get < silent; get += 1) one.ask({ level: 1 });
-  one.passes(DEFAULT_LIMITS.hedgeMsMin + 5);
-  const early = hedges();
-  assert.ok(early >= HEDGES_AHEAD_MAX, `${early} hedges`);
-  assert.ok(early <= HEDGES_AHEAD_MAX + (silent + 20) / 10, `${early} hedges`);
-  one.passes(DEFAULT_LIMITS.hedgeMsMax);
-  assert.ok(hedges() >= silent, `${hedges()} hedges`);
-});
-
-test('[GA2] a get that asks all has nobody to be hedged to', () => {
-  const one = new GetWorld({}, 3);
-  one.passes(DEFAULT_LIMITS.hedgeMsMax + 10);
-  assert.equal(one.asked, [0, 1, 2]);
-  assert.is(one.world.figures()['hedges'], 0);
 });
 
 test('[PF2] one get in many asks the last besides, and does not wait for it', () => {

@@ -1,12 +1,10 @@
 /**
- * Whom a get asks, and when: as many replicas as its level needs, by preference; another one after a
- * pause; and where too few primaries can be used, the stand-ins that would hold hinted copies.
- * data plane.
+ * Whom a get asks: as many replicas as its level needs, by preference; and where too few primaries can
+ * be used, the stand-ins that would hold hinted copies. Others after a pause: get-hedge.ts. data plane.
  *
  * Invariants:
  *   GA1 a stand-in is asked only where the level cannot be met by primaries that can be used, and never
  *       for a strict get nor for a monotonic one, whose R must meet what the one before stood on
- *   GA2 before it is as late as hedgeMsMax a get is hedged only within the budget
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -17,10 +15,9 @@ import type { CoordinatorContext } from './coordinator-context.ts';
 import { isOfLevel, levelIsMet, levelWants } from './levels.ts';
 import { allPositions, isUsable, nodeAt, primaryAt, takeStandIn } from './positions.ts';
 import { sendRead, type KeyToken } from './replica-operations.ts';
-import { bitCount } from './respond.ts';
 
 /** [GA1] Flags of gets for which nobody stands in. */
-const PRIMARIES_ONLY = REQUEST_FLAG.strict | REQUEST_FLAG.monotonic;
+export const PRIMARIES_ONLY: number = REQUEST_FLAG.strict | REQUEST_FLAG.monotonic;
 
 /**
  * Returns STATUS_OK where the read is on its way, else the status of a refusal.
@@ -147,7 +144,7 @@ function isWanted(context: CoordinatorContext, slot: number, position: number): 
   return levelWants(context, slot, hopedFor, position);
 }
 
-function askPrimary(
+export function askPrimary(
   context: CoordinatorContext,
   slot: number,
   position: number,
@@ -177,22 +174,45 @@ function askStandIns(
   const spoken = slots.answered[slot]! | slots.standIns[slot]! | outstandingOf(context, slot);
   for (let left = all & ~spoken; left !== 0 && !isHopeful(context, slot); left &= left - 1) {
     const position = 31 - Math.clz32(left & -left);
-    const bit = 1 << position;
-    const isOrphaned = (slots.orphaned[slot]! & bit) !== 0;
-    const primary = primaryAt(context, slot, position);
-    if (!isOrphaned && isUsable(context, primary, slots.shard[slot]!)) continue;
+    if (!isOrphan(context, slot, position)) continue;
     const hopedFor = votesOf(context, slot) | outstandingOf(context, slot);
     if (!levelWants(context, slot, hopedFor, position)) continue;
-    const node = takeStandIn(context, slot, position);
-    sometimes(node < 0, 'get: nobody can stand in for a primary that is not usable');
-    if (node < 0) continue;
-    if (!sendRead(context, slot, node, request, requestOffset, token, true)) continue;
-    reachable('get: a stand-in is asked');
-    slots.asked[slot] = slots.asked[slot]! | bit;
-    slots.failed[slot] = slots.failed[slot]! & ~bit;
-    slots.askedLate[slot] = slots.askedLate[slot]! | bit;
-    context.preference.asked(node);
+    askStandIn(context, slot, position, request, requestOffset, token);
   }
+}
+
+/** Whether a position's primary cannot be used, or said that its shard is down. */
+export function isOrphan(context: CoordinatorContext, slot: number, position: number): boolean {
+  const { slots } = context;
+  if ((slots.orphaned[slot]! & (1 << position)) !== 0) return true;
+  return !isUsable(context, primaryAt(context, slot, position), slots.shard[slot]!);
+}
+
+/** From now on the stand-in speaks for the position, though its primary may still answer. */
+export function askStandIn(
+  context: CoordinatorContext,
+  slot: number,
+  position: number,
+  request: Int32Array,
+  requestOffset: number,
+  token: KeyToken,
+): void {
+  const { slots, preference } = context;
+  const bit = 1 << position;
+  const wasAwaited = (outstandingOf(context, slot) & bit) !== 0;
+  const node = takeStandIn(context, slot, position);
+  sometimes(node < 0, 'get: nobody can stand in for a primary that is not usable');
+  if (node < 0) return;
+  if (wasAwaited) preference.ended(primaryAt(context, slot, position));
+  if (!sendRead(context, slot, node, request, requestOffset, token, true)) {
+    if (wasAwaited) slots.failed[slot] = slots.failed[slot]! | bit;
+    return;
+  }
+  reachable('get: a stand-in is asked');
+  preference.asked(node);
+  slots.asked[slot] = slots.asked[slot]! | bit;
+  slots.failed[slot] = slots.failed[slot]! & ~bit;
+  slots.askedLate[slot] = slots.askedLate[slot]! | bit;
 }
 
 /** Primaries that are believed down, and have a link all the same. */
@@ -233,62 +253,8 @@ function askLast(
   askPrimary(context, slot, position, request, requestOffset, token);
 }
 
-/** One more replica, where one is left that would be of use, and the next after as long again. */
-export function hedge(context: CoordinatorContext, slot: number): void {
-  const { slots } = context;
-  noteSilent(context, slot);
-  const position = nextForHedge(context, slot);
-  sometimes(position < 0, 'get: a hedge finds that all replicas are asked');
-  if (position < 0) return;
-  const wait = waitForBudget(context, slot);
-  if (wait > 0) {
-    reachable('get: a hedge is beyond the budget and waits');
-    slots.hedgeAt[slot] = context.now + wait;
-    return;
-  }
-  const asked = slots.asked[slot]!;
-  const token = context.tokenOf(slot);
-  askPrimary(context, slot, position, slots.keptWords(slot), slots.keptOffset(slot), token);
-  sometimes(slots.asked[slot] !== asked, 'get: a hedge asks one more replica');
-  sometimes(slots.asked[slot] === asked, 'get: a hedge reaches nobody');
-  if (slots.asked[slot] !== asked) context.counters.hedges += 1;
-  slots.hedgeAt[slot] = context.now + hedgePause(context, slot);
-}
-
-/** [GA2] Milliseconds until the hedge needs no budget, 0 where it may be sent now. */
-function waitForBudget(context: CoordinatorContext, slot: number): number {
-  const { slots, limits } = context;
-  const hedges = bitCount(slots.askedLate[slot]! & ~slots.standIns[slot]!);
-  const free = slots.startedAt[slot]! + (hedges + 1) * limits.hedgeMsMax;
-  if (context.now >= free) return 0;
-  const isGranted = context.hedgeBudget.spend() && !buggify('get: treat the hedge budget as spent');
-  return isGranted ? 0 : free - context.now;
-}
-
-/** The best position that was not asked and whose answer would count; -1: none. */
-function nextForHedge(context: CoordinatorContext, slot: number): number {
-  const { slots, preference } = context;
-  const votes = votesOf(context, slot);
-  const count = preference.order(context, slot);
-  for (let index = 0; index < count; index += 1) {
-    const position = preference.ordered[index]!;
-    if ((slots.asked[slot]! & (1 << position)) !== 0) continue;
-    if (levelWants(context, slot, votes, position)) return position;
-  }
-  return -1;
-}
-
-/** That they are late is known before they answer, and of some that never answer nothing else is. */
-function noteSilent(context: CoordinatorContext, slot: number): void {
-  const { slots, preference } = context;
-  const late = outstandingOf(context, slot) & ~slots.askedLate[slot]!;
-  for (let left = late; left !== 0; left &= left - 1) {
-    const node = nodeAt(context, slot, 31 - Math.clz32(left & -left));
-    preference.silent(node, context.now - slots.startedAt[slot]!, context.now);
-  }
-}
-
-function hedgePause(context: CoordinatorContext, slot: number): number {
+/** Milliseconds after which a get that has no answer asks one more. */
+export function hedgePause(context: CoordinatorContext, slot: number): number {
   const { limits, slots } = context;
   const usual = context.latencies.of(slots.bucketId[slot]!).p99(context.now);
   return Math.min(limits.hedgeMsMax, Math.max(limits.hedgeMsMin, usual));
