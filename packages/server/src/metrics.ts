@@ -54,7 +54,7 @@ export function metricsText(report: StatusReport): string {
       add(`clockwise_owed_${name}`, { labels: { node }, value }, 'gauge', help);
     owed('copies', copies, 'Objects stored in place of another node.');
     owed('marks', marks, 'Objects that another node did not acknowledge in time.');
-    owed('dirty_ranges', dirty, 'Partitions to be compared as a whole with those of another node.');
+    owed('dirty_ranges', dirty, 'Partitions that another node is to be handed as a whole.');
     owed('bytes', bytes, 'Bytes of what is kept for another node.');
     owed('oldest_seconds', oldestSeconds, 'For how long the oldest of it has waited.');
   }

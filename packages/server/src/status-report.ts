@@ -67,7 +67,7 @@ export interface OwedReport {
   readonly copies: number;
   /** Objects that it did not acknowledge in time; their values are this node's own. */
   readonly marks: number;
-  /** Partitions that are to be compared as a whole. */
+  /** Partitions that are handed over as a whole. */
   readonly dirty: number;
   /** Of the copies and marks as they are stored. */
   readonly bytes: number;

@@ -45,6 +45,51 @@ test('C3 past what stand-ins may keep writes go on as if there were none, and ma
   assert.equal(world.verdict(), []);
 });
 
+/** Of one kind, kept by all nodes. */
+function keptOf(world: ScriptedCluster, kind: string): number {
+  const { nodes, witness } = world.cluster;
+  const hidden = nodes.flatMap(({ nodeId }) => witness.mirror.hiddenOf(nodeId, 1));
+  return hidden.filter((one) => one.kind === kind).length;
+}
+
+test('C3 past the bounds of marks ranges become dirty, and are pushed whole when their target is back', () => {
+  const drawn = drawConfiguration('1');
+  const limits = { ...drawn.limits, owedMarksMax: 5, handOffPageBytes: 2048 };
+  // Three copies on three nodes: nobody is left who could stand in.
+  const world = new ScriptedCluster({ nodeCount: 3, copies: 3, fields: { limits } });
+  world.down(2);
+  world.pass(12_000);
+  assert.is(putAll(world, [0, 1], 'marked'), 0);
+  world.pass(70_000);
+  assert.ok(keptOf(world, 'dirty') > 0, 'ranges are dirty');
+  assert.ok(keptOf(world, 'mark') <= 10, 'and few marks are left');
+  // Another death on the way.
+  world.down(1);
+  world.up(2);
+  world.pass(2000);
+  world.up(1);
+  world.pass(30_000);
+  assert.is(world.kept(), 0);
+  assert.equal(world.verdict(), []);
+});
+
+test('C3 copies past their age go to an owner, and from all owners to whom they were owed', () => {
+  const drawn = drawConfiguration('1');
+  const limits = { ...drawn.limits, hintAgeSecondsMax: 20, handOffPageBytes: 2048 };
+  const world = new ScriptedCluster({ nodeCount: 5, copies: 3, fields: { limits } });
+  world.down(4);
+  world.pass(12_000);
+  assert.ok(putAll(world, [0, 1, 2, 3], 'aged') > 0);
+  assert.ok(keptOf(world, 'hint') > 0);
+  world.pass(100_000);
+  assert.is(keptOf(world, 'hint'), 0, 'all were too old');
+  assert.ok(keptOf(world, 'dirty') > 0, 'ranges are dirty');
+  world.up(4);
+  world.pass(30_000);
+  assert.is(world.kept(), 0);
+  assert.equal(world.verdict(), []);
+});
+
 test('C4 a node that stands still for a while is not flooded when it goes on, and gets all that it is owed', () => {
   const world = new ScriptedCluster({ nodeCount: 5, copies: 3 });
   world.cluster.nodes[4]!.pause(20_000);
@@ -119,7 +164,9 @@ test('C7 hand-off over links that double and lose frames, to receivers that cras
 
 test('C3 C4 nodes that are down for long while little may be kept, and targets that answer late', () => {
   for (const seed of ['4', '5', '6']) {
-    const limits = { ...drawConfiguration(seed).limits, hintBytesMax: 4096, handOffWindowMax: 2 };
+    const { limits: drawn } = drawConfiguration(seed);
+    const few = { hintBytesMax: 4096, hintAgeSecondsMax: 2, owedMarksMax: 4 };
+    const limits = { ...drawn, ...few, handOffWindowMax: 2 };
     passes(seed, { longOutageMs: 3000, pauseMs: 2500 }, { limits });
   }
 });

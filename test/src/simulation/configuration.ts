@@ -297,6 +297,8 @@ function drawHintLimits(
   Limits,
   | 'lateAcksMs'
   | 'hintBytesMax'
+  | 'hintAgeSecondsMax'
+  | 'owedMarksMax'
   | 'handOffWindowMax'
   | 'handOffPageBytes'
   | 'handOffTargetsMax'
@@ -309,6 +311,8 @@ function drawHintLimits(
     handOffPageBytes: prng.pick([2048, 65_536]),
     handOffTargetsMax: prng.between(1, 4),
     repairsInFlightMax: prng.pick([2, 256]),
+    hintAgeSecondsMax: prng.pick([2, 10_800]),
+    owedMarksMax: prng.pick([4, 1_000_000]),
   };
 }
 

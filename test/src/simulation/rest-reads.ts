@@ -114,7 +114,7 @@ export class RestReads {
 
   /**
    * [O4] What a write did not bring to a primary was kept for it, and has come: no reading is needed for
-   * that. Not asked where anybody's memory of it may be gone, or where whole ranges are to be compared.
+   * that. Not asked where anybody's memory of it may be gone.
    */
   judgeHandedOver(keys: readonly KeyName[]): void {
     if (!this.isWholeWithoutReads) return;
@@ -132,21 +132,17 @@ export class RestReads {
 
   /** Whether `judgeHandedOver` asks anything. */
   get isWholeWithoutReads(): boolean {
-    const { cluster, shardCount } = this.#options;
-    const { atlas, nodes, witness } = cluster;
+    const { atlas, nodes } = this.#options.cluster;
     if (atlas.isBeyondBudget || atlas.damagedCount > 0) return false;
-    const isDirty = ({ nodeId }: { readonly nodeId: string }): boolean =>
-      witness.mirror.hiddenOf(nodeId, shardCount).some(({ kind }) => kind === 'dirty');
-    return !nodes.some((node) => node.hasForgotten || isDirty(node));
+    return !nodes.some((node) => node.hasForgotten);
   }
 
-  /** Hinted copies and marks; dirty ranges wait for whoever compares whole ranges. */
+  /** Hinted copies, marks and dirty ranges. */
   #kept(): readonly KeptRecord[] {
     const { cluster, shardCount } = this.#options;
     return cluster.nodes.flatMap(({ nodeId }) =>
       cluster.witness.mirror
         .hiddenOf(nodeId, shardCount)
-        .filter(({ kind }) => kind !== 'dirty')
         .map(({ kind, keyName }) => ({ nodeId, kind, keyName })),
     );
   }

@@ -64,6 +64,8 @@ export interface ShardProcessOptions {
 const OPEN_FILES_MAX = 1;
 /** Of one operation on one lane: each reply in a frame of its own, a forward beside a refusal. */
 const REPLY_WORDS_MAX = 2 * (FRAME_HEADER_WORDS + REPLICA_REPLY_HEADER_WORDS);
+/** Nodes that may ask a shard for pages of hand-off at once. */
+const HAND_OFF_NODES_MAX = 8;
 /** [O9] What is held is looked at once in so many steps. */
 const STEPS_A_SAMPLE = 4;
 /** The one coordinator of a simulated node, as its shards number it. */
@@ -257,8 +259,8 @@ export class ShardProcess {
     const pageWordsMax = (limits.handOffPageBytes + limits.memtableChunkBytes) / 4;
     const wordsMax =
       limits.replicaOperationsInFlightMax * REPLY_WORDS_MAX +
-      // Pages of hand-off carry records: the last of each may be as large as any.
-      limits.handOffTargetsMax * pageWordsMax;
+      // Pages of hand-off carry records: the last of each may be as large as any. Other nodes ask, too.
+      HAND_OFF_NODES_MAX * limits.handOffTargetsMax * pageWordsMax;
     for (const lane of this.#lanes) {
       load('words of replies on a lane', lane.written - lane.consumed(), wordsMax);
     }

@@ -59,6 +59,8 @@ export interface CoordinatorCounters {
   hintsRefused: number;
   /** Hidden records that became dirty ranges. */
   rangesDirtied: number;
+  /** Dirty ranges that a target has whole. */
+  rangesPushed: number;
   /** Puts that a stand-in coordinated, and copies that stand-ins were sent. */
   standInPuts: number;
   standInCopies: number;
@@ -107,6 +109,7 @@ export class CoordinatorContext {
     handedOff: 0,
     hintsRefused: 0,
     rangesDirtied: 0,
+    rangesPushed: 0,
     standInPuts: 0,
     standInCopies: 0,
     retriesAsked: 0,

@@ -4,7 +4,8 @@ import { HIDDEN_BUCKET, OWED } from '@clockwise/record/hidden';
 import { POLICY, REPLICA_OPCODE, REPLY_KIND } from '@clockwise/protocol/frame';
 import { CoordinatorWorld, opcodeOf, type Sent } from './coordinator-world.ts';
 import { partitionOf } from '@clockwise/placement/token';
-import { HandOffWorld, keyText, owed } from './hand-off-world.ts';
+import { HandOffWorld } from './hand-off-world.ts';
+import { keyText, owed } from './sample-hidden.ts';
 import { bytes, tokenOf } from './sample-requests.ts';
 
 const { hint, mark, dirty } = HIDDEN_BUCKET;

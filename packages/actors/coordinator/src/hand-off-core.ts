@@ -6,17 +6,17 @@
  * store, read page by page; nothing is remembered here that a restart would miss.
  *
  * Invariants:
- *   HO1, HO2 hand-off-delivery.ts
+ *   HO1, HO2 hand-off-delivery.ts; HO5 hand-off-slots.ts; HR1 to HR5 range-push.ts, range-delivery.ts
  *   HO3 everything is begun anew from the store after any crash
  *   HO4 a target that does not answer gets one operation a round at the most
- *   HO5 hand-off never holds more than a quarter of the slots
  */
-import { assert } from '@clockwise/kernel/assert';
+import { unreachable } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
-import { reachable, sometimes } from '@clockwise/kernel/probe';
+import { reachable } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   OPERATION,
+  PRIORITY,
   REPLICA_REPLY,
   REPLICA_REPLY_HEADER_WORDS,
   REPLY_FLAG,
@@ -25,6 +25,7 @@ import {
 import { isSettled, visibleBucketId } from '@clockwise/record/hidden';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import {
+  answerOf,
   awaitedNode,
   beginDelivery,
   beginGivingUp,
@@ -33,35 +34,35 @@ import {
   isAwaited,
   onDeliveryAnswer,
   onDeliveryLost,
-  SILENCE_MS,
+  settle,
 } from './hand-off-delivery.ts';
 import { HandOffPass } from './hand-off-pass.ts';
-import { NOBODY, type Task, taskOf } from './hand-off-task.ts';
+import { HandOffSlots } from './hand-off-slots.ts';
+import { NOBODY, PASS_OVER, type Task, taskOf } from './hand-off-task.ts';
 import { HandOffWindow } from './hand-off-window.ts';
-import { EVERYBODY, OWED_KIND, type OwedRecord } from './hint-ledger.ts';
+import { EVERYBODY, type OwedRecord } from './hint-ledger.ts';
 import { owedRecordOf } from './owed-records.ts';
 import { isUsable } from './positions.ts';
+import { awaitedNodeOf, RangeDeliveries, type RangeStep } from './range-delivery.ts';
 import { sendScan } from './replica-operations.ts';
-import { SLOT_STATE } from './request-slots.ts';
 
 /** Operations of the pass for everybody that are under way at once. */
 const UPKEEP_WINDOW = 16;
 /** Rounds between two looks for what is too old or too much. */
 const UPKEEP_ROUNDS = 60;
-/** [HO5] Of all slots, one in so many. */
-const SLOTS_SHARE = 4;
 
 type Work =
   | { readonly kind: 'page'; readonly pass: HandOffPass }
-  | { readonly kind: 'delivery'; readonly delivery: Delivery };
+  | { readonly kind: 'delivery'; readonly delivery: Delivery }
+  | RangeStep;
 
 export class HandOffCore {
   readonly #context: CoordinatorContext;
   readonly #windows: Map<number, HandOffWindow> = new Map();
   /** By target. */
   readonly #passes: Map<number, HandOffPass> = new Map();
-  /** By slot. */
-  readonly #works: Map<number, Work> = new Map();
+  readonly #slots: HandOffSlots<Work>;
+  readonly #ranges: RangeDeliveries;
   #firstTarget = 0;
   #upkeepAt: Instant = 0;
   /** When to look again; Infinity: when something is added. */
@@ -69,6 +70,8 @@ export class HandOffCore {
 
   constructor(context: CoordinatorContext) {
     this.#context = context;
+    this.#slots = new HandOffSlots(context);
+    this.#ranges = new RangeDeliveries(context, this.#slots);
   }
 
   /** A shard has come up: what its store holds is not known. */
@@ -112,62 +115,77 @@ export class HandOffCore {
   }
 
   onReply(slot: number, node: number, shard: number, words: Int32Array, offset: number): void {
-    const work = this.#workOf(slot);
-    const kindWord = words[offset + REPLICA_REPLY.kind]!;
-    const kind = kindWord & 0xff;
-    const status = (kindWord >>> 8) & 0xffff;
-    if (work.kind === 'page') {
-      // Only the own shard has hidden records: a peer that says it is a page is not believed.
-      const isPage = kind === REPLY_KIND.scanned && shard >= 0;
-      if (isPage) this.#takePage(slot, work.pass, status, words, offset);
-      return;
+    const work = this.#slots.of(slot);
+    switch (work.kind) {
+      case 'page':
+        // Only the own shard has hidden records: a peer that says it is a page is not believed.
+        if ((words[offset + REPLICA_REPLY.kind]! & 0xff) === REPLY_KIND.scanned && shard >= 0) {
+          this.#takePage(slot, work.pass, words, offset);
+        }
+        return;
+      case 'delivery':
+        this.#takeAnswer(slot, work.delivery, node, shard, words, offset);
+        return;
+      case 'range-page':
+      case 'range-record':
+        this.#ranges.onAnswer(slot, work, node, words, offset);
+        this.#pump(work.pass);
+        return;
+      default:
+        unreachable(work);
     }
-    const { delivery } = work;
+  }
+
+  #takeAnswer(
+    slot: number,
+    delivery: Delivery,
+    node: number,
+    shard: number,
+    words: Int32Array,
+    offset: number,
+  ): void {
+    const kind = words[offset + REPLICA_REPLY.kind]! & 0xff;
     if (!isAwaited(delivery, kind, node, this.#context.ring.ownNode)) return;
-    const isNamed =
-      shard >= 0 && status === STATUS_OK && words[offset + REPLICA_REPLY.recordWords] !== 0;
-    const answer = {
-      kind,
-      status,
-      words: isNamed
-        ? this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!)
-        : words,
-      record: isNamed ? words[offset + REPLICA_REPLY.offset]! : -1,
-    };
+    const answer = answerOf(this.#context, shard, words, offset);
     if (!onDeliveryAnswer(this.#context, slot, delivery, answer)) this.#endDelivery(slot, delivery);
     this.#pump(delivery.pass);
   }
 
   /** A node that a slot may wait for cannot answer any more. */
   onFailed(slot: number, node: number): void {
-    const work = this.#workOf(slot);
+    const work = this.#slots.of(slot);
     const { ownNode } = this.#context.ring;
-    const awaited = work.kind === 'page' ? ownNode : awaitedNode(work.delivery, ownNode);
+    let awaited = ownNode;
+    if (work.kind === 'delivery') awaited = awaitedNode(work.delivery, ownNode);
+    else if (work.kind !== 'page') awaited = awaitedNodeOf(work);
     if (awaited === node) this.onDue(slot);
   }
 
   /** No answer has come in time. */
   onDue(slot: number): void {
-    const work = this.#workOf(slot);
-    if (work.kind === 'page') {
-      reachable('hand-off: a page does not come');
-      this.#release(slot);
-      work.pass.isAsking = false;
-      work.pass.isEnding = true;
-      this.#endIfOver(work.pass);
-      return;
+    const work = this.#slots.of(slot);
+    switch (work.kind) {
+      case 'page':
+        reachable('hand-off: a page does not come');
+        this.#slots.release(slot);
+        work.pass.isAsking = false;
+        work.pass.isEnding = true;
+        this.#endIfOver(work.pass);
+        return;
+      case 'delivery':
+        reachable('hand-off: an answer does not come');
+        onDeliveryLost(this.#context, work.delivery);
+        this.#endDelivery(slot, work.delivery);
+        this.#pump(work.delivery.pass);
+        return;
+      case 'range-page':
+      case 'range-record':
+        this.#ranges.onLost(slot, work);
+        this.#pump(work.pass);
+        return;
+      default:
+        unreachable(work);
     }
-    const { delivery } = work;
-    reachable('hand-off: an answer does not come');
-    onDeliveryLost(this.#context, delivery);
-    this.#endDelivery(slot, delivery);
-    this.#pump(delivery.pass);
-  }
-
-  #workOf(slot: number): Work {
-    const work = this.#works.get(slot);
-    assert(work !== undefined, 'a slot of the hand-off has its work');
-    return work;
   }
 
   #wakeAt(instant: Instant): void {
@@ -180,7 +198,9 @@ export class HandOffCore {
   #forgetShard(shard: number): void {
     const { ledger } = this.#context;
     for (let place = 0; place < ledger.placeCount; place += 1) {
-      if (this.#shardOf(place) === shard) ledger.forget(place);
+      if (this.#shardOf(place) !== shard) continue;
+      ledger.forget(place);
+      this.#ranges.forget(place);
     }
   }
 
@@ -227,9 +247,7 @@ export class HandOffCore {
     const { ledger, now, shardIsUp } = this.#context;
     const { target } = pass;
     const isForAll = target === EVERYBODY;
-    // Dirty ranges are counted, not delivered.
-    const end = isForAll ? ledger.placeCount : ledger.placeOf(OWED_KIND.dirty, 0);
-    for (let place = from; place < end; place += 1) {
+    for (let place = from; place < ledger.placeCount; place += 1) {
       if (shardIsUp[this.#shardOf(place)] === 0) continue;
       const isWanted = isForAll
         ? ledger.wantsCount(place, now) || (pass.isUpkeep && ledger.holdsAny(place))
@@ -268,27 +286,22 @@ export class HandOffCore {
 
   #askPage(pass: HandOffPass): void {
     const { ledger, ring, limits } = this.#context;
-    const slot = this.#takeSlot(pass.place, pass.bucketId(ledger));
+    const slot = this.#slots.take(pass.place, pass.bucketId(ledger));
     if (slot < 0) return;
     const bounds = { recordsMax: limits.scanRecordsMax, bytesMax: limits.handOffPageBytes };
     const request = pass.scanRequest(ledger.partitionOf(pass.place), bounds);
-    if (!sendScan(this.#context, slot, ring.ownNode, request, 0)) {
-      this.#release(slot);
+    if (!sendScan(this.#context, slot, ring.ownNode, request, 0, PRIORITY.background)) {
+      this.#slots.release(slot);
       return;
     }
     pass.isAsking = true;
-    this.#works.set(slot, { kind: 'page', pass });
+    this.#slots.bind(slot, { kind: 'page', pass });
   }
 
-  #takePage(
-    slot: number,
-    pass: HandOffPass,
-    status: number,
-    words: Int32Array,
-    offset: number,
-  ): void {
-    this.#release(slot);
+  #takePage(slot: number, pass: HandOffPass, words: Int32Array, offset: number): void {
+    this.#slots.release(slot);
     pass.isAsking = false;
+    const status = (words[offset + REPLICA_REPLY.kind]! >>> 8) & 0xffff;
     if (status !== STATUS_OK) {
       reachable('hand-off: a page of the own shard is refused');
       // A damaged page holds up its own place only.
@@ -310,7 +323,8 @@ export class HandOffCore {
     const { words, record } = pass;
     if (!isSettled(words, record)) {
       const owed = owedRecordOf(ring, ledger, words, record);
-      const task = taskOf(this.#context, pass, owed);
+      const task = this.#readyTask(pass, taskOf(this.#context, pass, owed));
+      if (task === undefined) return false;
       if (task.kind !== 'pass-over' && !this.#beginTask(pass, owed, task)) return false;
       ledger.saw(pass.count, owed);
     }
@@ -318,25 +332,33 @@ export class HandOffCore {
     return true;
   }
 
+  /** A range is settled once all of it is there. Undefined: not yet. */
+  #readyTask(pass: HandOffPass, task: Task): Task | undefined {
+    if (task.kind !== 'push') return task;
+    const progress = this.#ranges.pump(pass, this.#windowOf(pass.target));
+    if (progress === 'under-way') return undefined;
+    return progress === 'whole' ? task : PASS_OVER;
+  }
+
   #beginTask(
     pass: HandOffPass,
     owed: OwedRecord,
     task: Exclude<Task, { kind: 'pass-over' }>,
   ): boolean {
-    const window = pass.target === EVERYBODY ? undefined : this.#windowOf(pass.target);
+    const window = task.kind === 'deliver' ? this.#windowOf(pass.target) : undefined;
     if (window === undefined && pass.inFlight >= UPKEEP_WINDOW) return false;
     if (window !== undefined && !window.admits(owed.byteCount, this.#context.now)) return false;
-    const slot = this.#takeSlot(owed.place, visibleBucketId(pass.words, pass.record));
+    const slot = this.#slots.take(owed.place, visibleBucketId(pass.words, pass.record));
     if (slot < 0) return false;
     const heir = task.kind === 'give-up' ? task.heir : NOBODY;
     const stage = { kind: task.kind === 'move' ? 'moving' : 'noting' } as const;
     const { settlement } = task;
     const delivery: Delivery = { pass, record: pass.record, owed, settlement, heir, stage };
     if (!this.#send(slot, delivery, task, window)) {
-      this.#release(slot);
+      this.#slots.release(slot);
       return false;
     }
-    this.#works.set(slot, { kind: 'delivery', delivery });
+    this.#slots.bind(slot, { kind: 'delivery', delivery });
     pass.inFlight += 1;
     return true;
   }
@@ -344,6 +366,7 @@ export class HandOffCore {
   #send(slot: number, delivery: Delivery, task: Task, window: HandOffWindow | undefined): boolean {
     const context = this.#context;
     if (task.kind === 'move') return beginMoving(context, slot, delivery);
+    if (task.kind === 'push') return settle(context, slot, delivery);
     if (window !== undefined) return beginDelivery(context, slot, delivery, window);
     return beginGivingUp(context, slot, delivery);
   }
@@ -356,29 +379,8 @@ export class HandOffCore {
     return window;
   }
 
-  /** [HO5] A slot for an operation that has to do with a place; -1: there is none. */
-  #takeSlot(place: number, bucketId: number): number {
-    const { slots, ledger, now } = this.#context;
-    const isFull = this.#works.size >= slots.capacity / SLOTS_SHARE;
-    sometimes(isFull, 'hand-off: it has all the slots that it may have');
-    if (isFull) return -1;
-    const slot = slots.take(SLOT_STATE.handOff, now + SILENCE_MS);
-    if (slot < 0) return -1;
-    slots.bucketId[slot] = bucketId;
-    slots.partition[slot] = ledger.partitionOf(place);
-    slots.shard[slot] = this.#shardOf(place);
-    slots.replicationClass[slot] = 0;
-    this.#context.watchDue(now + SILENCE_MS);
-    return slot;
-  }
-
-  #release(slot: number): void {
-    this.#works.delete(slot);
-    this.#context.slots.release(slot);
-  }
-
   #endDelivery(slot: number, { pass }: Delivery): void {
-    this.#release(slot);
+    this.#slots.release(slot);
     pass.inFlight -= 1;
   }
 
@@ -386,6 +388,7 @@ export class HandOffCore {
   #endIfOver(pass: HandOffPass): boolean {
     if (!pass.isEnding) return false;
     if (pass.inFlight > 0 || pass.isAsking) return true;
+    this.#ranges.leave(pass);
     if (pass.isAtPlace) this.#context.ledger.abandon(pass.endPlace());
     this.#passes.delete(pass.target);
     return true;

@@ -3,6 +3,7 @@
  *
  *     copy    store at the target -> settle
  *     mark    read the own record -> store at the target -> settle
+ *     dirty   all of the range was stored at the target (range-delivery) -> settle
  *     too old, or beyond what may be kept:
  *             a copy is stored at an owner -> note its range as dirty -> settle
  *     of an earlier ring: add it again, owed by all present positions
@@ -20,7 +21,13 @@ import type { Instant } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { partitionStart } from '@clockwise/placement/token';
 import { STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import { PRIORITY, REPLY_KIND, REQUEST, REQUEST_HEADER_WORDS } from '@clockwise/protocol/frame';
+import {
+  PRIORITY,
+  REPLICA_REPLY,
+  REPLY_KIND,
+  REQUEST,
+  REQUEST_HEADER_WORDS,
+} from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
 import {
   HIDDEN_BUCKET,
@@ -40,15 +47,13 @@ import {
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import type { HandOffPass } from './hand-off-pass.ts';
+import { SILENCE_MS } from './hand-off-slots.ts';
 import { NOBODY, type Settlement } from './hand-off-task.ts';
 import type { HandOffWindow } from './hand-off-window.ts';
 import { sendNote, sendSettle } from './hidden-operations.ts';
 import type { OwedRecord } from './hint-ledger.ts';
 import { classOf, owedWord, wholeList } from './owed-records.ts';
 import { sendRead, sendStore } from './replica-operations.ts';
-
-/** Milliseconds after which a step is let go, and a target counts as silent. */
-export const SILENCE_MS = 2000;
 
 const BYTES_PER_WORD = 4;
 
@@ -81,7 +86,6 @@ export interface Delivery {
 
 /** An answer to a delivery's step. `record` is -1 where it names none. */
 export interface DeliveryAnswer {
-  readonly kind: number;
   readonly status: number;
   readonly words: Int32Array;
   readonly record: number;
@@ -194,6 +198,21 @@ export function onDeliveryAnswer(
     default:
       return unreachable(stage);
   }
+}
+
+/** What an answer says; `shard` is -1 where it came by a link. */
+export function answerOf(
+  context: CoordinatorContext,
+  shard: number,
+  words: Int32Array,
+  offset: number,
+): DeliveryAnswer {
+  const status = (words[offset + REPLICA_REPLY.kind]! >>> 8) & 0xffff;
+  const isNamed =
+    shard >= 0 && status === STATUS_OK && words[offset + REPLICA_REPLY.recordWords] !== 0;
+  if (!isNamed) return { status, words, record: -1 };
+  const chunk = context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
+  return { status, words: chunk, record: words[offset + REPLICA_REPLY.offset]! };
 }
 
 /** Which answer a delivery waits for: its kind, and whether it is the target's or the own shard's. */
@@ -316,8 +335,8 @@ function read(
   return sendRead(context, slot, context.ring.ownNode, request, 0, token, false);
 }
 
-/** [HO1] */
-function settle(context: CoordinatorContext, slot: number, delivery: Delivery): boolean {
+/** [HO1] REQUIRES: what the record stands for is where it belongs. */
+export function settle(context: CoordinatorContext, slot: number, delivery: Delivery): boolean {
   const { pass, record, settlement } = delivery;
   const { slots } = context;
   const version = new Int32Array(2);

@@ -6,24 +6,9 @@
  *   HP1 a page's memory stays as it is until all that was begun with its records has ended
  */
 import { assert } from '@clockwise/kernel/assert';
-import { REQUEST, REQUEST_HEADER_WORDS, SCAN, SCAN_WORDS } from '@clockwise/protocol/frame';
-import { copyWords } from '@clockwise/record/copy';
 import { HIDDEN_BUCKET } from '@clockwise/record/hidden';
-import {
-  HEADER,
-  keyBytes,
-  keyOffset,
-  paddedWords,
-  recordWordCount,
-} from '@clockwise/record/layout';
 import type { HintLedger, PlaceCount } from './hint-ledger.ts';
-
-export interface PageBoundsOfPass {
-  readonly recordsMax: number;
-  readonly bytesMax: number;
-}
-
-const NO_WORDS = new Int32Array(0);
+import { type PageBounds, PageCursor } from './page-cursor.ts';
 
 export class HandOffPass {
   /** A node, or EVERYBODY. */
@@ -36,12 +21,7 @@ export class HandOffPass {
   isAsking = false;
   /** It goes no further: the target or a shard has gone. */
   isEnding = false;
-  /** The page, whose next record is at `record`. */
-  words: Int32Array = NO_WORDS;
-  record = 0;
-  #left = 0;
-  #last = -1;
-  #hasMore = true;
+  readonly #page: PageCursor = new PageCursor();
   #count: PlaceCount | undefined;
 
   constructor(target: number, isUpkeep: boolean) {
@@ -63,28 +43,34 @@ export class HandOffPass {
     return this.#count !== undefined;
   }
 
+  /** The page, whose next record is at `record`. */
+  get words(): Int32Array {
+    return this.#page.words;
+  }
+
+  get record(): number {
+    return this.#page.record;
+  }
+
   get hasRecord(): boolean {
-    return this.#left > 0;
+    return this.#page.hasRecord;
   }
 
   /** The place holds records behind this page. */
   get hasMore(): boolean {
-    return this.#hasMore;
+    return this.#page.hasMore;
   }
 
   beginPlace(count: PlaceCount): void {
     assert(this.inFlight === 0 && !this.isAsking, '[HP1] the place before is done with');
     this.#count = count;
-    this.words = NO_WORDS;
-    this.#left = 0;
-    this.#last = -1;
-    this.#hasMore = true;
+    this.#page.restart();
   }
 
   endPlace(): PlaceCount {
     const { count } = this;
     this.#count = undefined;
-    this.#left = 0;
+    this.#page.restart();
     return count;
   }
 
@@ -97,20 +83,12 @@ export class HandOffPass {
     hasMore: boolean,
   ): void {
     assert(this.inFlight === 0, '[HP1] the page before is done with');
-    this.words = words.slice(offset, offset + wordCount);
-    this.record = 0;
-    this.#left = recordCount;
-    this.#last = -1;
-    // A page that says so holds a record at the least; nothing follows one that does not.
-    this.#hasMore = hasMore && recordCount > 0;
+    this.#page.takePage(words, offset, wordCount, recordCount, hasMore);
   }
 
   /** To the page's next record. */
   next(): void {
-    assert(this.#left > 0, 'there is a record to pass');
-    this.#last = this.record;
-    this.record += recordWordCount(this.words, this.record);
-    this.#left -= 1;
+    this.#page.next();
   }
 
   /** Which hidden bucket the place is of. */
@@ -119,22 +97,7 @@ export class HandOffPass {
   }
 
   /** The scan of the page behind the last record, in the form of a request. */
-  scanRequest(partition: number, { recordsMax, bytesMax }: PageBoundsOfPass): Int32Array {
-    const last = this.#last;
-    const keyByteCount = last < 0 ? 0 : keyBytes(this.words, last);
-    const keyWords = paddedWords(keyByteCount);
-    const request = new Int32Array(REQUEST_HEADER_WORDS + keyWords + SCAN_WORDS);
-    request[REQUEST.keyAndContext] = keyByteCount;
-    const scan = REQUEST_HEADER_WORDS + keyWords;
-    if (last >= 0) {
-      copyWords(this.words, keyOffset(last), request, REQUEST_HEADER_WORDS, keyWords);
-      request[scan + SCAN.hasPosition] = 1;
-      request[scan + SCAN.tokenHigh] = this.words[last + HEADER.tokenHigh]!;
-      request[scan + SCAN.tokenLow] = this.words[last + HEADER.tokenLow]!;
-    }
-    request[scan + SCAN.partition] = partition;
-    request[scan + SCAN.recordsMax] = recordsMax;
-    request[scan + SCAN.bytesMax] = bytesMax;
-    return request;
+  scanRequest(partition: number, bounds: PageBounds): Int32Array {
+    return this.#page.scanRequest(partition, bounds);
   }
 }

@@ -24,6 +24,8 @@ export interface Settlement {
 export type Task =
   | { readonly kind: 'pass-over' }
   | { readonly kind: 'deliver'; readonly settlement: Settlement }
+  /** All of the range goes to the target first. */
+  | { readonly kind: 'push'; readonly settlement: Settlement }
   /** `heir`: an owner who has to have a copy first; NOBODY where the object is this node's own. */
   | { readonly kind: 'give-up'; readonly settlement: Settlement; readonly heir: number }
   | { readonly kind: 'move'; readonly settlement: Settlement };
@@ -31,7 +33,7 @@ export type Task =
 /** As the heir of what is given up. */
 export const NOBODY = -1;
 
-const PASS_OVER: Task = { kind: 'pass-over' };
+export const PASS_OVER: Task = { kind: 'pass-over' };
 const ALL: Settlement = { positions: OWED.positionMask, isLast: true };
 
 /** REQUIRES: the record is not settled. */
@@ -100,5 +102,6 @@ function deliveryOf(
   const isLast = (positionsOwed(ring, replicationClass, word) & ~delivered) === 0;
   // Bits beyond the list, of a join over two rings, stand for nobody.
   const beyond = OWED.positionMask & ~wholeList(ring, replicationClass);
-  return { kind: 'deliver', settlement: { positions: delivered | beyond, isLast } };
+  const kind = ledger.kindOf(owed.place) === OWED_KIND.dirty ? 'push' : 'deliver';
+  return { kind, settlement: { positions: delivered | beyond, isLast } };
 }

@@ -18,8 +18,8 @@ import {
   SCAN,
 } from '@clockwise/protocol/frame';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { partitionOf } from '@clockwise/placement/token';
-import { decodeRecord, encodeRecord } from '@clockwise/record/build';
+import { partitionOf, partitionStart } from '@clockwise/placement/token';
+import { encodeRecord } from '@clockwise/record/build';
 import { compareRecordPositions } from '@clockwise/record/compare';
 import {
   HIDDEN_BUCKET,
@@ -29,9 +29,7 @@ import {
   joinOwed,
   OWED,
   owedOf,
-  visibleWordCount,
   writeHidden,
-  writeVisible,
 } from '@clockwise/record/hidden';
 import { HEADER, paddedWords, recordWordCount } from '@clockwise/record/layout';
 import {
@@ -44,10 +42,19 @@ import {
   type WorldOptions,
 } from './coordinator-world.ts';
 import type { BucketView } from './ring-view.ts';
+import {
+  cursorOf,
+  EPOCH,
+  keyBytesIn,
+  keyIn,
+  keyText,
+  nameIn,
+  nameOf,
+  owed,
+} from './sample-hidden.ts';
 import { bytes, record, tokenOf } from './sample-requests.ts';
 
 const PARTITION_BITS = 3;
-const EPOCH = 1;
 
 export type Manner = 'stores' | 'refuses' | 'silent';
 export type HintsMessage = Extract<ActorMessage, { kind: 'hints' }>;
@@ -68,6 +75,18 @@ export class HandOffWorld {
   readonly hidden: Map<string, Int32Array>;
   /** The shard's own objects, by key. */
   readonly objects: Map<string, Int32Array> = new Map();
+  /** By node: objects that a peer shows when it is asked for a page. */
+  readonly objectsOf: Map<number, Map<string, Int32Array>> = new Map();
+  /** Nodes whose pages of objects cannot be read. */
+  readonly unreadable: Set<number> = new Set();
+  /** What peers answer to scans in place of what they hold. */
+  pageInstead: ReplyFields | undefined;
+  /** Pages that were asked for: of which node and bucket, and whether behind a position. */
+  readonly pages: {
+    readonly node: number;
+    readonly bucketId: number;
+    readonly isFirst: boolean;
+  }[] = [];
   readonly arrived: Arrived[] = [];
   /** What was sent to each node, whether it was answered or not: when. */
   readonly sentAt: Map<number, number[]> = new Map();
@@ -115,8 +134,40 @@ export class HandOffWorld {
     this.hidden.set(nameOf(words), words);
   }
 
-  holdObject(key: string): void {
-    this.objects.set(key, record({ key, dots: [[9, this.world.wallTimeMs]] }));
+  /** A partition is dirty; noted anew where it is already, as a shard does once its mark was read. */
+  holdDirty(partition: number, positions: number, epoch: number = EPOCH): void {
+    const high = partitionStart(partition, PARTITION_BITS);
+    const key = new Uint8Array(Int32Array.of(partition, 0).buffer);
+    const words = this.#noted(HIDDEN_BUCKET.dirty, { high, low: 0 }, key);
+    words[HEADER.reserved] = owed(positions, epoch);
+    // As the youngest: a map keeps the place of a key that it has.
+    this.hidden.delete(nameOf(words));
+    this.hidden.set(nameOf(words), words);
+  }
+
+  /** The shard notes a partition as dirty for somebody whose request is over, and says so. */
+  noteDirty(partition: number, positions: number): void {
+    this.holdDirty(partition, positions);
+    const noted = [...this.hidden.values()].at(-1)!;
+    const asked = { tag: 0, words: new Int32Array(REPLICA_NOTE_HEADER_WORDS), offset: 0 };
+    const fields = { kind: REPLY_KIND.noted, flags: REPLY_FLAG.hidden, record: noted };
+    this.world.shardReplies([[asked, fields]]);
+  }
+
+  holdObject(key: string, bucketId: number = 1): void {
+    this.objects.set(key, this.#object(key, bucketId));
+  }
+
+  /** An object that a peer holds. */
+  holdAt(node: number, key: string): void {
+    const objects = this.objectsOf.get(node) ?? new Map<string, Int32Array>();
+    this.objectsOf.set(node, objects.set(key, this.#object(key, 1)));
+  }
+
+  #object(key: string, bucketId: number): Int32Array {
+    const words = record({ key, dots: [[9, this.world.wallTimeMs]] });
+    words[HEADER.bucketId] = bucketId;
+    return words;
   }
 
   /** Keys of hidden records of a bucket that are owed to somebody. */
@@ -184,6 +235,15 @@ export class HandOffWorld {
   }
 
   #answerAs(node: number, sent: Sent, manner: Manner): void {
+    if (opcodeOf(sent) === REPLICA_OPCODE.scan) {
+      const objects = this.objectsOf.get(node) ?? new Map<string, Int32Array>();
+      const { code } = ERRORS.READ_FAILED;
+      const isRead = !this.unreadable.has(node) && manner === 'stores';
+      const unread = { kind: REPLY_KIND.scanned, status: code };
+      const page = this.pageInstead ?? this.#page(node, sent, objects);
+      this.world.nodeReplies(node, sent, isRead ? page : unread);
+      return;
+    }
     const kind = REPLY_KIND.stored;
     if (manner === 'refuses') {
       this.world.nodeReplies(node, sent, { kind, status: ERRORS.OVERLOADED.code });
@@ -208,13 +268,24 @@ export class HandOffWorld {
   #scan(sent: Sent): ReplyFields {
     const keyByteCount = field(sent, REPLICA_REQUEST.keyAndContext) & 0xffff;
     const at = REPLICA_READ_HEADER_WORDS + paddedWords(keyByteCount);
-    const bucketId = field(sent, REPLICA_REQUEST.bucketId);
-    const partition = field(sent, at + SCAN.partition);
-    if (this.damaged.has(partition)) {
+    const isHidden = field(sent, REPLICA_REQUEST.bucketId) >= HIDDEN_BUCKET.hint;
+    const isDamaged = this.damaged.has(field(sent, at + SCAN.partition));
+    if (isDamaged || (!isHidden && this.unreadable.has(0))) {
       return { kind: REPLY_KIND.scanned, status: ERRORS.READ_FAILED.code };
     }
-    const cursor = field(sent, at + SCAN.hasPosition) === 0 ? undefined : cursorOf(sent, bucketId);
-    const records = [...this.hidden.values()]
+    return this.#page(0, sent, isHidden ? this.hidden : this.objects);
+  }
+
+  /** What a node shows of what it holds. */
+  #page(node: number, sent: Sent, held: ReadonlyMap<string, Int32Array>): ReplyFields {
+    const keyByteCount = field(sent, REPLICA_REQUEST.keyAndContext) & 0xffff;
+    const at = REPLICA_READ_HEADER_WORDS + paddedWords(keyByteCount);
+    const bucketId = field(sent, REPLICA_REQUEST.bucketId);
+    const partition = field(sent, at + SCAN.partition);
+    const isFirst = field(sent, at + SCAN.hasPosition) === 0;
+    this.pages.push({ node, bucketId, isFirst });
+    const cursor = isFirst ? undefined : cursorOf(sent, bucketId);
+    const records = [...held.values()]
       .filter(
         (words) =>
           words[HEADER.bucketId] === bucketId &&
@@ -304,59 +375,4 @@ export class HandOffWorld {
       ],
     });
   }
-}
-
-export function owed(positions: number, epoch: number = EPOCH): number {
-  return (epoch << OWED.epochShift) | positions;
-}
-
-/** The key of the user in a record, hidden or not. */
-export function keyText(words: Int32Array): string {
-  const { bucketId, key } = decodeRecord(words, 0);
-  const isHidden = bucketId >= HIDDEN_BUCKET.hint;
-  return String.fromCharCode(...(isHidden ? key.subarray(4) : key));
-}
-
-/** The visible form of a copy. */
-export function visibleOf(words: Int32Array): Int32Array {
-  const out = new Int32Array(visibleWordCount(words, 0));
-  writeVisible(words, 0, out, 0);
-  return out;
-}
-
-function nameOf(words: Int32Array): string {
-  const { bucketId, key } = decodeRecord(words, 0);
-  return `${bucketId}/${[...key]}`;
-}
-
-function keyBytesIn(sent: Sent, header: number): Uint8Array {
-  const byteCount = field(sent, REPLICA_REQUEST.keyAndContext) & 0xffff;
-  const start = sent.offset + header;
-  const words = sent.words.slice(start, start + paddedWords(byteCount));
-  return new Uint8Array(words.buffer, 0, byteCount);
-}
-
-function nameIn(sent: Sent, header: number): string {
-  return `${field(sent, REPLICA_REQUEST.bucketId)}/${[...keyBytesIn(sent, header)]}`;
-}
-
-function keyIn(sent: Sent, header: number, from: number): string {
-  return String.fromCharCode(...keyBytesIn(sent, header).subarray(from));
-}
-
-/** A record that stands where a scan's cursor does. */
-function cursorOf(sent: Sent, bucketId: number): Int32Array {
-  const key = keyBytesIn(sent, REPLICA_READ_HEADER_WORDS);
-  const at = REPLICA_READ_HEADER_WORDS + paddedWords(key.length);
-  const high = field(sent, at + SCAN.tokenHigh);
-  const low = field(sent, at + SCAN.tokenLow);
-  return encodeRecord({
-    bucketId,
-    token: (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0),
-    key,
-    replicationClass: 0,
-    context: [],
-    siblings: [],
-    recents: [],
-  });
 }

@@ -227,7 +227,16 @@ export class HintLedger {
   }
 
   owesAnything(node: number): boolean {
-    for (let place = 0; place < this.placeCount; place += 1) {
+    return this.#owesBefore(this.placeCount, node);
+  }
+
+  /** Copies or marks, which come before the places of dirty ranges. */
+  owesObjects(node: number): boolean {
+    return this.#owesBefore(this.placeOf(OWED_KIND.dirty, 0), node);
+  }
+
+  #owesBefore(end: number, node: number): boolean {
+    for (let place = 0; place < end; place += 1) {
       if (this.owes(place, node)) return true;
     }
     return false;

@@ -286,6 +286,7 @@ export function sendScan(
   node: number,
   request: Int32Array,
   requestOffset: number,
+  priority: number,
 ): boolean {
   const { slots } = context;
   const shard = slots.shard[slot]!;
@@ -294,6 +295,7 @@ export function sendScan(
   const keyByteCount = request[requestOffset + REQUEST.keyAndContext]! & 0xffff;
   const payloadWords = paddedWords(keyByteCount) + SCAN_WORDS;
   const wordCount = REPLICA_READ_HEADER_WORDS + payloadWords;
+  sink.priority = priority;
   const offset = sink.begin(TAG.replicaRequest, wordCount);
   if (offset < 0) return false;
   const { words } = sink;

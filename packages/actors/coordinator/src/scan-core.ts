@@ -10,6 +10,7 @@
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
+  PRIORITY,
   REPLY_FLAG,
   REQUEST,
   REQUEST_HEADER_WORDS,
@@ -116,7 +117,7 @@ export class ScanCore {
         const hopedFor = slots.asked[slot]! & ~slots.failed[slot]!;
         if ((slots.asked[slot]! & bit) !== 0) continue;
         if (!levelWants(context, slot, hopedFor, position)) continue;
-        if (sendScan(context, slot, node, request, requestOffset)) {
+        if (sendScan(context, slot, node, request, requestOffset, PRIORITY.foreground)) {
           slots.asked[slot] = slots.asked[slot]! | bit;
         }
       }

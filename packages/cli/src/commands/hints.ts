@@ -35,7 +35,7 @@ export const hintsCommand: Command = {
   },
   notes: [
     'Copies are objects that a node stored in place of the target, marks those of its own that the',
-    'target did not acknowledge in time, dirty ranges partitions that must be compared as a whole. A',
+    'target did not acknowledge in time, dirty ranges partitions that are handed over as a whole. A',
     'node that was just started counts first. --wait ends with exit code 0 when NODE has everything,',
     'and with 1, naming what is missing, when the time is over.',
   ],
