@@ -30,6 +30,13 @@ function inOrder(keys: readonly string[]): string[] {
   return keys.toSorted((left, right) => (token(left) < token(right) ? -1 : 1));
 }
 
+function runUntilArrived(hands: HandOffWorld, count: number): void {
+  for (let turn = 0; hands.arrived.length < count; turn += 1) {
+    assert.ok(turn < 1000, `${count} objects arrive`);
+    hands.run(10);
+  }
+}
+
 function arrivedAt(hands: HandOffWorld, node: number): string[] {
   return [...new Set(hands.arrived.filter((one) => one.node === node).map(({ key }) => key))];
 }
@@ -134,7 +141,7 @@ test('[HR2] a range that is noted anew on its way is walked again from its begin
   const [late] = inOrder(KEYS);
   hands.objects.delete(late!);
   hands.latencyMs = 30;
-  while (hands.arrived.length < 8) hands.run(10);
+  runUntilArrived(hands, 8);
   // Behind the place where the walk stands.
   hands.holdObject(late!);
   hands.noteDirty(PARTITION, 0b100);
@@ -149,7 +156,7 @@ test('[HR2] a walk that was left is not gone on with for a later mark', () => {
   const [late] = inOrder(KEYS);
   hands.objects.delete(late!);
   hands.latencyMs = 30;
-  while (hands.arrived.length < 8) hands.run(10);
+  runUntilArrived(hands, 8);
   hands.world.linkDown(2);
   hands.run(3000);
   hands.holdObject(late!);
@@ -163,7 +170,7 @@ test('[HR2] a walk that was left is not gone on with for a later mark', () => {
 test('a walk whose target was away goes on where it was, not from its beginning', () => {
   const hands = dirtyOwner();
   hands.latencyMs = 20;
-  while (hands.arrived.length < 11) hands.run(10);
+  runUntilArrived(hands, 11);
   hands.world.linkDown(2);
   hands.run(3000);
   const before = hands.arrived.length;
@@ -197,7 +204,7 @@ test('[HR4] a range gives way to copies after each page', () => {
   for (const key of KEYS) hands.holdAt(2, key);
   hands.holdDirty(PARTITION, 0b001);
   hands.latencyMs = 20;
-  while (hands.arrived.length < 2) hands.run(10);
+  runUntilArrived(hands, 2);
   const [other] = keysOf(OTHER);
   hands.holdCopy(other!, 0b001);
   // The shard says so, as if a put had left it here.
@@ -215,7 +222,7 @@ test('[HR5] after the own shard was down a range is begun anew, though its mark 
   const [late] = inOrder(KEYS);
   hands.objects.delete(late!);
   hands.latencyMs = 30;
-  while (hands.arrived.length < 8) hands.run(10);
+  runUntilArrived(hands, 8);
   hands.world.step([{ kind: 'channel-down', target: 0 }]);
   hands.run(100);
   hands.world.sentToShard();
