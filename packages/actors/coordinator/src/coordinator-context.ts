@@ -94,6 +94,8 @@ export class CoordinatorContext {
   readonly shardIsUp: Uint8Array;
   /** Operations outstanding at each shard, own and peers'. */
   readonly shardInFlight: Int32Array;
+  /** By shard: when it takes the next background work of peers although it is busy (peer-relay, PR2). */
+  readonly backgroundAt: Float64Array;
   readonly counters: CoordinatorCounters = {
     requests: 0,
     responses: 0,
@@ -158,6 +160,7 @@ export class CoordinatorContext {
     this.notedKey = { bucketId: 0, token: this.#token, words: NO_WORDS, offset: 0, byteCount: 0 };
     this.shardIsUp = new Uint8Array(options.shards.length);
     this.shardInFlight = new Int32Array(options.shards.length);
+    this.backgroundAt = new Float64Array(options.shards.length);
     this.preference = new ReplicaPreference(options.ring, this.suspected);
     const { latencyWindowMs } = options.limits;
     this.latencies = new BucketLatencies(options.ring.buckets.keys(), latencyWindowMs);

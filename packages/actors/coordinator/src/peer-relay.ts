@@ -5,7 +5,8 @@
  *
  * Invariants:
  *   PR1 a peer's operation is answered or its link is gone; a shard that is full or down refuses it
- *   PR2 what comes as background work gets at most half of a shard's credit
+ *   PR2 what comes as background work gets at most half of a shard's credit; where more than that is in use
+ *       one operation each BACKGROUND_MS, so that it ends at some time
  *   PR3 a hinted copy beyond what this node may hold for others is refused before it is stored
  */
 import { buggify } from '@clockwise/kernel/buggify';
@@ -43,6 +44,9 @@ import type { CoordinatorContext } from './coordinator-context.ts';
 import { passStoreOn } from './fan-out-relay.ts';
 import { ownersOf } from './owed-records.ts';
 import type { VisibleRecord } from './visible-record.ts';
+
+/** Milliseconds between two operations of background work that a busy shard takes. */
+export const BACKGROUND_MS = 10;
 
 /** Passes a peer's frame of operations on to shards. REQUIRES: it passed its validation. */
 export function relayFrame(
@@ -122,6 +126,11 @@ function relayOperation(
 function isFullFor(context: CoordinatorContext, shard: number, priority: number): boolean {
   if (priority !== PRIORITY.background) return context.shardIsFull(shard);
   const isBusy = context.shardInFlight[shard]! * 2 >= context.limits.replicaOperationsInFlightMax;
+  if (isBusy && context.now >= context.backgroundAt[shard]! && !context.shardIsFull(shard)) {
+    reachable('relay: a busy shard takes a little background work of peers');
+    context.backgroundAt[shard] = context.now + BACKGROUND_MS;
+    return false;
+  }
   if (isBusy) reachable('relay: background work of a peer waits for a busy shard');
   return isBusy;
 }
