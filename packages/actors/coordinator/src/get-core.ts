@@ -82,10 +82,17 @@ function onRead(
   sometimes((slots.answered[slot]! & bit) !== 0, 'get: a replica answers twice');
   sometimes((slots.failed[slot]! & bit) !== 0, 'get: a replica that failed answers after all');
   sometimes(slots.responded[slot] === 1, 'get: a replica answers after the response');
-  if ((slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
+  const isStandIn = node !== primaryAt(context, slot, position);
+  // [G4] What a stand-in without a copy said of a position is no word against its primary's.
+  const isEmpty = !isStandIn && slots.responded[slot] === 0 && (slots.empty[slot]! & bit) !== 0;
+  sometimes(isEmpty, 'get: a primary answers after a stand-in that holds nothing');
+  if (!isEmpty && (slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
   noteAnswer(context, slot, position, node);
   slots.answered[slot] = slots.answered[slot]! | bit;
-  const isStandIn = node !== primaryAt(context, slot, position);
+  if (isEmpty) {
+    slots.sloppy[slot] = slots.sloppy[slot]! & ~bit;
+    slots.empty[slot] = slots.empty[slot]! & ~bit;
+  }
   if (isStandIn) noteStandIn(context, slot, bit, recordOffset >= 0);
   if (slots.repairNeeded[slot] !== 0 && slots.responded[slot] === 0) {
     if (!isStandIn) onReadWhileMending(context, slot, bit, record, recordOffset);

@@ -169,6 +169,18 @@ test('[GA1] nodes that are believed down under a get are not waited for where ot
   assert.is(one.inFlight(), 0);
 });
 
+test('[G4] a stand-in that holds nothing does not outvote its primary, which answers after all', () => {
+  const one = new GetWorld(FIVE);
+  for (const node of [1, 2]) one.suspect(node);
+  assert.equal(one.asked, [0, 1, 2, 3]);
+  one.answers(0, 'nothing');
+  one.answers(3, 'nothing');
+  assert.equal(one.shown(), []);
+  one.answers(1, NEW);
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.2']]);
+  assert.equal(one.accounts, [{ answered: 2, primaries: 2, sloppy: false }]);
+});
+
 test('where nobody else can be asked, a get waits for one that is believed down', () => {
   const one = new GetWorld();
   one.answers(0, OLD);
