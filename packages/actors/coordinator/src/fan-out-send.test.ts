@@ -332,6 +332,23 @@ test('[FO3] a relay is not waited for until the deadline where the answer needs 
   }
 });
 
+test('[FO3] where the own shard cannot be asked again, what the relay says is heard, and then it is', () => {
+  const limits = { lateAcksMs: LATE_MS, replicaOperationsInFlightMax: 1 };
+  const it = forwarded(world({ limits }), eachQuorum);
+  const { one, copies, relay, behind } = it;
+  one.passes(600);
+  assert.equal(one.sentToShard(), [], 'its credit is spent on the write');
+  ownWritten(it);
+  acknowledge(one, 1, copies.get(1)!);
+  acknowledge(one, relay, copies.get(relay)!);
+  for (const position of behind) passBack(it, position, { status: ERRORS.UNAVAILABLE.code });
+  const again = readAgain(one);
+  assert.equal([...again.keys()], behind);
+  assert.equal(answers(one), []);
+  acknowledge(one, behind[0]!, again.get(behind[0]!)!);
+  assert.equal(answers(one), [[STATUS_OK, 4, 4]]);
+});
+
 test('[FO3] a relay that is suspected may still pass back, beside those that are sent the record', () => {
   const underWay = forwarded(world(), all);
   const { one, copies, relay, behind } = underWay;

@@ -153,8 +153,9 @@ export function onRelaySuspected(context: CoordinatorContext, slot: number, rela
 /** [FO3] The own shard is asked for the record again, for positions whose relay does not account for them. */
 export function redirect(context: CoordinatorContext, slot: number, positions: number): void {
   const { slots, fanOuts } = context;
-  fanOuts.redirected[slot] = fanOuts.redirected[slot]! | positions;
+  // Where it cannot be asked, what the relay says of them is all that will be heard.
   if (!askForRecord(context, slot)) return;
+  fanOuts.redirected[slot] = fanOuts.redirected[slot]! | positions;
   slots.wanting[slot] = slots.wanting[slot]! | positions;
 }
 
