@@ -145,7 +145,7 @@ export const DEFAULT_LIMITS: Limits = {
   logSegmentBytes: 64 * 1024 * 1024,
   logGroupBytesMax: 4 * 1024 * 1024,
   logIntervalMs: 1000,
-  tableBlockBytes: 4096,
+  tableBlockBytes: 2048,
   bloomBitsPerKey: 10,
   tableCodec: 2,
   tableBytes: 32 * 1024 * 1024,

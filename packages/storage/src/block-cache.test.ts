@@ -206,6 +206,34 @@ test(`hits of Zipf's loads are those of S3-FIFO by the book, within three in a h
   }
 });
 
+test(`[BC5] blocks asked for once are copied only until the cache is full, and hits stay (seed ${SEED})`, () => {
+  for (const skew of [0.7, 0.9, 1.1]) {
+    const count = 30_000;
+    const ratioOf = (isChosen: boolean): number => {
+      const next = zipf(new Prng(`${SEED}/chosen/${skew}`), 4000, skew);
+      const cache = new BlockCache(CACHE_BYTES);
+      for (let asked = 0; asked < count; asked += 1) {
+        const block = next();
+        if (cache.find(1, block)) continue;
+        if (!isChosen || cache.admits(1, block)) insert(cache, 1, block, BLOCK_WORDS);
+      }
+      return cache.hitCount / count;
+    };
+    const [chosen, all] = [ratioOf(true), ratioOf(false)];
+    assert.ok(chosen > all - 0.02, `skew ${skew}: ${chosen}, where all are kept ${all}`);
+  }
+  const cache = new BlockCache(CACHE_BYTES);
+  let admitted = 0;
+  for (let block = 0; block < 4000; block += 1) {
+    if (!cache.admits(1, block)) continue;
+    insert(cache, 1, block, BLOCK_WORDS);
+    admitted += 1;
+  }
+  assert.ok(admitted < 300, `${admitted} of 4,000 blocks asked for once`);
+  assert.ok(cache.admits(1, 3999));
+  assert.not.ok(cache.find(1, 3999));
+});
+
 test(`one pass over ten times the cache costs a Zipf's load less than a tenth of its hits (seed ${SEED})`, () => {
   const ratioOf = (isScanned: boolean): number => {
     const next = zipf(new Prng(`${SEED}/scan`), 4000, 0.9);

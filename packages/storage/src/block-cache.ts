@@ -13,6 +13,7 @@
  *   BC2 segments, index and ghosts, with the parts of tables, take no more than the given bytes
  *   BC3 one insert moves the blocks of a few segments at the most
  *   BC4 nothing is allocated after the first round through the segments
+ *   BC5 once something had to be given up, only what is asked for twice is worth a copy
  */
 import { assert } from '@clockwise/kernel/assert';
 import { copyWords } from '@clockwise/record/copy';
@@ -21,6 +22,7 @@ import {
   Ghosts,
   mixHash,
   QUEUE,
+  SeenOnce,
   SegmentQueue,
   smallSegmentsMax,
   survivingCounter,
@@ -67,6 +69,7 @@ export class BlockCache {
   readonly #slots: Int32Array;
   readonly #mask: number;
   readonly #ghosts: Ghosts;
+  readonly #seen: SeenOnce;
   /** By number; `NOTHING` where it is not allocated. */
   readonly #segments: Int32Array[] = [];
   readonly #used: Int32Array;
@@ -78,6 +81,8 @@ export class BlockCache {
   #segmentsMax = 0;
   #allocatedCount = 0;
   #blockCount = 0;
+  /** Something was given up. */
+  #isFull = false;
 
   /** Zero bytes: there is no cache, nothing is kept. */
   constructor(byteCount: number) {
@@ -88,6 +93,7 @@ export class BlockCache {
     this.#slots = new Int32Array(slotCount * SLOT_WORDS);
     this.#mask = slotCount - 1;
     this.#ghosts = new Ghosts(this.#blocksMax);
+    this.#seen = new SeenOnce(this.#blocksMax);
     const segmentCount = this.#segmentWords === 0 ? 0 : this.#segmentsFor(0);
     this.#segments = Array.from({ length: segmentCount }, () => NOTHING);
     this.#used = new Int32Array(segmentCount);
@@ -99,7 +105,7 @@ export class BlockCache {
 
   /** What it takes now. */
   get byteCount(): number {
-    const fixedBytes = this.#slots.byteLength + this.#ghosts.byteCount;
+    const fixedBytes = this.#slots.byteLength + this.#ghosts.byteCount + this.#seen.byteCount;
     return fixedBytes + this.#allocatedCount * this.#segmentWords * 4;
   }
 
@@ -135,6 +141,15 @@ export class BlockCache {
     this.words = words;
     this.from = entry + ENTRY_WORDS;
     this.to = this.from + words[entry + ENTRY_WORD_COUNT]!;
+  }
+
+  /**
+   * Whether the block, which was not found, is to be inserted: always as long as nothing had to be given
+   * up; later only if it was looked for not long ago, too. So what is read once costs no copy. [BC5]
+   */
+  admits(fileNumber: number, block: number): boolean {
+    if (!this.#isFull) return true;
+    return this.#seen.isSecond(hashOf(fileNumber, block));
   }
 
   /** Keeps a copy of words [from, to), the block's records. */
@@ -174,7 +189,7 @@ export class BlockCache {
   }
 
   #segmentsFor(partsBytes: number): number {
-    const fixedBytes = this.#slots.byteLength + this.#ghosts.byteCount;
+    const fixedBytes = this.#slots.byteLength + this.#ghosts.byteCount + this.#seen.byteCount;
     const left = this.#byteCountMax - fixedBytes - partsBytes;
     const count = Math.floor(left / (this.#segmentWords * 4));
     return count < SEGMENTS_MIN ? 0 : count;
@@ -240,6 +255,7 @@ export class BlockCache {
 
   /** The queue that has more than its share gives up its oldest segment, which is free then. */
   #giveUp(isSparing: boolean): void {
+    this.#isFull = true;
     const queue = this.#queueToShrink();
     const segment = queue === QUEUE.small ? this.#small.shift() : this.#main.shift();
     const words = this.#segments[segment]!;

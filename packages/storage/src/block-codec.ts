@@ -7,7 +7,8 @@
  *   BC2 what is stored gives exactly `rawBytes` bytes and less than 8 bytes of padding are left, or the
  *       block is damaged
  */
-import { lz4Compress, lz4Decompress } from './lz4.ts';
+import { lz4Compress } from './lz4.ts';
+import { Lz4Decoder, lz4Decompress } from './lz4-decode.ts';
 import { RecordPacker, unpackRecords } from './record-pack.ts';
 import { bytesOf } from './whole-transfer.ts';
 
@@ -43,12 +44,16 @@ export class BlockScratch {
   words: Int32Array = new Int32Array(0);
   from = 0;
   to = 0;
+  /** Of `own`'s room, as bytes. */
+  bytes: Uint8Array = new Uint8Array(0);
+  readonly decoder: Lz4Decoder = new Lz4Decoder();
   #decoded: Int32Array = new Int32Array(0);
 
   /** Room of its own for `wordCount` words, named by `words`, `from` and `to`. */
   own(wordCount: number): Int32Array {
     if (this.#decoded.length < wordCount) {
       this.#decoded = new Int32Array(Math.max(wordCount, this.#decoded.length * 2));
+      this.bytes = new Uint8Array(this.#decoded.buffer);
     }
     this.words = this.#decoded;
     this.from = 0;

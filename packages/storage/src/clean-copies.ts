@@ -10,12 +10,13 @@
  * Invariants:
  *   CC1 a copy has no sequence: it is of a table, and durable
  *   CC2 of the main queue's chunks the oldest goes only when the small queue has no more than its share
+ *   CC3 once the last chunk of copies is begun, only what is read twice is worth a copy
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER, PREFIX, PREFIX_FLAG, PREFIX_WORDS } from '@clockwise/record/layout';
 import { CHUNK_HEADER_WORDS, CHUNK_KIND, CHUNK_STATE, type ChunkPool } from './chunk.ts';
-import { Ghosts, QUEUE, smallSegmentsMax } from './s3-fifo.ts';
+import { Ghosts, QUEUE, SeenOnce, smallSegmentsMax } from './s3-fifo.ts';
 
 /** One chunk of each queue being filled, and one to be given up. */
 const CHUNKS_FOR_QUEUES_MIN = 3;
@@ -30,8 +31,11 @@ export class CleanCopies {
   readonly #pool: ChunkPool;
   readonly #chunksMax: number;
   readonly #ghosts: Ghosts;
+  readonly #seen: SeenOnce;
   /** False: there are too few chunks for a main queue. */
   readonly #hasQueues: boolean;
+  /** All the chunks that there may be were begun once. */
+  #isFull = false;
   #smallChunk = -1;
   #mainChunk = -1;
 
@@ -41,6 +45,15 @@ export class CleanCopies {
     this.#hasQueues = chunksMax >= CHUNKS_FOR_QUEUES_MIN;
     const copies = Math.floor((chunkBytes * chunksMax) / COPY_BYTES_EXPECTED);
     this.#ghosts = new Ghosts(Math.max(GHOSTS_MIN, copies));
+    this.#seen = new SeenOnce(Math.max(GHOSTS_MIN, copies));
+  }
+
+  /**
+   * Whether what a read brought is worth a copy, where there is a choice: always until the last chunk of
+   * copies is begun; from then on only if the key was read not long ago, too. [CC3]
+   */
+  admits(hash: number): boolean {
+    return !this.#isFull || this.#seen.isSecond(hash);
   }
 
   /** Copies what a read brought. False: no room. */
@@ -117,6 +130,7 @@ export class CleanCopies {
       pool.move(active, CHUNK_STATE.active, CHUNK_STATE.resident);
     }
     const next = pool.take(CHUNK_KIND.cache, queue);
+    if (pool.cacheIsFull()) this.#isFull = true;
     if (queue === QUEUE.main) this.#mainChunk = next;
     else this.#smallChunk = next;
     return next !== -1;

@@ -26,7 +26,8 @@ import { publishManifest } from './manifest-files.ts';
 import { makeReserve } from './reserve.ts';
 import { checkSnapshot, type PartCheck } from './snapshot-check.ts';
 import { removeSnapshot, type SnapshotInput, takeSnapshot } from './snapshot-job.ts';
-import { openTable, type TableParts } from './sstable-reader.ts';
+import type { TableParts } from './sstable-reader.ts';
+import { openTable } from './table-open.ts';
 
 export type JobInput =
   | { readonly kind: 'flush'; readonly input: FlushInput }

@@ -13,6 +13,7 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import { type Manifest, type RangeDrop, type TableMetadata, tableOrder } from './manifest.ts';
+import { bloomBitHash, bloomLineHash } from './bloom.ts';
 import type { TableReader } from './sstable-reader.ts';
 import { compareEndToBegin, comparePlaces, rangeHolds } from './table-extent.ts';
 
@@ -94,6 +95,8 @@ export class LevelSet {
    */
   nextCandidate(from: number, bucketId: number, tokenHigh: number, tokenLow: number): number {
     const count = this.readers.length;
+    const lineHash = bloomLineHash(bucketId, tokenHigh, tokenLow);
+    const bitHash = bloomBitHash(bucketId, tokenHigh, tokenLow);
     let index = from;
     while (index < count) {
       const end = this.runStarts[this.#runOf[index]! + 1]!;
@@ -102,7 +105,7 @@ export class LevelSet {
         table < end &&
         this.#compareFirst(table, bucketId, tokenHigh, tokenLow) <= 0 &&
         !this.isDropped(table, bucketId, tokenHigh, tokenLow) &&
-        this.readers[table]!.mayContain(bucketId, tokenHigh, tokenLow)
+        this.readers[table]!.mayContainHashed(lineHash, bitHash)
       ) {
         return table;
       }

@@ -12,7 +12,9 @@ import type { BlockCache } from './block-cache.ts';
 import { BlockScratch } from './block-codec.ts';
 import type { Disk, DiskError, DiskResult } from './disk.ts';
 import type { OpenFiles } from './open-files.ts';
-import { NEXT_BLOCK, type TableReader } from './sstable-reader.ts';
+import { BlockRoom } from './block-room.ts';
+import { DAMAGED_BLOCK, NEXT_BLOCK } from './block-search.ts';
+import type { TableReader } from './sstable-reader.ts';
 import { readWhole } from './whole-transfer.ts';
 
 /** Tables, newest first, and which of them may hold a token. */
@@ -36,20 +38,15 @@ export class LocalReads {
   readonly #disk: Disk;
   readonly #files: OpenFiles;
   readonly #cache: BlockCache;
-  /** Of the block that is searched. */
-  #from = 0;
-  #to = 0;
   /** A block as it stands in its file, and its records. */
-  #stored: Int32Array;
+  readonly #room: BlockRoom;
   readonly #scratch: BlockScratch = new BlockScratch();
-  /** Views of `#stored` by their length in units of 8 bytes: one is made once. */
-  #views: (Uint8Array | undefined)[] = [];
 
   constructor(disk: Disk, files: OpenFiles, cache: BlockCache, blockBytes: number) {
     this.#disk = disk;
     this.#cache = cache;
     this.#files = files;
-    this.#stored = new Int32Array(blockBytes / 4);
+    this.#room = new BlockRoom(blockBytes);
   }
 
   /** A LOOKUP. */
@@ -68,11 +65,8 @@ export class LocalReads {
       const reader = tables.readers[at]!;
       let block = reader.locate(bucketId, tokenHigh, tokenLow);
       while (block !== -1) {
-        if (!this.#load(reader, block)) return LOOKUP.failed;
-        const record = reader.searchWords(
-          this.words,
-          this.#from,
-          this.#to,
+        const record = this.#search(
+          reader,
           block,
           bucketId,
           tokenHigh,
@@ -85,6 +79,7 @@ export class LocalReads {
           this.record = record;
           return LOOKUP.found;
         }
+        if (record === DAMAGED_BLOCK) return LOOKUP.failed;
         block = record === NEXT_BLOCK ? block + 1 : -1;
       }
       this.falsePositives += 1;
@@ -93,42 +88,76 @@ export class LocalReads {
     return LOOKUP.absent;
   }
 
-  /** Makes `words` the block: out of the cache, or read, verified and decoded. */
-  #load(reader: TableReader, block: number): boolean {
+  /** In the block, out of the cache or read; what is found stands in `words`. DAMAGED_BLOCK: `failure`. */
+  #search(
+    reader: TableReader,
+    block: number,
+    bucketId: number,
+    tokenHigh: number,
+    tokenLow: number,
+    key: Int32Array,
+    keyAt: number,
+    keyBytes: number,
+  ): number {
     const cache = this.#cache;
-    const { fileNumber } = reader.table;
-    if (cache.find(fileNumber, block)) {
-      this.words = cache.words;
-      this.#from = cache.from;
-      this.#to = cache.to;
-      return true;
-    }
-    const opened = this.#files.handleOf(fileNumber);
-    if (typeof opened !== 'number' && !opened.ok) return this.#failed(opened);
-    const file = typeof opened === 'number' ? opened : opened.value;
-    if (!this.#read(reader, block, file)) return false;
     const scratch = this.#scratch;
-    cache.insert(fileNumber, block, scratch.words, scratch.from, scratch.to);
-    this.words = scratch.words;
-    this.#from = scratch.from;
-    this.#to = scratch.to;
+    const { fileNumber } = reader.table;
+    const isCached = cache.find(fileNumber, block);
+    if (!isCached && !this.#read(reader, block)) return DAMAGED_BLOCK;
+    let record: number;
+    if (!isCached && !cache.admits(fileNumber, block)) {
+      record = reader.searchRoom(
+        this.#room,
+        block,
+        scratch,
+        bucketId,
+        tokenHigh,
+        tokenLow,
+        key,
+        keyAt,
+        keyBytes,
+      );
+      this.words = scratch.words;
+    } else {
+      if (!isCached && !this.#keep(reader, block)) return DAMAGED_BLOCK;
+      this.words = isCached ? cache.words : scratch.words;
+      record = reader.searchWords(
+        this.words,
+        isCached ? cache.from : scratch.from,
+        isCached ? cache.to : scratch.to,
+        block,
+        bucketId,
+        tokenHigh,
+        tokenLow,
+        key,
+        keyAt,
+        keyBytes,
+      );
+    }
+    if (record === DAMAGED_BLOCK) this.#damaged(reader, block);
+    return record;
+  }
+
+  /** Opens the block that was read, all of it, and keeps its records. */
+  #keep(reader: TableReader, block: number): boolean {
+    const scratch = this.#scratch;
+    if (!reader.openRoom(this.#room, block, scratch)) return this.#damaged(reader, block);
+    const { fileNumber } = reader.table;
+    this.#cache.insert(fileNumber, block, scratch.words, scratch.from, scratch.to);
     return true;
   }
 
-  #read(reader: TableReader, block: number, file: number): boolean {
+  #read(reader: TableReader, block: number): boolean {
+    const opened = this.#files.handleOf(reader.table.fileNumber);
+    if (typeof opened !== 'number' && !opened.ok) return this.#failed(opened);
+    const file = typeof opened === 'number' ? opened : opened.value;
     const byteCount = reader.blockByteCount(block);
-    const view = this.#viewOf(byteCount);
+    const view = this.#room.viewFor(byteCount);
     const offset = reader.blockOffset(block);
     this.blocksRead += 1;
     const read = this.#disk.read(file, view, offset);
     if (!read.ok) return this.#failed(read);
-    if (read.value < byteCount && !this.#readRest(file, view, offset, read.value)) return false;
-    if (reader.openBlock(this.#stored, 0, block, this.#scratch)) return true;
-    return this.#failed({
-      ok: false,
-      code: 'EIO',
-      detail: `block ${block} of ${reader.name} is damaged`,
-    });
+    return read.value === byteCount || this.#readRest(file, view, offset, read.value);
   }
 
   #readRest(file: number, view: Uint8Array, offset: number, from: number): boolean {
@@ -138,19 +167,18 @@ export class LocalReads {
       view.subarray(from),
       offset + from,
     );
-    return rest.ok ? true : this.#failed(rest);
+    if (!rest.ok) return this.#failed(rest);
+    // Of a file that is too short, old bytes of the room must not stand for the missing ones.
+    view.fill(0, from + rest.value);
+    return true;
   }
 
-  #viewOf(byteCount: number): Uint8Array {
-    if (byteCount > this.#stored.length * 4) {
-      this.#stored = new Int32Array(byteCount / 4);
-      this.#views = [];
-    }
-    const found = this.#views[byteCount / 8];
-    if (found !== undefined) return found;
-    const view = new Uint8Array(this.#stored.buffer, 0, byteCount);
-    this.#views[byteCount / 8] = view;
-    return view;
+  #damaged(reader: TableReader, block: number): boolean {
+    return this.#failed({
+      ok: false,
+      code: 'EIO',
+      detail: `block ${block} of ${reader.name} is damaged`,
+    });
   }
 
   #failed(error: DiskError): boolean {

@@ -212,10 +212,10 @@ export class LocalStore {
     const result = reads.find(this.versions.levels, bucketId, high, low, key, keyAt, keyBytes);
     if (result === LOOKUP.absent) return 'absent';
     if (result === LOOKUP.failed) return 'READ_FAILED';
-    if (this.#options.cacheChunksMax > 0) {
+    if (this.#options.cacheChunksMax > 0 && memtable.copies.admits(hash)) {
       // Reads alone fill the chunks of clean copies, too: then the oldest makes room for later ones.
       const isKept = memtable.insertCached(reads.words, reads.record, hash) >= 0;
-      if (!isKept || memtable.pool.cacheIsFull()) this.#upkeep.giveUpMemory();
+      if (!isKept || memtable.copies.isHalfFull) this.#upkeep.giveUpMemory();
     }
     return this.#found(reads.words, reads.record);
   }

@@ -138,7 +138,9 @@ export class LocalUpkeep {
     while (memtable.pool.freeCount() < FREE_CHUNKS_WANTED) {
       if (!this.#giveUp(memtable.oldestResident())) break;
     }
-    if (keepsCopies && memtable.pool.cacheIsFull()) this.#giveUp(memtable.oldestResidentCache());
+    // As long as the chunk that copies go to has room for those of the oldest that are asked for.
+    if (!keepsCopies || !memtable.pool.cacheIsFull() || !memtable.copies.isHalfFull) return;
+    this.#giveUp(memtable.oldestResidentCache());
   }
 
   #giveUp(chunk: number): boolean {

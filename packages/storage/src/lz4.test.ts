@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { lz4Compress, lz4Decompress } from './lz4.ts';
+import { lz4Compress } from './lz4.ts';
+import { Lz4Decoder, lz4Decompress } from './lz4-decode.ts';
 
 const CANARY = 0xa5;
 
@@ -43,6 +44,31 @@ test('[LZ1] what is compressed comes back, from and to any place', () => {
       const taken = lz4Decompress(stored, shift, stored.length, target, shift, shift + raw.length);
       assert.is(taken, end);
       assert.equal(target, source);
+    }),
+  );
+});
+
+test('[LZ3] what is decoded in steps is, as far as it goes, what is decoded at once', () => {
+  const decoder = new Lz4Decoder();
+  fc.assert(
+    fc.property(bytes, fc.array(fc.nat(90), { maxLength: 40 }), fc.nat(9), (raw, steps, shift) => {
+      const stored = compressed(raw);
+      const source = new Uint8Array(stored.length + shift).fill(CANARY);
+      source.set(stored, shift);
+      const target = new Uint8Array(raw.length + shift + 9).fill(CANARY);
+      const end = shift + raw.length;
+      decoder.begin(source, shift, source.length, target, shift, end);
+      let stop = shift;
+      for (const step of [...steps, raw.length]) {
+        stop = Math.min(end, stop + step);
+        assert.ok(decoder.run(stop));
+        assert.ok(decoder.put >= stop && decoder.put <= end);
+        assert.equal(target.subarray(shift, decoder.put), raw.subarray(0, decoder.put - shift));
+        // [LZ2]
+        assert.ok(target.subarray(0, shift).every((byte) => byte === CANARY));
+        assert.ok(target.subarray(end).every((byte) => byte === CANARY));
+      }
+      assert.is(decoder.put, end);
     }),
   );
 });

@@ -1,6 +1,6 @@
 /**
- * The LZ4 block format (without frames): runs of literals and copies of what came before. Both
- * functions work on bytes of the caller's and trust nothing that they read.
+ * The LZ4 block format (without frames): runs of literals and copies of what came before. Decoding is
+ * lz4-decode.ts.
  *
  *     token (literals << 4 | match - 4) | more of literals | literals | offset (2) | more of match
  *
@@ -10,8 +10,6 @@
  *
  * Invariants:
  *   LZ1 decompress(compress(bytes)) is the bytes
- *   LZ2 whatever the source says, nothing outside [from, to) is read and nothing outside
- *       [at, end) is written, and the work is bounded by their sizes
  */
 
 const MATCH_BYTES_MIN = 4;
@@ -159,64 +157,4 @@ function copyBytes(
     out.setInt32(at + index, bytes.getInt32(from + index, true), true);
   }
   for (; index < byteCount; index += 1) out.setUint8(at + index, bytes.getUint8(from + index));
-}
-
-/**
- * Fills target[at, end) from source[from, to); the position in the source behind the last byte that
- * was taken, or -1: damaged, or not as many bytes as wanted.
- */
-export function lz4Decompress(
-  source: Uint8Array,
-  from: number,
-  to: number,
-  target: Uint8Array,
-  at: number,
-  end: number,
-): number {
-  const bytes = new DataView(source.buffer, source.byteOffset, source.byteLength);
-  const out = new DataView(target.buffer, target.byteOffset, target.byteLength);
-  let place = from;
-  let put = at;
-  while (place < to) {
-    const token = source[place]!;
-    place += 1;
-    let literalBytes = token >>> 4;
-    if (literalBytes === LENGTH_FULL) {
-      let more = 255;
-      while (more === 255) {
-        if (place >= to) return -1;
-        more = source[place]!;
-        place += 1;
-        literalBytes += more;
-      }
-    }
-    // [LZ2]
-    if (literalBytes > to - place || literalBytes > end - put) return -1;
-    copyBytes(bytes, place, out, put, literalBytes);
-    place += literalBytes;
-    put += literalBytes;
-    if (put === end) return place;
-    if (to - place < 2) return -1;
-    const offset = bytes.getUint16(place, true);
-    place += 2;
-    let matchBytes = (token & 15) + MATCH_BYTES_MIN;
-    if ((token & 15) === LENGTH_FULL) {
-      let more = 255;
-      while (more === 255) {
-        if (place >= to) return -1;
-        more = source[place]!;
-        place += 1;
-        matchBytes += more;
-      }
-    }
-    // [LZ2]
-    if (offset === 0 || offset > put - at || matchBytes > end - put) return -1;
-    if (offset >= 4) {
-      copyBytes(out, put - offset, out, put, matchBytes);
-      put += matchBytes;
-    } else {
-      for (const stop = put + matchBytes; put < stop; put += 1) target[put] = target[put - offset]!;
-    }
-  }
-  return -1;
 }

@@ -190,6 +190,29 @@ test('[MT4] a clean copy serves reads, is never appended, and never hides a newe
   assert.ok(refused, 'clean copies are bounded');
 });
 
+test('[CC3] what is read once is worth a copy until the last chunk of copies is begun', () => {
+  const memtable = table();
+  const source = new Int32Array(RECORD_WORDS);
+  const keptOf = (from: number, to: number): number => {
+    let kept = 0;
+    for (let key = from; key < to; key += 1) {
+      writeRecord(source, 0, key, key);
+      if (!memtable.copies.admits(hashOf(memtable, key))) continue;
+      if (memtable.insertCached(source, 0, hashOf(memtable, key)) > 0) kept += 1;
+    }
+    return kept;
+  };
+  let begun = 0;
+  while (!memtable.pool.cacheIsFull()) {
+    assert.is(keptOf(begun, begun + 1), 1);
+    begun += 1;
+  }
+  assert.ok(begun * RECORD_WORDS * 4 < 16 * 1024);
+  assert.is(keptOf(1000, 1020), 0);
+  // Two keys of one place in what was seen take turns.
+  assert.ok(keptOf(1000, 1020) >= 12);
+});
+
 test('[MT3] [MS1] [MS2] a partition is listed newest first of each key, in table order', () => {
   const memtable = table();
   for (let round = 0; round < 3; round += 1) {

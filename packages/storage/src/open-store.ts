@@ -34,7 +34,8 @@ import { loadManifest, publishManifest } from './manifest-files.ts';
 import type { Manifest, RangeDrop } from './manifest.ts';
 import { removeOrphans } from './orphans.ts';
 import { reserveNumbers, takeWholeReserve } from './reserve.ts';
-import { openTable, type TableReader } from './sstable-reader.ts';
+import type { TableReader } from './sstable-reader.ts';
+import { openTable } from './table-open.ts';
 import { isRecordInRange } from './token-range.ts';
 import { bytesOf, readWhole, writeNewFile, writeWhole } from './whole-transfer.ts';
 

@@ -129,48 +129,68 @@ export function unpackRecords(
   outWords: number,
   prefixWords: number,
 ): boolean {
-  const codedWords = prefixWords + CODED_WORDS;
   const lengthAt = prefixWords + HEADER.wordCount;
   let at = from;
   let record = 0;
   let before = 0;
   while (record < outWords) {
-    const beforeWords = record - before;
-    // What a record is until it says how long it is.
-    let end = outWords - record;
-    if (end < prefixWords + HEADER_WORDS) return false;
-    let coded = end < codedWords ? end : codedWords;
-    let left = 0;
-    for (let block = 0; block < coded; block += WORDS_PER_CODE) {
-      if (at >= to) return false;
-      const codes = words[at]!;
-      at += 1;
-      let count = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
-      for (let index = 0; index < count; index += 1) {
-        const place = block + index;
-        const code = (codes >>> (index << 1)) & 3;
-        if (code === 1) {
-          if (at >= to) return false;
-          left = words[at]!;
-          at += 1;
-        } else if (code !== 3) {
-          left = (place < beforeWords ? out[before + place]! : 0) + (code >>> 1);
-        }
-        left |= 0;
-        out[record + place] = left;
-        if (place !== lengthAt) continue;
-        if (left < HEADER_WORDS || left > end - prefixWords) return false;
-        end = prefixWords + left;
-        coded = end < codedWords ? end : codedWords;
-        if (count > coded) count = coded;
-      }
-    }
-    const rest = end - coded;
-    if (rest > to - at) return false;
-    if (rest > 0) copyWords(words, at, out, record + coded, rest);
-    at += rest;
+    at = unpackRecord(words, at, to, out, record, before, outWords, prefixWords);
+    if (at < 0) return false;
     before = record;
-    record += end;
+    record += prefixWords + out[record + lengthAt]!;
   }
   return to - at < 2;
+}
+
+/**
+ * One of them, to out[record, outWords): it stands packed at `at`, and the one before it in `out` at
+ * `before`, or it is the first, and `before` is `record`. The place behind it, or -1. [LP2]
+ */
+export function unpackRecord(
+  words: Int32Array,
+  from: number,
+  to: number,
+  out: Int32Array,
+  record: number,
+  before: number,
+  outWords: number,
+  prefixWords: number,
+): number {
+  const codedWords = prefixWords + CODED_WORDS;
+  const lengthAt = prefixWords + HEADER.wordCount;
+  const beforeWords = record - before;
+  // What a record is until it says how long it is.
+  let end = outWords - record;
+  if (end < prefixWords + HEADER_WORDS) return -1;
+  let coded = end < codedWords ? end : codedWords;
+  let left = 0;
+  let at = from;
+  for (let block = 0; block < coded; block += WORDS_PER_CODE) {
+    if (at >= to) return -1;
+    const codes = words[at]!;
+    at += 1;
+    let count = coded - block < WORDS_PER_CODE ? coded - block : WORDS_PER_CODE;
+    for (let index = 0; index < count; index += 1) {
+      const place = block + index;
+      const code = (codes >>> (index << 1)) & 3;
+      if (code === 1) {
+        if (at >= to) return -1;
+        left = words[at]!;
+        at += 1;
+      } else if (code !== 3) {
+        left = (place < beforeWords ? out[before + place]! : 0) + (code >>> 1);
+      }
+      left |= 0;
+      out[record + place] = left;
+      if (place !== lengthAt) continue;
+      if (left < HEADER_WORDS || left > end - prefixWords) return -1;
+      end = prefixWords + left;
+      coded = end < codedWords ? end : codedWords;
+      if (count > coded) count = coded;
+    }
+  }
+  const rest = end - coded;
+  if (rest > to - at) return -1;
+  if (rest > 0) copyWords(words, at, out, record + coded, rest);
+  return at + rest;
 }

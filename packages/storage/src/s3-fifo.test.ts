@@ -1,7 +1,14 @@
 import { Prng } from '@clockwise/kernel/prng';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Ghosts, QUEUE, SegmentQueue, smallSegmentsMax, survivingCounter } from './s3-fifo.ts';
+import {
+  Ghosts,
+  QUEUE,
+  SeenOnce,
+  SegmentQueue,
+  smallSegmentsMax,
+  survivingCounter,
+} from './s3-fifo.ts';
 
 const SEED = 's3-fifo-1';
 
@@ -40,6 +47,22 @@ test('[SF2] a queue gives back what came, in order, however often it goes round'
     } else if (model.length > 0) assert.is(queue.shift(), model.shift());
     assert.is(queue.count, model.length);
   }
+});
+
+test('[SF3] what comes twice is known the second time, unless too much came between', () => {
+  const prng = new Prng(`${SEED}/seen`);
+  const seen = new SeenOnce(1000);
+  assert.is(seen.byteCount, 4096);
+  let forgottenCount = 0;
+  for (let round = 0; round < 2000; round += 1) {
+    const hash = prng.word();
+    assert.not.ok(seen.isSecond(hash));
+    for (let other = 0; other < 20; other += 1) seen.isSecond(prng.word());
+    if (!seen.isSecond(hash)) forgottenCount += 1;
+    assert.ok(seen.isSecond(hash));
+  }
+  // 20 others in 1,024 places.
+  assert.ok(forgottenCount < 80, `${forgottenCount} forgotten`);
 });
 
 test('what was asked for once more survives; in the main queue as often as it was asked for', () => {

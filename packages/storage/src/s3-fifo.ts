@@ -11,6 +11,7 @@
  * Invariants:
  *   SF1 ghosts are the last `countMax` hashes added, less those taken; an older one is forgotten
  *   SF2 a queue gives segments back in the order in which they came
+ *   SF3 what comes twice, with little between, is known the second time
  */
 import { assert } from '@clockwise/kernel/assert';
 
@@ -64,6 +65,36 @@ export class SegmentQueue {
     this.#first = (this.#first + 1) % this.#segments.length;
     this.count -= 1;
     return segment;
+  }
+}
+
+/**
+ * Hashes of what was asked for once and not kept, a place for each that the next one with this place
+ * takes over: one look, and no order to keep.
+ */
+export class SeenOnce {
+  readonly #hashes: Int32Array;
+  readonly #shift: number;
+
+  /** Places for so many, rounded up to a power of two. */
+  constructor(countMax: number) {
+    assert(countMax >= 1 && countMax <= 1 << 28, 'what was seen once is bounded');
+    const bits = Math.max(1, Math.ceil(Math.log2(countMax)));
+    this.#hashes = new Int32Array(2 ** bits);
+    this.#shift = 32 - bits;
+  }
+
+  get byteCount(): number {
+    return this.#hashes.byteLength;
+  }
+
+  /** Whether the hash came before; if not, it has now. */
+  isSecond(hash: number): boolean {
+    const place = Math.imul(hash, 0x9e3779b1) >>> this.#shift;
+    // A place that nobody took yet looks as if hash 0 had: that one is known at once.
+    if (this.#hashes[place] === hash) return true;
+    this.#hashes[place] = hash;
+    return false;
   }
 }
 

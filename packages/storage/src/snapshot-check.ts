@@ -16,7 +16,8 @@ import { readSegment, type SegmentReading } from './log-segment.ts';
 import { loadManifest } from './manifest-files.ts';
 import type { Manifest, TableMetadata } from './manifest.ts';
 import { PrefixDisk } from './prefix-disk.ts';
-import { openTable, type TableReader } from './sstable-reader.ts';
+import type { TableReader } from './sstable-reader.ts';
+import { openTable } from './table-open.ts';
 import { readFileWords, readWhole } from './whole-transfer.ts';
 
 export interface CheckTools {

@@ -1,7 +1,7 @@
 /**
  * A table on disk (docs/formats/sstable.md): records without prefix, sorted by (bucket, token, key).
  *
- *     block | block | ... | index (6 words a block) | filter | footer (64 words)
+ *     block | block | ... | index (4 words a block) | filter | footer (64 words)
  *     block:  header (4 words) | whole records
  *
  * Offsets are in units of 8 bytes, unsigned. Positions and numbers are append-only: they are on disks.
@@ -13,8 +13,6 @@ import type { TableMetadata } from './manifest.ts';
 import { bytesOf, checksumWords } from './whole-transfer.ts';
 
 export const TABLE_VERSION = 3;
-/** A table of version 2 is one of version 3 that has no packed blocks. */
-const TABLE_VERSION_OLDEST = 2;
 /** 'CWST' */
 const TABLE_MAGIC = 0x54535743;
 
@@ -30,17 +28,19 @@ export const BLOCK = {
   checksum: 3,
 } as const;
 
-export const INDEX_ENTRY_WORDS = 6;
+/** Blocks stand one behind the other: one ends where the next begins, the last where the index begins. */
+export const INDEX_ENTRY_WORDS = 4;
 export const INDEX_ENTRY = {
   bucketId: 0,
   tokenHigh: 1,
   tokenLow: 2,
-  offsetUnits: 3,
-  blockBytes: 4,
-  flags: 5,
+  /** Offset | continued << 31: a table has less than 16 GiB. */
+  offsetAndFlag: 3,
 } as const;
 /** The block's first record has the bucket and token of the last record of the block before it. */
-export const INDEX_FLAG = { continued: 1 } as const;
+export const INDEX_FLAG = { continued: -0x8000_0000 } as const;
+/** Of `offsetAndFlag`. */
+export const INDEX_OFFSET_MASK = 0x7fff_ffff;
 
 export const FOOTER_WORDS = 64;
 export const FOOTER_BYTES: number = FOOTER_WORDS * 4;
@@ -181,7 +181,7 @@ function encodeProperties(words: Int32Array, table: TableMetadata): void {
 }
 
 export type FooterReading =
-  | { readonly kind: 'valid'; readonly footer: TableFooter; readonly version: number }
+  | { readonly kind: 'valid'; readonly footer: TableFooter }
   | { readonly kind: 'damaged'; readonly reason: string }
   | { readonly kind: 'foreign'; readonly reason: string };
 
@@ -192,9 +192,8 @@ export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReadi
   if (words[FOOTER.checksum] !== checksumWords(checksum, words, 0, FOOTER.checksum)) {
     return { kind: 'damaged', reason: 'footer checksum' };
   }
-  const version = words[FOOTER.version]!;
-  if (version < TABLE_VERSION_OLDEST || version > TABLE_VERSION) {
-    const reason = `table version ${version}; this build reads versions ${TABLE_VERSION_OLDEST} to ${TABLE_VERSION}`;
+  if (words[FOOTER.version] !== TABLE_VERSION) {
+    const reason = `table version ${words[FOOTER.version]}; this build reads version ${TABLE_VERSION}`;
     return { kind: 'foreign', reason };
   }
   if (words[FOOTER.filterLineCount]! * BLOOM_LINE_WORDS !== words[FOOTER.filterWords]) {
@@ -202,7 +201,6 @@ export function decodeFooter(words: Int32Array, checksum: Checksum): FooterReadi
   }
   return {
     kind: 'valid',
-    version,
     footer: {
       table: decodeMetadata(words),
       storeIdLow: words[FOOTER.storeIdLow]!,

@@ -27,6 +27,7 @@ import {
   INDEX_ENTRY,
   INDEX_ENTRY_WORDS,
   INDEX_FLAG,
+  INDEX_OFFSET_MASK,
   partChecksum,
 } from './sstable-format.ts';
 import type { KeyBound } from './table-cursor.ts';
@@ -159,8 +160,9 @@ export class TableWriter {
       last[1] === tokenHigh &&
       last[2] === tokenLow;
     const offsetUnits = this.#position / 8 + this.#blockAt / 2;
-    const flags = this.#blockContinued ? INDEX_FLAG.continued : 0;
-    this.#index.push(bucketId, tokenHigh, tokenLow, offsetUnits | 0, 0, flags);
+    assert(offsetUnits <= INDEX_OFFSET_MASK, 'a table has less than 16 GiB');
+    const flag = this.#blockContinued ? INDEX_FLAG.continued : 0;
+    this.#index.push(bucketId, tokenHigh, tokenLow, offsetUnits | flag);
   }
 
   #finishBlock(): void {
@@ -173,10 +175,9 @@ export class TableWriter {
     buffer[at + BLOCK.rawBytes] = rawBytes;
     buffer[at + BLOCK.codecAndCount] = codec | (this.#blockRecords << 8);
     const entry = this.#index.length - INDEX_ENTRY_WORDS;
-    const offsetUnits = this.#index[entry + INDEX_ENTRY.offsetUnits]!;
+    const offsetUnits = this.#index[entry + INDEX_ENTRY.offsetAndFlag]! & INDEX_OFFSET_MASK;
     const { fileNumber } = this.#options;
     buffer[at + BLOCK.checksum] = this.#checksum.of(fileNumber, offsetUnits, buffer, at);
-    this.#index[entry + INDEX_ENTRY.blockBytes] = storedBytes + BLOCK_HEADER_WORDS * 4;
     this.#blockAt = this.#used;
     this.#used += BLOCK_HEADER_WORDS;
     this.#blockRecords = 0;

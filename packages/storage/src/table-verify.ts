@@ -18,14 +18,9 @@ import {
   unreadable,
 } from './file-explanation.ts';
 import type { TableMetadata } from './manifest.ts';
-import {
-  decodeFooter,
-  FOOTER_BYTES,
-  type FooterReading,
-  INDEX_ENTRY,
-  INDEX_ENTRY_WORDS,
-} from './sstable-format.ts';
-import { openTable, type TableReader } from './sstable-reader.ts';
+import { decodeFooter, FOOTER_BYTES, type FooterReading, TABLE_VERSION } from './sstable-format.ts';
+import { openTable } from './table-open.ts';
+import type { TableReader } from './sstable-reader.ts';
 import { readWhole } from './whole-transfer.ts';
 
 export type FooterLoad =
@@ -70,7 +65,7 @@ export function explainTable(file: FileToExplain, fileNumber: number): FileExpla
     const fault = `${name} at byte ${at}: ${reading.reason}; a store that names it does not open`;
     return { ...base, byteCount, faults: [fault] };
   }
-  const { footer, version } = reading;
+  const { footer } = reading;
   const { table, storeIdLow, storeIdHigh } = footer;
   const rows = [
     ['store', storeIdText(storeIdLow, storeIdHigh)],
@@ -82,7 +77,7 @@ export function explainTable(file: FileToExplain, fileNumber: number): FileExpla
   const faults =
     table.fileNumber === fileNumber ? [] : [`${name}: it is the table of another name`];
   if (faults.length === 0) faults.push(...partFaults(file, table));
-  return { name, kind: 'table', version, byteCount, rows, faults };
+  return { name, kind: 'table', version: TABLE_VERSION, byteCount, rows, faults };
 }
 
 function tableRows(table: TableMetadata): (readonly [string, string])[] {
@@ -228,12 +223,9 @@ class BlockWalk {
 }
 
 /** The bucket and token of a block's first record; behind the last block, those of the last record. */
-function placeOfBlock({ table, parts, blockCount }: TableReader, block: number): string {
+function placeOfBlock({ table, index, blockCount }: TableReader, block: number): string {
   if (block >= blockCount) {
     return `${table.lastBucketId}/${tokenText(table.lastTokenHigh, table.lastTokenLow)}`;
   }
-  const { index } = parts;
-  const at = block * INDEX_ENTRY_WORDS;
-  const token = tokenText(index[at + INDEX_ENTRY.tokenHigh]!, index[at + INDEX_ENTRY.tokenLow]!);
-  return `${index[at + INDEX_ENTRY.bucketId]!}/${token}`;
+  return `${index.bucketOf(block)}/${tokenText(index.tokenHighOf(block), index.tokenLowOf(block))}`;
 }

@@ -25,7 +25,8 @@ import {
 import type { Combine, DropHorizon } from '@clockwise/storage/compaction/version-merge';
 import type { Disk, DiskResult } from '@clockwise/storage/disk';
 import type { RangeDrop, TableMetadata } from '@clockwise/storage/manifest';
-import { openTable, TableReader, type TableParts } from '@clockwise/storage/sstable-reader';
+import { TableReader, type TableParts } from '@clockwise/storage/sstable-reader';
+import { openTable } from '@clockwise/storage/table-open';
 import { TableWriter } from '@clockwise/storage/sstable-writer';
 import { type KeyBound, TableCursor } from '@clockwise/storage/table-cursor';
 import { rangeHolds } from '@clockwise/storage/table-extent';

@@ -8,7 +8,8 @@ import { MergeControl, NO_HORIZON } from '@clockwise/storage/compaction/merge-co
 import type { DropHorizon } from '@clockwise/storage/compaction/version-merge';
 import type { LevelSet } from '@clockwise/storage/level-set';
 import { openStore } from '@clockwise/storage/open-store';
-import { openTable, type TableParts } from '@clockwise/storage/sstable-reader';
+import type { TableParts } from '@clockwise/storage/sstable-reader';
+import { openTable } from '@clockwise/storage/table-open';
 import { tableName } from '@clockwise/storage/file-names';
 import type { TokenRange } from '@clockwise/storage/token-range';
 import { StoreVersions } from '@clockwise/storage/store-versions';

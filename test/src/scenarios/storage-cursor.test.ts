@@ -4,7 +4,9 @@ import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { BLOCK_CODEC, BlockScratch, PURE_CODECS } from '@clockwise/storage/block-codec';
 import type { Disk } from '@clockwise/storage/disk';
-import { NEXT_BLOCK, openTable, type TableReader } from '@clockwise/storage/sstable-reader';
+import { NEXT_BLOCK } from '@clockwise/storage/block-search';
+import type { TableReader } from '@clockwise/storage/sstable-reader';
+import { openTable } from '@clockwise/storage/table-open';
 import { TableWriter } from '@clockwise/storage/sstable-writer';
 import { type KeyBound, TableCursor } from '@clockwise/storage/table-cursor';
 import fc from 'fast-check';
@@ -204,7 +206,7 @@ test('[TR3] of a million tokens: three looks at the index at the most, one block
   const scratch = new BlockScratch();
   let [blocksRead, hitCount] = [0, 0];
   const key = new Int32Array(2);
-  reader.probeCount = 0;
+  reader.index.probeCount = 0;
   for (let index = 0; index < count; index += 17) {
     const { high, low } = places[index]!;
     key[0] = index;
@@ -231,7 +233,7 @@ test('[TR3] of a million tokens: three looks at the index at the most, one block
     assert.ok(found >= 0, `key ${index}`);
     hitCount += 1;
   }
-  const probes = reader.probeCount / hitCount;
+  const probes = reader.index.probeCount / hitCount;
   console.log(
     `index: ${probes.toFixed(3)} looks, ${(blocksRead / hitCount).toFixed(4)} blocks a hit`,
   );

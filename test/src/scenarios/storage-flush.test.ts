@@ -6,7 +6,7 @@ import { flushChunk, type FlushInput } from '@clockwise/storage/flush-job';
 import { runJob } from '@clockwise/storage/jobs';
 import { readLeaves } from '@clockwise/storage/leaves-file';
 import type { RangeDrop } from '@clockwise/storage/manifest';
-import { openTable } from '@clockwise/storage/sstable-reader';
+import { openTable } from '@clockwise/storage/table-open';
 import { rangeHolds } from '@clockwise/storage/table-extent';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -13,7 +13,8 @@ import {
 import { BLOCK_CODEC, BlockScratch, PURE_CODECS } from '@clockwise/storage/block-codec';
 import { decodeManifest, encodeManifest, type Manifest } from '@clockwise/storage/manifest';
 import { readLeaves, writeLeaves } from '@clockwise/storage/leaves-file';
-import { openTable, type TableReader } from '@clockwise/storage/sstable-reader';
+import type { TableReader } from '@clockwise/storage/sstable-reader';
+import { openTable } from '@clockwise/storage/table-open';
 import { TableWriter } from '@clockwise/storage/sstable-writer';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { test } from 'uvu';

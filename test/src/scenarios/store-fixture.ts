@@ -15,7 +15,8 @@ import { CommitLogWriter, type LogRange } from '@clockwise/storage/log-writer';
 import type { Manifest } from '@clockwise/storage/manifest';
 import { type ChunkDescription, Memtable } from '@clockwise/storage/memtable';
 import { type OpenedStore, openStore, type OpenOutcome } from '@clockwise/storage/open-store';
-import { NEXT_BLOCK, TableReader } from '@clockwise/storage/sstable-reader';
+import { NEXT_BLOCK } from '@clockwise/storage/block-search';
+import { TableReader } from '@clockwise/storage/sstable-reader';
 import { StoreVersions } from '@clockwise/storage/store-versions';
 import { readWhole } from '@clockwise/storage/whole-transfer';
 

@@ -20,7 +20,7 @@ import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import { DeltaFold, isDelta } from '@clockwise/storage/delta-fold';
 import type { LevelSet } from '@clockwise/storage/level-set';
 import type { BlockRead } from '@clockwise/storage/sstable-reader';
-import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/sstable-reader';
+import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/block-search';
 import type { StoreVersions } from '@clockwise/storage/store-versions';
 import type { ParkedKey } from './parked-operations.ts';
 import type { ReplicaContext } from './replica-context.ts';

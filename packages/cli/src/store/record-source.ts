@@ -20,7 +20,7 @@ import { loadSegment } from '@clockwise/storage/log-verify';
 import { loadManifest } from '@clockwise/storage/manifest-files';
 import type { Manifest, RangeDrop, TableMetadata } from '@clockwise/storage/manifest';
 import { PrefixDisk } from '@clockwise/storage/prefix-disk';
-import { openTableIndex } from '@clockwise/storage/sstable-reader';
+import { openTableIndex } from '@clockwise/storage/table-open';
 import { readLog } from '@clockwise/storage/store-verify';
 import { type KeyBound, TableCursor } from '@clockwise/storage/table-cursor';
 import { loadFooter } from '@clockwise/storage/table-verify';

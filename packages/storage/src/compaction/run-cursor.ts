@@ -10,7 +10,7 @@ import type { Checksum } from '../checksum.ts';
 import type { Disk, DiskError } from '../disk.ts';
 import type { TableMetadata } from '../manifest.ts';
 import { SPARE_BUFFERS } from '../spare-buffers.ts';
-import { openTableIndex } from '../sstable-reader.ts';
+import { openTableIndex } from '../table-open.ts';
 import { type KeyBound, TableCursor } from '../table-cursor.ts';
 import { comparePlaces } from '../table-extent.ts';
 

@@ -1,0 +1,197 @@
+/** A search that decodes only as much of a block as it needs, against one among all of its records. */
+import { Prng } from '@clockwise/kernel/prng';
+import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
+import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { BLOCK_CODEC, BlockScratch } from '@clockwise/storage/block-codec';
+import { BlockRoom } from '@clockwise/storage/block-room';
+import { DAMAGED_BLOCK, searchBlock } from '@clockwise/storage/block-search';
+import { BLOCK } from '@clockwise/storage/sstable-format';
+import type { TableReader } from '@clockwise/storage/sstable-reader';
+import { TableWriter } from '@clockwise/storage/sstable-writer';
+import { openTable } from '@clockwise/storage/table-open';
+import fc from 'fast-check';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { checksum, readBlocks, STORE_ID } from './store-fixture.ts';
+
+interface Place {
+  readonly bucketId: number;
+  readonly high: number;
+  readonly low: number;
+  readonly key: number;
+}
+
+function comparePlaces(left: Place, right: Place): number {
+  return (
+    left.bucketId - right.bucketId ||
+    (left.high >>> 0) - (right.high >>> 0) ||
+    (left.low >>> 0) - (right.low >>> 0) ||
+    left.key - right.key
+  );
+}
+
+/** Records of many sizes, the rest of each half noise, half repetition. */
+function writeTable(disk: SimulatedDisk, places: readonly Place[], codec: number): TableReader {
+  const created = TableWriter.create({
+    disk,
+    checksum,
+    fileNumber: 1,
+    level: 0,
+    ...STORE_ID,
+    blockBytes: 1024,
+    codec,
+    codecs: NODE_BLOCK_CODECS,
+    bloomBitsPerKey: 10,
+    firstSequence: 1,
+    lastSequence: 9,
+  });
+  if (!created.ok) throw new Error(created.detail);
+  const prng = new Prng('rest');
+  const words = new Int32Array(100);
+  for (const { bucketId, high, low, key } of places) {
+    const wordCount = HEADER_WORDS + 2 + prng.below(40) * 2;
+    words.fill(0);
+    words[HEADER.wordCount] = wordCount;
+    words[HEADER.kind] = 1;
+    words[HEADER.bucketId] = bucketId;
+    words[HEADER.tokenHigh] = high;
+    words[HEADER.tokenLow] = low;
+    words[HEADER.keyAndContext] = 6;
+    words[HEADER_WORDS] = key;
+    for (let at = HEADER_WORDS + 2; at < wordCount; at += 3) words[at] = prng.word();
+    created.value.add(words, 0);
+  }
+  const table = created.value.finish();
+  if (!table.ok) throw new Error(table.detail);
+  const opening = openTable(disk, table.value, checksum, NODE_BLOCK_CODECS);
+  if (opening.kind !== 'open') throw new Error(opening.kind);
+  return opening.reader;
+}
+
+function readTo(room: BlockRoom, disk: SimulatedDisk, reader: TableReader, block: number): void {
+  const words = readBlocks(disk, reader.blockRead(block));
+  room.viewFor(words.byteLength).set(new Uint8Array(words.buffer, 0, words.byteLength));
+}
+
+/** Few places, so that tokens run over block borders. */
+const place = fc.record({
+  bucketId: fc.constantFrom(1, 1, 2),
+  high: fc.constantFrom(0, 1, 2, -2),
+  low: fc.constantFrom(0, 7, -1),
+  key: fc.nat(30),
+});
+
+for (const [name, codec] of Object.entries(BLOCK_CODEC)) {
+  test(`[BS1] [TX1] ${name}: in part or as a whole, a block gives the same answer`, () => {
+    const [room, scratch, whole] = [new BlockRoom(64), new BlockScratch(), new BlockScratch()];
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(place, {
+          minLength: 1,
+          maxLength: 120,
+          comparator: (a, b) => comparePlaces(a, b) === 0,
+        }),
+        fc.array(place, { maxLength: 20 }),
+        (places, strangers) => {
+          const disk = new SimulatedDisk({ prng: new Prng('search') });
+          const reader = writeTable(disk, places.toSorted(comparePlaces), codec);
+          for (const { bucketId, high, low, key } of [...places, ...strangers]) {
+            const keyWords = Int32Array.of(key, 0);
+            for (let block = 0; block < reader.blockCount; block += 1) {
+              readTo(room, disk, reader, block);
+              const found = reader.searchRoom(
+                room,
+                block,
+                scratch,
+                bucketId,
+                high,
+                low,
+                keyWords,
+                0,
+                6,
+              );
+              readTo(room, disk, reader, block);
+              assert.ok(reader.openRoom(room, block, whole));
+              const wanted = reader.searchWords(
+                whole.words,
+                whole.from,
+                whole.to,
+                block,
+                bucketId,
+                high,
+                low,
+                keyWords,
+                0,
+                6,
+              );
+              if (wanted < 0) {
+                assert.is(found, wanted);
+                continue;
+              }
+              const wordCount = whole.words[wanted + HEADER.wordCount]!;
+              assert.equal(
+                scratch.words.slice(found, found + wordCount),
+                whole.words.slice(wanted, wanted + wordCount),
+              );
+            }
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test(`F14 [TR2] ${name}: damage behind the record that is looked for is found, too`, () => {
+    const disk = new SimulatedDisk({ prng: new Prng('damage') });
+    const places = Array.from({ length: 60 }, (_, key) => ({
+      bucketId: 1,
+      high: key,
+      low: 0,
+      key,
+    }));
+    const reader = writeTable(disk, places, codec);
+    const [room, scratch] = [new BlockRoom(64), new BlockScratch()];
+    for (let block = 0; block < reader.blockCount; block += 1) {
+      const high = reader.index.tokenHighOf(block);
+      const key = Int32Array.of(high, 0);
+      readTo(room, disk, reader, block);
+      const bytes = room.viewFor(reader.blockByteCount(block));
+      assert.ok(reader.searchRoom(room, block, scratch, 1, high, 0, key, 0, 6) >= 0);
+      for (let at = 0; at < bytes.length; at += 1) {
+        bytes[at]! ^= 1 << (at & 7);
+        const found = reader.searchRoom(room, block, scratch, 1, high, 0, key, 0, 6);
+        assert.is(found, DAMAGED_BLOCK, `block ${block}, byte ${at}`);
+        assert.not.ok(reader.openRoom(room, block, scratch));
+        bytes[at]! ^= 1 << (at & 7);
+      }
+      assert.ok(reader.openRoom(room, block, scratch));
+    }
+  });
+}
+
+test('[BS2] a stream that is no records ends a search, and is no "not found" as far as it goes', () => {
+  const prng = new Prng('streams');
+  const [room, scratch] = [new BlockRoom(4096), new BlockScratch()];
+  const key = Int32Array.of(1, 0);
+  let damagedCount = 0;
+  for (let round = 0; round < 20_000; round += 1) {
+    const storedBytes = 8 * (1 + prng.below(20));
+    const view = room.viewFor(16 + storedBytes);
+    for (let at = 0; at < view.length; at += 1) {
+      view[at] = prng.chance(0.5) ? prng.below(256) : prng.below(3);
+    }
+    room.words[room.at + BLOCK.rawBytes] = prng.chance(0.1)
+      ? (prng.word() >>> 1) >>> 15
+      : 64 * prng.below(20);
+    room.words[room.at + BLOCK.codecAndCount] = prng.chance(0.5)
+      ? BLOCK_CODEC.lz4
+      : BLOCK_CODEC.packed;
+    const found = searchBlock(room, storedBytes, scratch, 1, prng.word(), 0, key, 0, 6);
+    if (found === DAMAGED_BLOCK) damagedCount += 1;
+    assert.ok(found < 0);
+  }
+  assert.ok(damagedCount > 10_000, `${damagedCount} damaged`);
+});
+
+test.run();
