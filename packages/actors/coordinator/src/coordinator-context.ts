@@ -170,7 +170,7 @@ export class CoordinatorContext {
       options.limits.repairsInFlightMax,
     );
     this.explains = new ExplainLog(options.limits.explainsMax);
-    this.fanOuts = new FanOuts(options.ring, options.limits);
+    this.fanOuts = new FanOuts(options.ring, options.limits, this.slots);
     this.admission = new Admission(options.limits, options.prng.stream('admission'));
     const { nodes, partitionBits } = options.ring;
     this.ledger = new HintLedger(nodes.length, 1 << partitionBits, options.limits);

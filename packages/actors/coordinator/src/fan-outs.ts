@@ -7,8 +7,9 @@
 import type { Instant } from '@clockwise/kernel/core';
 import type { Limits } from '@clockwise/kernel/limits';
 import { LatencyWindow } from './latency-window.ts';
-import { POSITIONS_MAX } from './request-slots.ts';
+import { POSITIONS_MAX, type RequestSlots } from './request-slots.ts';
 import type { RingView } from './ring-view.ts';
+import { numberOf } from './slot-layout.ts';
 
 /** How long a relay may be silent where the answer waits for it, in milliseconds. */
 const SILENCE_MS_MIN = 20;
@@ -36,13 +37,13 @@ export class FanOuts {
   readonly #latency: LatencyWindow;
   #choices = 0;
 
-  constructor(ring: RingView, limits: Limits) {
+  constructor(ring: RingView, limits: Limits, slots: RequestSlots) {
     this.isNeeded = ring.dataCentreOf.some((one) => one !== ring.dataCentreOf[0]);
     const capacity = this.isNeeded ? limits.requestsInFlightMax : 0;
-    this.relayed = new Int32Array(capacity);
-    this.redirected = new Int32Array(capacity);
-    this.askerSlot = new Int32Array(capacity);
-    this.askerGeneration = new Int32Array(capacity);
+    this.relayed = slots.relayed;
+    this.redirected = slots.redirected;
+    this.askerSlot = slots.askerSlot;
+    this.askerGeneration = slots.askerGeneration;
     this.#relays = new Int16Array(capacity * POSITIONS_MAX);
     this.#answerMs = new Float64Array(ring.nodes.length).fill(FIRST_GUESS_MS);
     this.#latency = new LatencyWindow(limits.latencyWindowMs);
@@ -58,7 +59,7 @@ export class FanOuts {
   sent(slot: number, positions: number, relay: number): void {
     this.relayed[slot] = this.relayed[slot]! | positions;
     for (let left = positions; left !== 0; left &= left - 1) {
-      this.#relays[slot * POSITIONS_MAX + 31 - Math.clz32(left & -left)] = relay;
+      this.#relays[numberOf(slot) * POSITIONS_MAX + 31 - Math.clz32(left & -left)] = relay;
     }
   }
 
@@ -72,7 +73,8 @@ export class FanOuts {
     let found = 0;
     for (let left = this.waiting(slot); left !== 0; left &= left - 1) {
       const bit = left & -left;
-      if (this.#relays[slot * POSITIONS_MAX + 31 - Math.clz32(bit)] === relay) found |= bit;
+      if (this.#relays[numberOf(slot) * POSITIONS_MAX + 31 - Math.clz32(bit)] === relay)
+        found |= bit;
     }
     return found;
   }
@@ -85,7 +87,7 @@ export class FanOuts {
   /** Whether a relay was sent the record for a position. */
   isThrough(slot: number, position: number, relay: number): boolean {
     const wasRelayed = (this.relayed[slot]! & (1 << position)) !== 0;
-    return wasRelayed && this.#relays[slot * POSITIONS_MAX + position] === relay;
+    return wasRelayed && this.#relays[numberOf(slot) * POSITIONS_MAX + position] === relay;
   }
 
   /** A relay has passed back an acknowledgement, so long after the request came. */
@@ -97,7 +99,7 @@ export class FanOuts {
   /** A relay has said nothing for so long: it will have taken longer. */
   silent(slot: number, positions: number, milliseconds: number): void {
     for (let left = positions; left !== 0; left &= left - 1) {
-      const relay = this.#relays[slot * POSITIONS_MAX + 31 - Math.clz32(left & -left)]!;
+      const relay = this.#relays[numberOf(slot) * POSITIONS_MAX + 31 - Math.clz32(left & -left)]!;
       if (milliseconds > this.#answerMs[relay]!) this.#answerMs[relay] = milliseconds;
     }
   }

@@ -168,7 +168,7 @@ export function mergeAnswer(
   recordOffset: number,
 ): void {
   const { slots } = context;
-  const held = slots.held[slot];
+  const held = slots.heldOf(slot);
   if (recordOffset < 0) {
     sometimes(slots.heldWords[slot] !== 0, 'get: a replica has nothing where another has a record');
     if (slots.heldWords[slot] === 0) slots.current[slot] = slots.current[slot]! | bit;
@@ -192,7 +192,7 @@ export function mergeAnswer(
     const join = context.join(slots.lww[slot] === 1);
     slots.heldWords[slot] = joinRecords(join, held, 0, record, recordOffset, joined, 0);
     if (join.discardedConcurrent) context.counters.lwwDiscardedConcurrent += 1;
-    slots.held[slot] = joined;
+    slots.hold(slot, joined);
     slots.current[slot] = 0;
   }
 }
@@ -313,7 +313,7 @@ function decide(context: CoordinatorContext, slot: number): void {
 
 function answer(context: CoordinatorContext, slot: number): void {
   const { slots } = context;
-  const held = slots.held[slot];
+  const held = slots.heldOf(slot);
   if (held === undefined || slots.heldWords[slot] === 0) {
     noteLatency(context, slot);
     respondNotFound(context, slot);

@@ -11,6 +11,7 @@ import { LEVEL } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { localPositions, primaryAt } from './positions.ts';
 import { bitCount } from './respond.ts';
+import { FIELD } from './slot-layout.ts';
 
 export const LEVEL_IMPOSSIBLE = -1;
 
@@ -25,8 +26,9 @@ export function resolveLevel(level: number, bucketLevel: number): number {
  */
 export function positionsRequired(context: CoordinatorContext, slot: number): number {
   const { slots, ring } = context;
-  const { stride } = ring.tables[slots.replicationClass[slot]!]!;
-  const level = slots.level[slot]!;
+  const fields = slots.words;
+  const { stride } = ring.tables[fields[slot + FIELD.replicationClass]!]!;
+  const level = fields[slot + FIELD.level]!;
   if (level >= 1 && level <= LEVEL.numberMax) return level <= stride ? level : LEVEL_IMPOSSIBLE;
   if (level === LEVEL.quorum) return majorityOf(stride);
   if (level === LEVEL.all) return stride;

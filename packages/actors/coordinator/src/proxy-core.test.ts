@@ -25,6 +25,7 @@ import {
 } from './coordinator-world.ts';
 import { proxyRequestId, slotOfProxyRequest } from './proxy-core.ts';
 import { put, remove } from './sample-requests.ts';
+import { SLOT_STEP } from './slot-layout.ts';
 
 const CLIENT = 1;
 const HEDGE_MS = DEFAULT_LIMITS.proxyHedgeMsMax;
@@ -265,7 +266,7 @@ test('with no link to the list at all the put is refused at once', () => {
 });
 
 test('a slot and its generation share a word, whatever the generation', () => {
-  for (const slot of [0, 1, 16_383]) {
+  for (const slot of [0, SLOT_STEP, 16_383 * SLOT_STEP]) {
     for (const generation of [0, 1, 0x3ffff, 0x7fffffff, -1]) {
       assert.is(slotOfProxyRequest(proxyRequestId(slot, generation)), slot);
     }

@@ -31,8 +31,9 @@ import {
   takeStandIn,
   usablePositions,
 } from './positions.ts';
-import { SLOT_BITS, SLOT_STATE } from './request-slots.ts';
+import { SLOT_STATE } from './request-slots.ts';
 import { respondRelayed, respondStatus, respondTimeout } from './respond.ts';
+import { numberOf, SLOT_BITS, SLOT_STEP } from './slot-layout.ts';
 
 /** Usable primaries, stand-ins, suspected primaries. */
 const ROUNDS = 3;
@@ -40,10 +41,10 @@ const HEDGE_MS_MIN = 20;
 
 /** A slot and its generation in one word: the request id that the other coordinator echoes. */
 export function proxyRequestId(slot: number, generation: number): number {
-  return slot | (generation << SLOT_BITS);
+  return numberOf(slot) | (generation << SLOT_BITS);
 }
 export function slotOfProxyRequest(requestId: number): number {
-  return requestId & ((1 << SLOT_BITS) - 1);
+  return (requestId & ((1 << SLOT_BITS) - 1)) * SLOT_STEP;
 }
 
 /** Passes the kept request to the next node that can take it. Returns STATUS_OK or a refusal. */
@@ -143,10 +144,10 @@ function nameRetry(
   words: Int32Array,
   offset: number,
 ): void {
-  const { slots } = context;
   reachable('proxy: a further hop is told that the write may have happened');
   words[offset + REQUEST.opcode] = words[offset + REQUEST.opcode]! | (REQUEST_FLAG.retry << 8);
-  const ageMs = slots.ageMs[slot]! + Math.round(context.now - slots.startedAt[slot]!);
+  const elapsedMs = Math.round(context.now - context.slots.startedAt[slot]!);
+  const ageMs = words[offset + REQUEST.ageMs]! + elapsedMs;
   words[offset + REQUEST.ageMs] = Math.max(1, ageMs);
 }
 
@@ -173,7 +174,7 @@ function onProxied(
   const { slots } = context;
   const requestId = words[offset + RESPONSE.requestId]!;
   const slot = slotOfProxyRequest(requestId);
-  if (slot >= slots.capacity || slots.state[slot] !== SLOT_STATE.proxied) {
+  if (slot >= slots.end || slots.state[slot] !== SLOT_STATE.proxied) {
     reachable('proxy: a hop answers after the request has ended');
     return;
   }

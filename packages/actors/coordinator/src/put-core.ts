@@ -33,6 +33,7 @@ import { sendWrite, type KeyToken } from './replica-operations.ts';
 import { PUT_PHASE, SLOT_STATE } from './request-slots.ts';
 import { keepHybrid, respondStatus, respondWritten } from './respond.ts';
 import type { BucketView } from './ring-view.ts';
+import { FIELD } from './slot-layout.ts';
 import { openPosition, readAgain, sendTo, sendToWanting, stopWaiting } from './stand-in-put.ts';
 
 /**
@@ -103,7 +104,7 @@ export function onWritten(
   recordOffset: number,
 ): void {
   const { slots, ring } = context;
-  if (ring.tables[slots.replicationClass[slot]!]!.stride === 1) {
+  if (ring.tables[slots.words[slot + FIELD.replicationClass]!]!.stride === 1) {
     answerSoleCopy(context, slot, durability, record, recordOffset);
     return;
   }
@@ -125,9 +126,10 @@ function answerSoleCopy(
 ): void {
   const { slots } = context;
   reachable('put: the only copy is acknowledged');
-  slots.answered[slot] = 1;
-  if (slots.standIns[slot] !== 0) slots.sloppy[slot] = 1;
-  slots.durability[slot] = durability;
+  const fields = slots.words;
+  fields[slot + FIELD.answered] = 1;
+  if (fields[slot + FIELD.standIns] !== 0) fields[slot + FIELD.sloppy] = 1;
+  fields[slot + FIELD.durability] = durability;
   keepHybrid(context, slot, record, recordOffset);
   const entries = contextOffset(record, recordOffset);
   respondWritten(context, slot, record, entries, contextCount(record, recordOffset));
@@ -309,7 +311,7 @@ function holdsForwarded(
   record: Int32Array,
   recordOffset: number,
 ): boolean {
-  const held = slots.held[slot];
+  const held = slots.heldOf(slot);
   if (held === undefined) return false;
   const from = contextOffset(record, recordOffset);
   const entries = contextCount(record, recordOffset);
@@ -352,7 +354,7 @@ function answerWhereClear(
   if (levelIsMet(context, slot, counted)) {
     const latencies = context.putLatencies.of(slots.bucketId[slot]!);
     latencies.record(context.now - slots.startedAt[slot]!, context.now);
-    const held = slots.held[slot];
+    const held = slots.heldOf(slot);
     const entries = slots.heldWords[slot]! / ENTRY_WORDS;
     respondWritten(context, slot, held ?? EMPTY, 0, held === undefined ? 0 : entries);
   } else {

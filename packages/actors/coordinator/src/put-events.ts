@@ -25,6 +25,7 @@ import { routeWrite } from './put-start.ts';
 import { PUT_PHASE } from './request-slots.ts';
 import { respondStatus, respondTimeout } from './respond.ts';
 import { ASKED, endAsking, onAsked, onAskedLost, onAskingDue } from './retried-put.ts';
+import { FIELD } from './slot-layout.ts';
 
 /** A node's answer; `recordOffset` -1 where it names no record. */
 export function onPutReply(
@@ -40,7 +41,7 @@ export function onPutReply(
 ): void {
   const { slots, ring } = context;
   const isOwn = node === ring.ownNode;
-  if (slots.phase[slot] === PUT_PHASE.asking) {
+  if (slots.words[slot + FIELD.phase] === PUT_PHASE.asking) {
     act(context, slot, onAsked(context, slot, node, kind, status, record, recordOffset));
   } else if (kind === REPLY_KIND.read) {
     if (isOwn) onReadAgain(context, slot, status, record, recordOffset);

@@ -26,6 +26,7 @@ import type { KeyToken } from './replica-operations.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import { startAsking } from './retried-put.ts';
 import type { BucketView } from './ring-view.ts';
+import { FIELD } from './slot-layout.ts';
 
 const BYTES_PER_WORD = 4;
 
@@ -47,8 +48,8 @@ export function startWrite(
   // Of the only copy, in this node, every level is met, and its replica asks itself about a retry.
   if (
     isSole &&
-    table[slots.partition[slot]!] === ring.ownNode &&
-    context.shardIsUp[slots.shard[slot]!] === 1
+    table[slots.words[slot + FIELD.partition]!] === ring.ownNode &&
+    context.shardIsUp[slots.words[slot + FIELD.shard]!] === 1
   ) {
     const isStarted = startPut(context, slot, bucket, 0, words, offset, token);
     return isStarted ? STATUS_OK : ERRORS.OVERLOADED.code;

@@ -20,7 +20,7 @@ import { bitCount, respondRecord, respondStatus } from './respond.ts';
 /** [G3, G5] Sends the merged record to those that answered with less. REQUIRES: it was answered. */
 export function mend(context: CoordinatorContext, slot: number): void {
   const { slots, ring, repairBudget, counters } = context;
-  const held = slots.held[slot];
+  const held = slots.heldOf(slot);
   const standIns = slots.sloppy[slot]! | slots.mending[slot]!;
   const behind = slots.answered[slot]! & ~slots.current[slot]! & ~standIns;
   if (held === undefined || slots.heldWords[slot] === 0 || behind === 0) return;
@@ -52,7 +52,7 @@ export function answerMonotonic(context: CoordinatorContext, slot: number): void
   const behind = scopeOf(context, slot) & ~slots.current[slot]!;
   if (bitCount(holdersOf(context, slot)) < needed) {
     const { policy } = ring.buckets.get(slots.bucketId[slot]!)!;
-    const held = slots.held[slot]!;
+    const held = slots.heldOf(slot)!;
     for (let left = behind; left !== 0; left &= left - 1) {
       const bit = left & -left;
       const node = primaryAt(context, slot, 31 - Math.clz32(bit));
@@ -92,7 +92,7 @@ export function onReadWhileMending(
 ): void {
   const { slots } = context;
   if (recordOffset < 0) return;
-  const relation = compareRecords(slots.held[slot]!, 0, record, recordOffset);
+  const relation = compareRecords(slots.heldOf(slot)!, 0, record, recordOffset);
   const holdsIt = relation === RELATION.equal || relation === RELATION.rightDominates;
   sometimes(holdsIt, 'get: a late answer spares a monotonic get its mending');
   if (holdsIt) slots.current[slot] = slots.current[slot]! | bit;
@@ -105,7 +105,7 @@ function settleMonotonic(context: CoordinatorContext, slot: number): void {
   const needed = slots.repairNeeded[slot]!;
   const holders = holdersOf(context, slot);
   if (bitCount(holders) >= needed) {
-    respondRecord(context, slot, slots.held[slot]!, 0);
+    respondRecord(context, slot, slots.heldOf(slot)!, 0);
   } else if (bitCount(holders | slots.mending[slot]!) < needed) {
     reachable('get: too few primaries can hold what a monotonic get would answer');
     const status = slots.status[slot]!;

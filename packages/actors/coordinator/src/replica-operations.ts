@@ -29,6 +29,7 @@ import { isHidden, visibleWordCount, writeVisible } from '@clockwise/record/hidd
 import { ENTRY_WORDS, paddedWords, recordWordCount } from '@clockwise/record/layout';
 import type { BucketView } from './ring-view.ts';
 import type { CoordinatorContext } from './coordinator-context.ts';
+import { FIELD, INSTANT } from './slot-layout.ts';
 
 /** The sink for a node, with credit for one more operation; undefined where there is none. */
 export function sinkFor(
@@ -77,7 +78,7 @@ export function writeAddress(
 ): void {
   words[offset + REPLICA_REQUEST.route] = 0;
   words[offset + REPLICA_REQUEST.slot] = slot;
-  words[offset + REPLICA_REQUEST.slotGeneration] = context.slots.generation[slot]!;
+  words[offset + REPLICA_REQUEST.slotGeneration] = context.slots.words[slot + FIELD.generation]!;
 }
 
 export interface KeyToken {
@@ -99,7 +100,8 @@ export function sendRead(
   hint: boolean,
 ): boolean {
   const { slots } = context;
-  const shard = slots.shard[slot]!;
+  const fields = slots.words;
+  const shard = fields[slot + FIELD.shard]!;
   const sink = sinkFor(context, node, shard);
   if (sink === undefined) return false;
   const keyWords = paddedWords(request[requestOffset + REQUEST.keyAndContext]! & 0xffff);
@@ -111,7 +113,7 @@ export function sendRead(
   words[offset + REPLICA_REQUEST.opcode] =
     REPLICA_OPCODE.read | (hint ? REPLICA_REQUEST_FLAG.hint << 8 : 0);
   writeAddress(words, offset, context, slot);
-  words[offset + REPLICA_REQUEST.bucketId] = slots.bucketId[slot]!;
+  words[offset + REPLICA_REQUEST.bucketId] = fields[slot + FIELD.bucketId]!;
   words[offset + REPLICA_REQUEST.tokenHigh] = token.high;
   words[offset + REPLICA_REQUEST.tokenLow] = token.low;
   words[offset + REPLICA_REQUEST.keyAndContext] =
@@ -145,7 +147,7 @@ export function sendWrite(
   owed: number,
 ): boolean {
   const { slots } = context;
-  const shard = slots.shard[slot]!;
+  const shard = slots.words[slot + FIELD.shard]!;
   const sink = sinkFor(context, context.ring.ownNode, shard);
   if (sink === undefined) return false;
   const keyAndContext = request[requestOffset + REQUEST.keyAndContext]!;
@@ -176,11 +178,13 @@ export function sendWrite(
   const timeToLive = request[requestOffset + REQUEST.timeToLiveSeconds]! >>> 0;
   words[offset + REPLICA_REQUEST.expirySeconds] =
     timeToLive === 0 ? 0 : Math.ceil(context.wallTimeMs / 1000) + timeToLive;
-  words[offset + REPLICA_REQUEST.remainingMs] = Math.ceil(slots.due[slot]! - context.now);
+  words[offset + REPLICA_REQUEST.remainingMs] = Math.ceil(
+    slots.instants[slot + INSTANT.due]! - context.now,
+  );
   words[offset + REPLICA_REQUEST.replicationClass] = bucket.replicationClass;
-  words[offset + REPLICA_REQUEST.seenLow] = slots.seenLow[slot]!;
-  words[offset + REPLICA_REQUEST.seenHigh] = slots.seenHigh[slot]!;
-  words[offset + REPLICA_REQUEST.ageMs] = slots.ageMs[slot]!;
+  words[offset + REPLICA_REQUEST.seenLow] = request[requestOffset + REQUEST.seenLow]!;
+  words[offset + REPLICA_REQUEST.seenHigh] = request[requestOffset + REQUEST.seenHigh]!;
+  words[offset + REPLICA_REQUEST.ageMs] = request[requestOffset + REQUEST.ageMs]!;
   words[offset + REPLICA_REQUEST.owed] = owed;
   copyWords(
     request,

@@ -34,6 +34,7 @@ import { onPassedBack } from './put-core.ts';
 import { onPutLost, onPutReply } from './put-events.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
+import { FIELD } from './slot-layout.ts';
 import { VisibleRecord } from './visible-record.ts';
 
 const NO_RECORD = new Int32Array(0);
@@ -114,7 +115,7 @@ export class ReplyDispatch {
     }
     const { explains } = this.#context;
     if (explains.count > 0) explains.answered(this.#context, slot, node, shard, words, offset);
-    const state = slots.state[slot]!;
+    const state = slots.words[slot + FIELD.state]!;
     if (state === SLOT_STATE.get) this.#takeRead(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.put) this.#takeAnswerOfPut(slot, node, shard, words, offset);
     else if (state === SLOT_STATE.scan) this.#takePage(slot, node, words, offset);

@@ -29,6 +29,7 @@ import { SLOT_STATE } from './request-slots.ts';
 import { isWrite, refuse } from './respond.ts';
 import type { BucketView } from './ring-view.ts';
 import type { ScanCore } from './scan-core.ts';
+import { FIELD, INSTANT } from './slot-layout.ts';
 
 export class RequestIntake {
   readonly #context: CoordinatorContext;
@@ -112,35 +113,32 @@ export class RequestIntake {
     words: Int32Array,
     offset: number,
   ): void {
-    const { slots, connections } = this.#context;
+    const { slots, connections, now } = this.#context;
     const opcode = words[offset + REQUEST.opcode]!;
-    slots.connection[slot] = connection;
-    slots.connectionGeneration[slot] = connections.generation[connection]!;
-    slots.requestId[slot] = words[offset + REQUEST.requestId]!;
-    slots.opcode[slot] = opcode & 0xff;
-    slots.flags[slot] = (opcode >>> 8) & 0xff;
-    slots.bucketId[slot] = bucket.id;
-    slots.replicationClass[slot] = bucket.replicationClass;
-    slots.lww[slot] = bucket.lww ? 1 : 0;
+    const fields = slots.words;
+    fields[slot + FIELD.connection] = connection;
+    fields[slot + FIELD.connectionGeneration] = connections.generation[connection]!;
+    fields[slot + FIELD.requestId] = words[offset + REQUEST.requestId]!;
+    fields[slot + FIELD.opcode] = opcode & 0xff;
+    fields[slot + FIELD.flags] = (opcode >>> 8) & 0xff;
+    fields[slot + FIELD.bucketId] = bucket.id;
+    fields[slot + FIELD.replicationClass] = bucket.replicationClass;
+    fields[slot + FIELD.lww] = bucket.lww ? 1 : 0;
     const bucketLevel = isWrite(opcode & 0xff) ? bucket.writeLevel : bucket.readLevel;
-    slots.level[slot] = resolveLevel((opcode >>> 16) & 0xff, bucketLevel);
-    slots.startedAt[slot] = this.#context.now;
-    slots.seenLow[slot] = words[offset + REQUEST.seenLow]!;
-    slots.seenHigh[slot] = words[offset + REQUEST.seenHigh]!;
-    slots.ageMs[slot] = words[offset + REQUEST.ageMs]!;
+    fields[slot + FIELD.level] = resolveLevel((opcode >>> 16) & 0xff, bucketLevel);
+    slots.instants[slot + INSTANT.startedAt] = now;
   }
 
   #start(slot: number, bucket: BucketView, words: Int32Array, offset: number): number {
     const context = this.#context;
-    if (context.slots.opcode[slot] === REQUEST_OPCODE.scan) {
-      return this.#startScan(slot, words, offset);
-    }
+    const opcode = words[offset + REQUEST.opcode]! & 0xff;
+    if (opcode === REQUEST_OPCODE.scan) return this.#startScan(slot, words, offset);
     const token = this.#token;
     const keyByteCount = words[offset + REQUEST.keyAndContext]! & 0xffff;
     computeToken(token, bucket.id, words, offset + REQUEST_HEADER_WORDS, keyByteCount);
     const status = this.#placeSlot(slot, partitionOf(token.high, context.ring.partitionBits));
     if (status !== STATUS_OK) return status;
-    return isWrite(context.slots.opcode[slot]!)
+    return isWrite(opcode)
       ? startWrite(context, slot, bucket, words, offset, token)
       : startRead(context, slot, words, offset, token);
   }
@@ -148,11 +146,12 @@ export class RequestIntake {
   /** Where the slot's replicas are, and how many of them its level wants. */
   #placeSlot(slot: number, partition: number): number {
     const { slots, ring } = this.#context;
-    slots.partition[slot] = partition;
-    slots.shard[slot] = ring.shardOfPartition[partition]!;
+    const fields = slots.words;
+    fields[slot + FIELD.partition] = partition;
+    fields[slot + FIELD.shard] = ring.shardOfPartition[partition]!;
     const required = positionsRequired(this.#context, slot);
     if (required === LEVEL_IMPOSSIBLE) return ERRORS.IMPOSSIBLE_LEVEL.code;
-    slots.required[slot] = required;
+    fields[slot + FIELD.required] = required;
     return STATUS_OK;
   }
 

@@ -1,7 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import { RequestSlots, SLOT_BITS, SLOT_STATE } from './request-slots.ts';
+import { RequestSlots, SLOT_STATE } from './request-slots.ts';
+import { SLOT_BITS } from './slot-layout.ts';
 
 test('[RS1] taken and freed in any order, a slot is free or in use, and changes generation', () => {
   fc.assert(
@@ -86,7 +87,7 @@ test('what is held fits, and a large one does not outlive its request', () => {
   assert.is(slots.takeHeld(slot, 64), small);
   assert.ok(slots.takeHeld(slot, 65).length >= 65);
   slots.release(slot);
-  assert.is(slots.held[slot], undefined);
+  assert.is(slots.heldOf(slot), undefined);
 });
 
 test('the number of slots is a power of two that fits its bits', () => {

@@ -1,8 +1,10 @@
 /**
  * The requests that a coordinator has in flight, as slots in typed arrays. data plane.
  *
- * A slot is named by its number and its generation; an answer that names an older generation belongs
- * to a request that has ended and is dropped.
+ * A slot is named by its place and its generation; an answer that names an older generation belongs
+ * to a request that has ended and is dropped. Places are `SLOT_STEP` apart in one memory, so that what
+ * belongs to a slot lies together. Each field has a view of its own, indexed by places, too: what every
+ * request goes through uses `words` and FIELD (one array, looked up once), the rest may use the views.
  *
  * Invariants:
  *   RS1 a slot is free or in use, never both; its generation changes when it is freed
@@ -13,6 +15,7 @@ import { assert } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
 import { REQUEST, REQUEST_HEADER_WORDS } from '@clockwise/protocol/frame';
 import { paddedWords } from '@clockwise/record/layout';
+import { FIELD, INSTANT, isPlace, numberOf, SLOT_BITS, SLOT_STEP } from './slot-layout.ts';
 
 export const SLOT_STATE = {
   free: 0,
@@ -40,28 +43,30 @@ export const POSITIONS_MAX = 16;
 /** Words of a request (or of a held context) that a slot keeps without allocating. */
 const INLINE_WORDS = 64;
 
-/** Bits of a slot's number where it shares a word with its generation (proxied requests). */
-export const SLOT_BITS = 14;
-
 export class RequestSlots {
+  /** How many slots there are, and the place behind the last one. */
   readonly capacity: number;
-  readonly state: Uint8Array;
+  readonly end: number;
+  /** All fields of all slots: FIELD, INSTANT. */
+  readonly words: Int32Array;
+  readonly instants: Float64Array;
+  readonly state: Int32Array;
   readonly generation: Int32Array;
   /** Who asked. */
   readonly connection: Int32Array;
   readonly connectionGeneration: Int32Array;
   readonly requestId: Int32Array;
-  readonly opcode: Uint8Array;
-  readonly flags: Uint8Array;
+  readonly opcode: Int32Array;
+  readonly flags: Int32Array;
   readonly bucketId: Int32Array;
-  readonly replicationClass: Uint8Array;
-  readonly lww: Uint8Array;
+  readonly replicationClass: Int32Array;
+  readonly lww: Int32Array;
   readonly partition: Int32Array;
   readonly shard: Int32Array;
   /** The consistency level that was asked for, the bucket's where none was named (LEVEL). */
-  readonly level: Uint8Array;
+  readonly level: Int32Array;
   /** R or W in replicas. */
-  readonly required: Uint8Array;
+  readonly required: Int32Array;
   /** Bit sets over positions of the partition's replica list. */
   readonly asked: Int32Array;
   readonly answered: Int32Array;
@@ -78,7 +83,7 @@ export class RequestSlots {
   readonly standIns: Int32Array;
   readonly standInsTried: Int32Array;
   /** PUT_PHASE of a put. */
-  readonly phase: Uint8Array;
+  readonly phase: Int32Array;
   /** Of a put: positions whose primary, and positions whose stand-in, has the record to acknowledge. */
   readonly openPrimaries: Int32Array;
   readonly openStandIns: Int32Array;
@@ -90,41 +95,39 @@ export class RequestSlots {
   /** Of a get: positions whose primary said that its shard is down. */
   readonly orphaned: Int32Array;
   /** Of a monotonic get: how many replicas must hold what is answered, 0 until that is known ... */
-  readonly repairNeeded: Uint8Array;
+  readonly repairNeeded: Int32Array;
   /** ... and the positions that were sent it and have not answered. */
   readonly mending: Int32Array;
   /** Of a write: 1 where it is known to have happened before, so that nothing is made. */
-  readonly duplicate: Uint8Array;
-  readonly responded: Uint8Array;
-  /** 1: somebody waits for an answer; hand-off, and what is over for its client, is not counted. */
-  readonly #awaited: Uint8Array;
-  /** Slots for which somebody waits. */
+  readonly duplicate: Int32Array;
+  readonly responded: Int32Array;
+  /** Slots for which somebody waits: hand-off, and what is over for its client, is not counted. */
   awaitedCount = 0;
   /** The weakest durability that a counted acknowledgement had. */
-  readonly durability: Uint8Array;
+  readonly durability: Int32Array;
   /** The last error a replica gave. */
   readonly status: Int32Array;
   readonly startedAt: Float64Array;
   readonly due: Float64Array;
   readonly hedgeAt: Float64Array;
-  /** Of a write: milliseconds since its first try, and the hybrid time that its session had seen then. */
-  readonly ageMs: Int32Array;
-  readonly seenLow: Int32Array;
-  readonly seenHigh: Int32Array;
   /** The highest hybrid time of the record that is answered. */
   readonly hybridLow: Int32Array;
   readonly hybridHigh: Int32Array;
   /** Of a delivery: the version of the hidden record that is settled with it. */
   readonly versionLow: Int32Array;
   readonly versionHigh: Int32Array;
+  /** What copies that cross to other data centres have here: see FanOuts. */
+  readonly relayed: Int32Array;
+  readonly redirected: Int32Array;
+  readonly askerSlot: Int32Array;
+  readonly askerGeneration: Int32Array;
   /** Copy of the request, for a hedge: inline or allocated. */
   readonly #inline: Int32Array;
   readonly #large: (Int32Array | undefined)[];
   /** Words of all requests that are kept outside of the slots' own memory. */
   largeWords = 0;
-  readonly #requestWords: Int32Array;
   /** The record merged so far (get), or the new context (put). */
-  readonly held: (Int32Array | undefined)[];
+  readonly #held: (Int32Array | undefined)[];
   readonly heldWords: Int32Array;
   readonly #free: Int32Array;
   #freeCount: number;
@@ -133,60 +136,71 @@ export class RequestSlots {
     assert((capacity & (capacity - 1)) === 0, 'the number of slots is a power of two');
     assert(capacity <= 1 << SLOT_BITS, 'a slot fits the bits that name it');
     this.capacity = capacity;
-    this.state = new Uint8Array(capacity);
-    this.generation = new Int32Array(capacity);
-    this.connection = new Int32Array(capacity);
-    this.connectionGeneration = new Int32Array(capacity);
-    this.requestId = new Int32Array(capacity);
-    this.opcode = new Uint8Array(capacity);
-    this.flags = new Uint8Array(capacity);
-    this.bucketId = new Int32Array(capacity);
-    this.replicationClass = new Uint8Array(capacity);
-    this.lww = new Uint8Array(capacity);
-    this.partition = new Int32Array(capacity);
-    this.shard = new Int32Array(capacity);
-    this.level = new Uint8Array(capacity);
-    this.required = new Uint8Array(capacity);
-    this.asked = new Int32Array(capacity);
-    this.answered = new Int32Array(capacity);
-    this.failed = new Int32Array(capacity);
-    this.current = new Int32Array(capacity);
-    this.sloppy = new Int32Array(capacity);
-    this.empty = new Int32Array(capacity);
+    this.end = capacity * SLOT_STEP;
+    const memory = new ArrayBuffer(this.end * Int32Array.BYTES_PER_ELEMENT);
+    const length = this.end - SLOT_STEP + 1;
+    const view = (field: number): Int32Array =>
+      new Int32Array(memory, field * Int32Array.BYTES_PER_ELEMENT, length);
+    this.words = new Int32Array(memory);
+    this.state = view(FIELD.state);
+    this.generation = view(FIELD.generation);
+    this.connection = view(FIELD.connection);
+    this.connectionGeneration = view(FIELD.connectionGeneration);
+    this.requestId = view(FIELD.requestId);
+    this.opcode = view(FIELD.opcode);
+    this.flags = view(FIELD.flags);
+    this.bucketId = view(FIELD.bucketId);
+    this.replicationClass = view(FIELD.replicationClass);
+    this.level = view(FIELD.level);
+    this.partition = view(FIELD.partition);
+    this.shard = view(FIELD.shard);
+    this.required = view(FIELD.required);
+    this.answered = view(FIELD.answered);
+    this.responded = view(FIELD.responded);
+    this.phase = view(FIELD.phase);
+    this.openPrimaries = view(FIELD.openPrimaries);
+    this.openStandIns = view(FIELD.openStandIns);
+    this.wanting = view(FIELD.wanting);
+    this.reopened = view(FIELD.reopened);
+    this.duplicate = view(FIELD.duplicate);
+    this.durability = view(FIELD.durability);
+    this.sloppy = view(FIELD.sloppy);
+    this.standIns = view(FIELD.standIns);
+    this.hybridLow = view(FIELD.hybridLow);
+    this.hybridHigh = view(FIELD.hybridHigh);
+    this.heldWords = view(FIELD.heldWords);
+    this.asked = view(FIELD.asked);
+    this.failed = view(FIELD.failed);
+    this.current = view(FIELD.current);
+    this.status = view(FIELD.status);
+    this.empty = view(FIELD.empty);
+    this.askedLate = view(FIELD.askedLate);
+    this.orphaned = view(FIELD.orphaned);
+    this.repairNeeded = view(FIELD.repairNeeded);
+    this.mending = view(FIELD.mending);
+    this.lww = view(FIELD.lww);
+    this.standInsTried = view(FIELD.standInsTried);
+    this.versionLow = view(FIELD.versionLow);
+    this.versionHigh = view(FIELD.versionHigh);
+    this.relayed = view(FIELD.relayed);
+    this.redirected = view(FIELD.redirected);
+    this.askerSlot = view(FIELD.askerSlot);
+    this.askerGeneration = view(FIELD.askerGeneration);
+    const instants = new ArrayBuffer(this.end * Float64Array.BYTES_PER_ELEMENT);
+    const instantView = (instant: number): Float64Array =>
+      new Float64Array(instants, instant * Float64Array.BYTES_PER_ELEMENT, length);
+    this.instants = new Float64Array(instants);
+    this.due = instantView(INSTANT.due);
+    this.startedAt = instantView(INSTANT.startedAt);
+    this.hedgeAt = instantView(INSTANT.hedgeAt);
     this.#via = new Int16Array(capacity * POSITIONS_MAX).fill(-1);
-    this.standIns = new Int32Array(capacity);
-    this.standInsTried = new Int32Array(capacity);
-    this.phase = new Uint8Array(capacity);
-    this.openPrimaries = new Int32Array(capacity);
-    this.openStandIns = new Int32Array(capacity);
-    this.wanting = new Int32Array(capacity);
-    this.reopened = new Int32Array(capacity);
-    this.askedLate = new Int32Array(capacity);
-    this.orphaned = new Int32Array(capacity);
-    this.repairNeeded = new Uint8Array(capacity);
-    this.mending = new Int32Array(capacity);
-    this.duplicate = new Uint8Array(capacity);
-    this.responded = new Uint8Array(capacity);
-    this.#awaited = new Uint8Array(capacity);
-    this.durability = new Uint8Array(capacity);
-    this.status = new Int32Array(capacity);
-    this.startedAt = new Float64Array(capacity);
-    this.due = new Float64Array(capacity);
-    this.hedgeAt = new Float64Array(capacity);
-    this.ageMs = new Int32Array(capacity);
-    this.seenLow = new Int32Array(capacity);
-    this.seenHigh = new Int32Array(capacity);
-    this.hybridLow = new Int32Array(capacity);
-    this.hybridHigh = new Int32Array(capacity);
-    this.versionLow = new Int32Array(capacity);
-    this.versionHigh = new Int32Array(capacity);
     this.#inline = new Int32Array(capacity * INLINE_WORDS);
     this.#large = new Array<Int32Array | undefined>(capacity).fill(undefined);
-    this.#requestWords = new Int32Array(capacity);
-    this.held = new Array<Int32Array | undefined>(capacity).fill(undefined);
-    this.heldWords = new Int32Array(capacity);
+    this.#held = new Array<Int32Array | undefined>(capacity).fill(undefined);
     this.#free = new Int32Array(capacity);
-    for (let slot = 0; slot < capacity; slot += 1) this.#free[slot] = capacity - 1 - slot;
+    for (let count = 0; count < capacity; count += 1) {
+      this.#free[count] = (capacity - 1 - count) * SLOT_STEP;
+    }
     this.#freeCount = capacity;
   }
 
@@ -196,46 +210,55 @@ export class RequestSlots {
 
   /** A slot in `state`, or -1 where all are in use. */
   take(state: number, due: Instant): number {
+    const slot = this.takePlain(state);
+    if (slot >= 0) this.due[slot] = due;
+    return slot;
+  }
+
+  /** The same where the caller says until when: `due` is what it was before. */
+  takePlain(state: number): number {
     if (this.#freeCount === 0) return -1;
     this.#freeCount -= 1;
     const slot = this.#free[this.#freeCount]!;
-    this.state[slot] = state;
-    this.asked[slot] = 0;
-    this.answered[slot] = 0;
-    this.failed[slot] = 0;
-    this.current[slot] = 0;
-    this.sloppy[slot] = 0;
-    this.duplicate[slot] = 0;
-    this.responded[slot] = 0;
-    this.durability[slot] = 0;
-    this.status[slot] = 0;
-    this.due[slot] = due;
-    this.hedgeAt[slot] = Infinity;
-    this.hybridLow[slot] = 0;
-    this.hybridHigh[slot] = 0;
-    this.heldWords[slot] = 0;
-    this.#requestWords[slot] = 0;
+    const { words } = this;
+    words[slot + FIELD.state] = state;
+    words[slot + FIELD.answered] = 0;
+    words[slot + FIELD.responded] = 0;
+    words[slot + FIELD.duplicate] = 0;
+    words[slot + FIELD.durability] = 0;
+    words[slot + FIELD.sloppy] = 0;
+    words[slot + FIELD.hybridLow] = 0;
+    words[slot + FIELD.hybridHigh] = 0;
+    words[slot + FIELD.requestWords] = 0;
+    words[slot + FIELD.heldWords] = 0;
+    words[slot + FIELD.asked] = 0;
+    words[slot + FIELD.failed] = 0;
+    words[slot + FIELD.current] = 0;
+    words[slot + FIELD.status] = 0;
+    this.instants[slot + INSTANT.hedgeAt] = Infinity;
     return slot;
   }
 
   /** What only a put has: nobody has been asked to acknowledge it. */
   beginPut(slot: number, phase: number): void {
-    this.phase[slot] = phase;
-    this.openPrimaries[slot] = 0;
-    this.openStandIns[slot] = 0;
-    this.wanting[slot] = 0;
-    this.reopened[slot] = 0;
+    const { words } = this;
+    words[slot + FIELD.phase] = phase;
+    words[slot + FIELD.openPrimaries] = 0;
+    words[slot + FIELD.openStandIns] = 0;
+    words[slot + FIELD.wanting] = 0;
+    words[slot + FIELD.reopened] = 0;
   }
 
   release(slot: number): void {
-    assert(this.state[slot] !== SLOT_STATE.free, '[RS1] only a slot in use is freed');
+    const { words } = this;
+    assert(words[slot + FIELD.state] !== SLOT_STATE.free, '[RS1] only a slot in use is freed');
     this.endAwaiting(slot);
-    this.state[slot] = SLOT_STATE.free;
-    this.generation[slot] = (this.generation[slot]! + 1) | 0;
-    this.#dropLarge(slot);
-    this.forgetStandIns(slot);
-    const held = this.held[slot];
-    if (held !== undefined && held.length > INLINE_WORDS) this.held[slot] = undefined;
+    words[slot + FIELD.state] = SLOT_STATE.free;
+    words[slot + FIELD.generation] = (words[slot + FIELD.generation]! + 1) | 0;
+    if (words[slot + FIELD.standIns] !== 0) this.forgetStandIns(slot);
+    if (this.largeWords > 0) this.#dropLarge(slot);
+    const held = this.heldOf(slot);
+    if (held !== undefined && held.length > INLINE_WORDS) this.hold(slot, undefined);
     this.#free[this.#freeCount] = slot;
     this.#freeCount += 1;
   }
@@ -246,80 +269,89 @@ export class RequestSlots {
     this.standIns[slot] = 0;
     this.standInsTried[slot] = 0;
     for (let position = 0; position < POSITIONS_MAX; position += 1) {
-      this.#via[slot * POSITIONS_MAX + position] = -1;
+      this.#via[numberOf(slot) * POSITIONS_MAX + position] = -1;
     }
   }
 
   /** The node that stands in at a position, or -1. */
   viaOf(slot: number, position: number): number {
-    return this.#via[slot * POSITIONS_MAX + position]!;
+    return this.#via[numberOf(slot) * POSITIONS_MAX + position]!;
   }
 
   /** A node stands in at a position; `walkIndex` says where in the partition's walk it is met. */
   setVia(slot: number, position: number, node: number, walkIndex: number): void {
-    this.#via[slot * POSITIONS_MAX + position] = node;
+    this.#via[numberOf(slot) * POSITIONS_MAX + position] = node;
     this.standIns[slot] = this.standIns[slot]! | (1 << position);
     this.standInsTried[slot] = this.standInsTried[slot]! | (1 << walkIndex);
   }
 
   /** Somebody waits for an answer from here on, until it is given or the slot is freed. */
   beginAwaiting(slot: number): void {
-    this.#awaited[slot] = 1;
+    this.words[slot + FIELD.awaited] = 1;
     this.awaitedCount += 1;
   }
 
   endAwaiting(slot: number): void {
-    this.awaitedCount -= this.#awaited[slot]!;
-    this.#awaited[slot] = 0;
+    const { words } = this;
+    this.awaitedCount -= words[slot + FIELD.awaited]!;
+    words[slot + FIELD.awaited] = 0;
   }
 
   isCurrent(slot: number, generation: number): boolean {
     return (
-      slot >= 0 &&
-      slot < this.capacity &&
-      this.generation[slot] === generation &&
-      this.state[slot] !== SLOT_STATE.free
+      isPlace(slot, this.end) &&
+      this.words[slot + FIELD.generation] === generation &&
+      this.words[slot + FIELD.state] !== SLOT_STATE.free
     );
+  }
+
+  heldOf(slot: number): Int32Array | undefined {
+    return this.#held[numberOf(slot)];
+  }
+
+  /** REQUIRES: `heldWords` is made to fit. */
+  hold(slot: number, held: Int32Array | undefined): void {
+    this.#held[numberOf(slot)] = held;
   }
 
   /** Memory for what the slot holds, at least `wordCount` words; what was held before is lost. */
   takeHeld(slot: number, wordCount: number): Int32Array {
-    const held = this.held[slot];
+    const held = this.heldOf(slot);
     if (held !== undefined && held.length >= wordCount) return held;
     const fresh = new Int32Array(wordCount <= INLINE_WORDS ? INLINE_WORDS : wordCount);
-    this.held[slot] = fresh;
+    this.hold(slot, fresh);
     return fresh;
   }
 
   /** The record that the slot held, which it holds no longer. REQUIRES: it held one. */
   takeRecord(slot: number): Int32Array {
-    const record = this.held[slot];
+    const record = this.heldOf(slot);
     assert(record !== undefined && this.heldWords[slot]! > 0, 'a record was held');
-    this.held[slot] = undefined;
+    this.hold(slot, undefined);
     this.heldWords[slot] = 0;
     return record;
   }
 
   /** Keeps a copy of the request's operation. */
   keepRequest(slot: number, words: Int32Array, offset: number, wordCount: number): void {
-    this.#requestWords[slot] = wordCount;
+    this.words[slot + FIELD.requestWords] = wordCount;
     this.#dropLarge(slot);
     if (wordCount > INLINE_WORDS) {
-      this.#large[slot] = words.slice(offset, offset + wordCount);
+      this.#large[numberOf(slot)] = words.slice(offset, offset + wordCount);
       this.largeWords += wordCount;
       return;
     }
-    const start = slot * INLINE_WORDS;
+    const start = numberOf(slot) * INLINE_WORDS;
     for (let index = 0; index < wordCount; index += 1) {
       this.#inline[start + index] = words[offset + index]!;
     }
   }
 
   #dropLarge(slot: number): void {
-    const large = this.#large[slot];
+    const large = this.#large[numberOf(slot)];
     if (large === undefined) return;
     this.largeWords -= large.length;
-    this.#large[slot] = undefined;
+    this.#large[numberOf(slot)] = undefined;
   }
 
   /** Whether a request of so many words may be kept, where all that are may have so many bytes. */
@@ -335,15 +367,15 @@ export class RequestSlots {
 
   /** The kept operation's memory; it begins at `keptOffset`. REQUIRES: a request was kept. */
   keptWords(slot: number): Int32Array {
-    assert(this.#requestWords[slot]! > 0, 'a request was kept');
-    return this.#large[slot] ?? this.#inline;
+    assert(this.words[slot + FIELD.requestWords]! > 0, 'a request was kept');
+    return this.#large[numberOf(slot)] ?? this.#inline;
   }
 
   keptOffset(slot: number): number {
-    return this.#large[slot] === undefined ? slot * INLINE_WORDS : 0;
+    return this.#large[numberOf(slot)] === undefined ? numberOf(slot) * INLINE_WORDS : 0;
   }
 
   hasKept(slot: number): boolean {
-    return this.#requestWords[slot]! > 0;
+    return this.words[slot + FIELD.requestWords]! > 0;
   }
 }

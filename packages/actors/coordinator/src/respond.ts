@@ -35,6 +35,7 @@ import {
 } from '@clockwise/record/layout';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { relayedText } from './explain-log.ts';
+import { FIELD, INSTANT } from './slot-layout.ts';
 
 /**
  * Room for a response in the frame for this slot's connection, or -1 where the connection has gone or
@@ -42,12 +43,13 @@ import { relayedText } from './explain-log.ts';
  */
 function beginResponse(context: CoordinatorContext, slot: number, wordCount: number): number {
   const { slots, connections } = context;
-  assert(slots.responded[slot] === 0, '[RE1] a request gets one answer');
-  slots.responded[slot] = 1;
+  const fields = slots.words;
+  assert(fields[slot + FIELD.responded] === 0, '[RE1] a request gets one answer');
+  fields[slot + FIELD.responded] = 1;
   slots.endAwaiting(slot);
   noteLatency(context, slot);
-  const connection = slots.connection[slot]!;
-  if (!connections.isOpen(connection, slots.connectionGeneration[slot]!)) {
+  const connection = fields[slot + FIELD.connection]!;
+  if (!connections.isOpen(connection, fields[slot + FIELD.connectionGeneration]!)) {
     reachable('respond: the client has gone before its answer');
     return dropped(context);
   }
@@ -66,8 +68,9 @@ function beginResponse(context: CoordinatorContext, slot: number, wordCount: num
  */
 function noteLatency(context: CoordinatorContext, slot: number): void {
   const { slots, now } = context;
-  if (now >= slots.due[slot]! && slots.answered[slot] !== 0) return;
-  context.admission.answered(now - slots.startedAt[slot]!, now);
+  const { instants } = slots;
+  if (now >= instants[slot + INSTANT.due]! && slots.answered[slot] !== 0) return;
+  context.admission.answered(now - instants[slot + INSTANT.startedAt]!, now);
 }
 
 function dropped(context: CoordinatorContext): number {
@@ -84,28 +87,28 @@ function writeHeader(
   counts: number,
   account: Int32Array,
 ): void {
-  const { slots } = context;
+  const fields = context.slots.words;
   // Towards a strict answer stand-ins count for nothing, and it says nothing of them.
-  const isStrict = (slots.flags[slot]! & REQUEST_FLAG.strict) !== 0;
-  const primaries = slots.answered[slot]! & ~slots.sloppy[slot]!;
-  const answered = isStrict ? primaries : slots.answered[slot]!;
+  const isStrict = (fields[slot + FIELD.flags]! & REQUEST_FLAG.strict) !== 0;
+  const primaries = fields[slot + FIELD.answered]! & ~fields[slot + FIELD.sloppy]!;
+  const answered = isStrict ? primaries : fields[slot + FIELD.answered]!;
   const sloppy = answered & ~primaries;
   const flags =
     (account.length === 0 ? 0 : RESPONSE_FLAG.explained) |
     (sloppy === 0 ? 0 : RESPONSE_FLAG.sloppy) |
-    (slots.duplicate[slot] === 0 ? 0 : RESPONSE_FLAG.duplicate);
-  words[offset + RESPONSE.status] = status | (flags << 16) | (slots.opcode[slot]! << 24);
-  words[offset + RESPONSE.requestId] = slots.requestId[slot]!;
+    (fields[slot + FIELD.duplicate] === 0 ? 0 : RESPONSE_FLAG.duplicate);
+  words[offset + RESPONSE.status] = status | (flags << 16) | (fields[slot + FIELD.opcode]! << 24);
+  words[offset + RESPONSE.requestId] = fields[slot + FIELD.requestId]!;
   words[offset + RESPONSE.counts] = counts;
   const answeredCount = bitCount(answered);
   const primaryCount = primaries === answered ? answeredCount : bitCount(primaries);
   words[offset + RESPONSE.answered] =
-    answeredCount | (primaryCount << 8) | (slots.durability[slot]! << 16);
+    answeredCount | (primaryCount << 8) | (fields[slot + FIELD.durability]! << 16);
   const isOverload = status === ERRORS.OVERLOADED.code;
   const { admission, now } = context;
   words[offset + RESPONSE.retryAfterMs] = isOverload ? admission.retryAfterMs(now) : 0;
-  words[offset + RESPONSE.hybridLow] = slots.hybridLow[slot]!;
-  words[offset + RESPONSE.hybridHigh] = slots.hybridHigh[slot]!;
+  words[offset + RESPONSE.hybridLow] = fields[slot + FIELD.hybridLow]!;
+  words[offset + RESPONSE.hybridHigh] = fields[slot + FIELD.hybridHigh]!;
 }
 
 /** Keeps the highest hybrid time of a record's siblings, for the answer. */
@@ -127,8 +130,9 @@ export function keepHybrid(
     }
     sibling += siblingWordCount(record, sibling);
   }
-  context.slots.hybridLow[slot] = low;
-  context.slots.hybridHigh[slot] = high;
+  const fields = context.slots.words;
+  fields[slot + FIELD.hybridLow] = low;
+  fields[slot + FIELD.hybridHigh] = high;
 }
 
 function isLater(high: number, low: number, otherHigh: number, otherLow: number): boolean {
@@ -185,14 +189,14 @@ export function respondWritten(
   entriesOffset: number,
   entryCount: number,
 ): void {
-  const wanted = (context.slots.flags[slot]! & REQUEST_FLAG.wantContext) !== 0;
+  const wanted = (context.slots.words[slot + FIELD.flags]! & REQUEST_FLAG.wantContext) !== 0;
   const count = wanted ? entryCount : 0;
   const account = accountOf(context, slot);
   const contextWords = count * ENTRY_WORDS;
   const wordCount = RESPONSE_HEADER_WORDS + contextWords + account.length;
   const offset = beginResponse(context, slot, wordCount);
   if (offset < 0) return;
-  const sink = context.toConnection(context.slots.connection[slot]!);
+  const sink = context.toConnection(context.slots.words[slot + FIELD.connection]!);
   const { words } = sink;
   writeHeader(words, offset, context, slot, STATUS_OK, count, account);
   const body = offset + RESPONSE_HEADER_WORDS;

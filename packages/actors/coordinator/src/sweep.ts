@@ -16,6 +16,7 @@ import { onPutDue, onPutSuspected } from './put-events.ts';
 import type { ReplyDispatch } from './reply-dispatch.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
+import { SLOT_STEP } from './slot-layout.ts';
 
 export class Sweep {
   readonly #context: CoordinatorContext;
@@ -40,7 +41,7 @@ export class Sweep {
     const context = this.#context;
     const { slots } = context;
     context.earliestDue = Infinity;
-    for (let slot = 0; slot < slots.capacity; slot += 1) {
+    for (let slot = 0; slot < slots.end; slot += SLOT_STEP) {
       if (slots.state[slot] === SLOT_STATE.free) continue;
       if (Math.min(slots.due[slot]!, slots.hedgeAt[slot]!) <= context.now) this.#wake(slot);
       if (slots.state[slot] === SLOT_STATE.free) continue;
@@ -66,7 +67,7 @@ export class Sweep {
     const { slots, shardInFlight, ring, repairBudget } = this.#context;
     shardInFlight[shard] = 0;
     repairBudget.lost(ring.ownNode);
-    for (let slot = 0; slot < slots.capacity; slot += 1) {
+    for (let slot = 0; slot < slots.end; slot += SLOT_STEP) {
       const state = slots.state[slot];
       if (state === SLOT_STATE.free || state === SLOT_STATE.proxied) continue;
       if (slots.shard[slot] !== shard) continue;
@@ -80,7 +81,7 @@ export class Sweep {
     const context = this.#context;
     const { slots } = context;
     context.repairBudget.lost(node);
-    for (let slot = 0; slot < slots.capacity; slot += 1) {
+    for (let slot = 0; slot < slots.end; slot += SLOT_STEP) {
       const state = slots.state[slot];
       if (state === SLOT_STATE.free) continue;
       if (state !== SLOT_STATE.proxied) {
@@ -96,7 +97,7 @@ export class Sweep {
   suspected(node: number): void {
     const context = this.#context;
     const { slots } = context;
-    for (let slot = 0; slot < slots.capacity; slot += 1) {
+    for (let slot = 0; slot < slots.end; slot += SLOT_STEP) {
       if (slots.state[slot] === SLOT_STATE.put) onPutSuspected(context, slot, node);
       else if (slots.state[slot] === SLOT_STATE.get) onGetSuspected(context, slot, node);
     }
