@@ -205,4 +205,34 @@ test('a level that cannot be met is refused in words', async () => {
   db.close();
 });
 
+test('a level that cannot be met while a data centre is cut off is refused in words, when tries end', async () => {
+  const world = new MemoryWorld();
+  const node = world.node('a:1');
+  const addresses = [
+    { nodeId: 'n1', address: 'a:1', dataCentre: 'dc1', rack: '' },
+    { nodeId: 'n2', address: 'b:1', dataCentre: 'dc2', rack: '' },
+  ];
+  node.welcome = welcomeOf('cluster', { addresses });
+  node.script = () => refusal('UNAVAILABLE');
+  const db = await world.connect();
+  const bucket = db.bucket();
+  const rows = [
+    [
+      'each-quorum',
+      'UNAVAILABLE: each-quorum needs a majority of the replicas in every data centre (dc1, dc2)',
+    ],
+    [
+      'local-quorum',
+      'UNAVAILABLE: local-quorum needs a majority of the replicas in dc1, and n1 reaches too few',
+    ],
+    ['quorum', 'UNAVAILABLE: too few replicas are reachable'],
+  ] as const;
+  for (const [w, reason] of rows) {
+    const refused = bucket.put('k', 'v', { w, timeoutMs: 1 }).then(String, String);
+    await world.settle();
+    assert.match(await refused, reason);
+  }
+  db.close();
+});
+
 test.run();

@@ -25,7 +25,7 @@ import { ClockwiseError } from './errors.ts';
 import type { Membership } from './membership.ts';
 import { EarliestTimer } from './earliest-timer.ts';
 import { ENCODED, RequestEncoder } from './request-encoder.ts';
-import { impossibleLevelReason } from './level-reason.ts';
+import { impossibleLevelReason, unavailableLevelReason } from './level-reason.ts';
 import { RequestOutcomes, isWrite, type OutcomeLimits } from './request-outcomes.ts';
 import { REQUEST_STATE, type BucketHandle, type RequestTable } from './request-table.ts';
 import { ResponseDecoder } from './response-decoder.ts';
@@ -250,18 +250,23 @@ export class Dispatcher implements ConnectionOwner {
     }
     const code = errorName(status);
     assert(code !== undefined, 'a valid response has a known status');
-    const reason = code === 'IMPOSSIBLE_LEVEL' ? this.#levelReason(slot) : undefined;
+    const reason = this.#levelReason(slot, code);
     this.#table.lastExplanation[slot] = this.#decoder.explanation(operation);
     this.#outcomes.failTry(slot, code, words[operation + RESPONSE.retryAfterMs]!, reason);
   }
 
-  #levelReason(slot: number): string | undefined {
+  /** Where the level is why an operation was refused. */
+  #levelReason(slot: number, code: ErrorName): string | undefined {
+    if (code !== 'IMPOSSIBLE_LEVEL' && code !== 'UNAVAILABLE') return undefined;
     const table = this.#table;
     const connection = this.#connections[table.connection[slot]!];
     if (connection?.welcome === undefined) return undefined;
     const { name } = table.bucket[slot]!;
     const asked = { level: table.level[slot]!, isWrite: isWrite(table.opcode[slot]!) };
-    return impossibleLevelReason(asked, name, connection.welcome);
+    const { welcome } = connection;
+    return code === 'UNAVAILABLE'
+      ? unavailableLevelReason(asked, name, welcome)
+      : impossibleLevelReason(asked, name, welcome);
   }
 
   #succeed(slot: number, operation: number, now: number): void {

@@ -1,4 +1,4 @@
-/** Why a consistency level cannot be met, in words: the wire has only the code. */
+/** Why a consistency level cannot be met, ever or now, in words: the wire has only the code. */
 import type { Welcome } from '@clockwise/protocol/control-messages';
 import { LEVEL } from '@clockwise/protocol/frame';
 
@@ -28,5 +28,30 @@ export function impossibleLevelReason(
   return (
     `local-quorum needs a replica in ${node.dataCentre}, where ${node.nodeId} is; ` +
     `bucket ${bucketName} has none there`
+  );
+}
+
+/** Of a level that counts by data centre, which of them it needs; undefined for others. */
+export function unavailableLevelReason(
+  { level, isWrite }: AskedLevel,
+  bucketName: string,
+  welcome: Welcome,
+): string | undefined {
+  const bucket = welcome.buckets.find(({ name }) => name === bucketName);
+  const node = welcome.addresses.find(({ nodeId }) => nodeId === welcome.nodeId);
+  if (bucket === undefined || node === undefined) return undefined;
+  const bucketLevel = isWrite ? bucket.writeLevel : bucket.readLevel;
+  const asked = level === LEVEL.bucketDefault ? bucketLevel : level;
+  if (asked === LEVEL.localQuorum) {
+    return (
+      `local-quorum needs a majority of the replicas in ${node.dataCentre}, ` +
+      `and ${node.nodeId} reaches too few of them`
+    );
+  }
+  if (asked !== LEVEL.eachQuorum) return undefined;
+  const names = [...new Set(welcome.addresses.map(({ dataCentre }) => dataCentre))].join(', ');
+  return (
+    `each-quorum needs a majority of the replicas in every data centre (${names}), and ` +
+    `${node.nodeId} in ${node.dataCentre} reaches too few; local-quorum needs those of ${node.dataCentre} alone`
   );
 }

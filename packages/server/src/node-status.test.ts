@@ -5,13 +5,14 @@ import * as assert from 'uvu/assert';
 import { metricsText } from './metrics.ts';
 import { NodeStatus } from './node-status.ts';
 
-function makeRing(): Ring {
+function makeRing(dataCentres: readonly string[] = ['dc-1', 'dc-1', 'dc-1']): Ring {
   const first = firstRing({
     clusterId: 'cluster',
     partitionCount: 8,
-    nodes: ['n1', 'n2', 'n3'].map((id) => {
+    nodes: ['n1', 'n2', 'n3'].map((id, index) => {
       const addresses = { coordinator: id, gossiper: id, control: id, admin: id };
-      return { id, dataCentre: 'dc-1', rack: id, weight: 1, host: id, addresses };
+      const dataCentre = dataCentres[index]!;
+      return { id, dataCentre, rack: id, weight: 1, host: id, addresses };
     }),
     buckets: [defaultBucket],
     replicationClasses: [{ kind: 'total', copies: 1 }],
@@ -22,11 +23,11 @@ function makeRing(): Ring {
 
 const UNITS = ['replica-0', 'coordinator-0', 'gossiper'];
 
-function makeStatus(): NodeStatus {
+function makeStatus(ring: Ring = makeRing()): NodeStatus {
   return new NodeStatus({
     nodeId: 'n1',
     version: '1.2.3',
-    ring: makeRing(),
+    ring,
     ringHash: 'abc',
     shardCount: 1,
     units: UNITS,
@@ -34,8 +35,8 @@ function makeStatus(): NodeStatus {
   });
 }
 
-function makeReady(): NodeStatus {
-  const status = makeStatus();
+function makeReady(ring: Ring = makeRing()): NodeStatus {
+  const status = makeStatus(ring);
   for (const unit of UNITS) status.unitChanged(unit, { kind: 'ready' }, 1);
   status.told({ kind: 'shard-state', shard: 0, state: 'ready', reason: '' });
   return status;
@@ -65,6 +66,21 @@ test('[NS2] F10 F17 a full disk and a job that does not end are reasons, while t
     'the disk of replica-0 is full: values are refused as DISK_FULL until there is room',
     'replica-0 waits for its disk: 2 jobs have not ended for a minute',
   ]);
+});
+
+test('[NS2] a data centre of which no node can be reached is a reason beside its nodes', () => {
+  const status = makeReady(makeRing(['dc-1', 'dc-2', 'dc-2']));
+  const down = (nodeId: string): void => status.told({ kind: 'peer-state', nodeId, state: 'down' });
+  down('n2');
+  assert.equal(status.report({}).reasons, ['node n2 is down']);
+  down('n3');
+  assert.equal(status.report({}).reasons, [
+    'data centre dc-2 cannot be reached: its 2 nodes are down; what it misses is kept',
+    'node n2 is down',
+    'node n3 is down',
+  ]);
+  status.told({ kind: 'peer-state', nodeId: 'n3', state: 'up' });
+  assert.equal(status.report({}).reasons, ['node n2 is down']);
 });
 
 test('[NS1] a fenced shard makes a node unready until it is opened anew', () => {

@@ -122,6 +122,7 @@ export class NodeStatus {
     for (const [shard, reason] of this.#fenced) {
       reasons.push(`shard ${shard} serves no longer: ${reason}`);
     }
+    reasons.push(...this.#lostDataCentres());
     for (const [nodeId, state] of this.#peers) {
       if (state === 'down') reasons.push(`node ${nodeId} is down`);
     }
@@ -132,6 +133,21 @@ export class NodeStatus {
       if (isOwedForLong(target)) reasons.push(owedText(target));
     }
     return reasons;
+  }
+
+  /** Other data centres of which no node can be reached. */
+  #lostDataCentres(): string[] {
+    const { ring, nodeId } = this.#options;
+    const home = ring.nodes.find(({ id }) => id === nodeId)?.dataCentre;
+    const names = new Set(ring.nodes.map(({ dataCentre }) => dataCentre));
+    return [...names].flatMap((name) => {
+      const nodes = ring.nodes.filter(({ dataCentre }) => dataCentre === name);
+      const isLost = name !== home && nodes.every(({ id }) => this.#peers.get(id) === 'down');
+      if (!isLost) return [];
+      return [
+        `data centre ${name} cannot be reached: its ${nodes.length} nodes are down; what it misses is kept`,
+      ];
+    });
   }
 
   #ringReport(): RingReport {

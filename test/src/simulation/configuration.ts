@@ -85,7 +85,7 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
   ]);
   // Registers are judged as such where one copy orders all writes.
   const copiesTotal = workload === 'register' && prng.chance(0.7) ? 1 : copiesDrawn;
-  const dataCentreCount = prng.stream('data-centres').pick([1, 1, 2, 3]);
+  const dataCentreCount = prng.stream('data-centres').pick([1, 1, 2, 2, 3]);
   const copiesPerCentre = drawCopiesPerCentre(prng.stream('copies'), nodeCount, dataCentreCount);
   const isPerDataCentre = copiesTotal > 1 && copiesPerCentre > 0;
   const copies = isPerDataCentre ? copiesPerCentre * dataCentreCount : copiesTotal;
@@ -139,9 +139,9 @@ export function drawConfiguration(seed: string): SimulationConfiguration {
 
 /** Copies in each data centre, as far as each has nodes for them; 0: they are not counted so. */
 function drawCopiesPerCentre(prng: Prng, nodeCount: number, dataCentreCount: number): number {
-  const isPerCentre = dataCentreCount > 1 && prng.chance(0.4);
+  const isPerCentre = dataCentreCount > 1 && prng.chance(0.6);
   const nodesOfEach = Math.floor(nodeCount / dataCentreCount);
-  return isPerCentre ? Math.min(prng.pick([1, 2, 3]), nodesOfEach) : 0;
+  return isPerCentre ? Math.min(prng.pick([1, 2, 2, 3]), nodesOfEach) : 0;
 }
 
 function drawLevels(

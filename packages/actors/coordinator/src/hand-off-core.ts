@@ -374,7 +374,9 @@ export class HandOffCore {
   #windowOf(target: number): HandOffWindow {
     const known = this.#windows.get(target);
     if (known !== undefined) return known;
-    const window = new HandOffWindow(this.#context.limits);
+    const { ring, limits } = this.#context;
+    const isAway = ring.dataCentreOf[target] !== ring.dataCentreOf[ring.ownNode];
+    const window = new HandOffWindow(limits, isAway);
     this.#windows.set(target, window);
     return window;
   }

@@ -49,6 +49,27 @@ test('late answers halve it as refusals do; those between soon and late leave it
   assert.is(window.size, 4);
 });
 
+test('[HW5] to another data centre it grows as at home; there, too, it shrinks by answers that are late', () => {
+  const far = new HandOffWindow(LIMITS, true);
+  const sizes = [0, 200, 400, 600, 800].map((now) => round(far, now, 'acknowledged', 150));
+  assert.equal(sizes, [1, 2, 4, 8, 8]);
+  round(far, 1000, 'acknowledged', 150 + 81);
+  assert.is(far.size, 4);
+  const near = new HandOffWindow(LIMITS);
+  for (const now of [0, 2500, 5000]) assert.is(round(near, now, 'acknowledged', 150), 1);
+  const slow = new HandOffWindow(LIMITS, true);
+  for (const now of [0, 2500, 5000]) assert.is(round(slow, now, 'acknowledged', 900), 1);
+});
+
+test('[HW5] what was quickest is forgotten with a probe, for the way may be another one then', () => {
+  const window = new HandOffWindow(LIMITS, true);
+  for (const now of [0, 100, 200]) round(window, now, 'acknowledged', 30);
+  round(window, 400, 'silent', 2000);
+  assert.is(window.isProbing, true);
+  const sizes = [3400, 3600, 3800].map((now) => round(window, now, 'acknowledged', 150));
+  assert.equal(sizes, [1, 2, 4]);
+});
+
 test('[HW2] a target that refuses three times at a window of one is only probed', () => {
   const window = new HandOffWindow(LIMITS);
   round(window, 0, 'acknowledged');

@@ -7,6 +7,7 @@
  *   HW2 while probing there is one at a time, and one a round at the most
  *   HW3 what was sent before a reduction reduces no second time
  *   HW4 a target that has answered nothing since the silent operation was sent is probed from then on
+ *   HW5 how far away a target is, as its quickest answer says, is no reason to send it less
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
@@ -21,9 +22,15 @@ export type WindowLimits = Pick<
 const SLOW = 4;
 /** Reductions in a row at a window of one, after which the target is only probed. */
 const STRIKES_MAX = 3;
+/** No way to another data centre and back takes longer than this, in milliseconds. */
+const AWAY_MS_MAX = 500;
 
 export class HandOffWindow {
   readonly #limits: WindowLimits;
+  /** Whether the target is in another data centre: else all that its answers take is its own doing. */
+  readonly #isAway: boolean;
+  /** The quickest answer since it was last probed. */
+  #quickestMs = AWAY_MS_MAX;
   #size = 1;
   #isProbing = true;
   #strikes = 0;
@@ -33,8 +40,9 @@ export class HandOffWindow {
   #operations = 0;
   #bytes = 0;
 
-  constructor(limits: WindowLimits) {
+  constructor(limits: WindowLimits, isAway = false) {
     this.#limits = limits;
+    this.#isAway = isAway;
   }
 
   get size(): number {
@@ -78,7 +86,9 @@ export class HandOffWindow {
     this.#answeredAt = now;
     if (this.#isProbing) this.#notBefore = -Infinity;
     this.#isProbing = false;
-    const elapsedMs = now - sentAt;
+    // [HW5]
+    if (this.#isAway) this.#quickestMs = Math.min(this.#quickestMs, now - sentAt);
+    const elapsedMs = now - sentAt - (this.#isAway ? this.#quickestMs : 0);
     const { handOffLatencyMs, handOffWindowMax } = this.#limits;
     if (elapsedMs > SLOW * handOffLatencyMs) {
       this.#reduce(sentAt, now);
@@ -125,6 +135,7 @@ export class HandOffWindow {
   #probe(now: Instant): void {
     if (!this.#isProbing) this.#notBefore = now + this.#limits.handOffRoundMs;
     this.#isProbing = true;
+    this.#quickestMs = AWAY_MS_MAX;
     this.#size = 1;
     this.#strikes = 0;
     this.#reducedAt = now;
