@@ -125,7 +125,7 @@ export const DEFAULT_LIMITS: Limits = {
   recentOperationsMax: 2,
   recentOperationsSeconds: 30,
   frameWordsTarget: 8 * 1024,
-  frameBytesMax: 4 * 1024 * 1024,
+  frameBytesMax: 8 * 1024 * 1024,
   frameOperationsMax: 4096,
   connectionsMax: 4096,
   requestsInFlightMax: 16 * 1024,

@@ -126,6 +126,18 @@ test('[CF2] a chunk has room for the largest join that limits allow', () => {
   assert.match(faultsOf({ members, limits: alone }).join('\n'), 'a join of 3 copies');
 });
 
+test('[CF2] a frame has room for the largest join that limits allow', () => {
+  const members = [member('n1', 7100), member('n2', 7110), member('n3', 7120)];
+  const limits = { frameBytesMax: 3 * 1024 * 1024 };
+  const [fault, ...others] = faultsOf({ members, limits });
+  assert.match(
+    fault!,
+    /^limits: frameBytesMax must be at least 3\d{6}, room for a join of 3 copies/,
+  );
+  assert.equal(others, []);
+  assert.is(valid({ limits }).limits.frameBytesMax, 3 * 1024 * 1024, 'alone');
+});
+
 test('[CF2] names that nobody knows are refused, not passed over', () => {
   assert.match(faultsOf({ shard: 3 }).join('\n'), 'shard');
   assert.match(faultsOf({ limits: { keyByteMax: 10 } }).join('\n'), 'limits.keyByteMax');

@@ -115,7 +115,7 @@ export function validateConfiguration(given: unknown, machine: Machine): Configu
   const faults = [
     ...memberFaults(wanted, members, self),
     ...limitFaults(limits),
-    ...chunkFaults(limits, ringOf(wanted, members)),
+    ...joinFaults(limits, ringOf(wanted, members)),
     ...(shardCount > SHARDS_MAX ? [`shards must be at most ${SHARDS_MAX}, not ${shardCount}`] : []),
   ];
   if (faults.length > 0 || self === undefined) return { ok: false, faults };
@@ -318,18 +318,28 @@ function storeLimitFaults(limits: Limits): string[] {
 }
 
 /**
- * A chunk must have room for the largest join: each of the copies may have let in siblings up to its
- * limits while it was alone, and the room reserved is that of both records that are joined.
+ * A chunk and a frame must have room for the largest join: each of the copies may have let in siblings up
+ * to its limits while it was alone. In a chunk the room reserved is that of both records that are joined.
  */
-function chunkFaults(limits: Limits, ring: RingConfiguration): string[] {
+function joinFaults(limits: Limits, ring: RingConfiguration): string[] {
   const copies = Math.max(...ring.replicationClasses.map(copiesOf));
-  const bytesMin = CHUNK_HEADER_WORDS * 4 + 2 * copies * recordBytesMax(limits);
-  if (limits.memtableChunkBytes >= bytesMin) return [];
-  return [
-    `limits: memtableChunkBytes must be at least ${bytesMin}, room for a join of ${copies} copies ` +
-      'with siblingBytesMax each; raise it or lower siblingBytesMax',
-  ];
+  const joinBytesMax = copies * recordBytesMax(limits);
+  const rows = [
+    ['memtableChunkBytes', CHUNK_HEADER_WORDS * 4 + 2 * joinBytesMax],
+    ['frameBytesMax', FRAME_ROOM_BYTES + joinBytesMax],
+  ] as const;
+  return rows.flatMap(([name, bytesMin]) =>
+    limits[name] >= bytesMin
+      ? []
+      : [
+          `limits: ${name} must be at least ${bytesMin}, room for a join of ${copies} copies ` +
+            'with siblingBytesMax each; raise it or lower siblingBytesMax',
+        ],
+  );
 }
+
+/** Of a frame, beside its one record: headers of frame and operation. */
+const FRAME_ROOM_BYTES = 1024;
 
 /** What clients may make of an object at one replica, in bytes. */
 function recordBytesMax(limits: Limits): number {

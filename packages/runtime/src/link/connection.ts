@@ -74,7 +74,7 @@ export class Connection implements EndpointOwner {
     this.#owner = owner;
     this.#dialled = client;
     this.#pingedAtMs = options.nowMs;
-    this.backing = new SocketBacking(owner.pool, client, frameWordsTarget);
+    this.backing = new SocketBacking(owner.pool, client, frameWordsTarget, frameBytesMax);
     this.#endpoint = new WebSocketEndpoint(socket, {
       owner: this,
       client,

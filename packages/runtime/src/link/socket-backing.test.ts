@@ -7,6 +7,8 @@ import { BufferPool } from './buffer-pool.ts';
 import { SocketBacking } from './socket-backing.ts';
 import { headerByteCount } from './websocket-header.ts';
 
+const FRAME_BYTES_MAX = 4 * 1024 * 1024;
+
 /** Takes writes as a socket does; `stuck` keeps them in its queue. */
 class FakeSocket {
   writableLength = 0;
@@ -76,7 +78,7 @@ function write(backing: SocketBacking, tag: number, wordCount: number, fill: num
 for (const masked of [false, true]) {
   test(`[SB1] random frames leave whole and in order, ${masked ? 'masked' : 'unmasked'}`, () => {
     const prng = new Prng(`socket-backing ${masked}`);
-    const backing = new SocketBacking(new BufferPool(), masked, 2048);
+    const backing = new SocketBacking(new BufferPool(), masked, 2048, FRAME_BYTES_MAX);
     for (let tick = 0; tick < 60; tick += 1) {
       const socket = new FakeSocket();
       const expected: { tag: number; wordCount: number; fill: number }[] = [];
@@ -106,7 +108,7 @@ for (const masked of [false, true]) {
 }
 
 test('frames of a tick that fit a buffer leave by one write', () => {
-  const backing = new SocketBacking(new BufferPool(), false, 1024);
+  const backing = new SocketBacking(new BufferPool(), false, 1024, FRAME_BYTES_MAX);
   const socket = new FakeSocket();
   for (let index = 0; index < 8; index += 1) write(backing, (index % 2) + 1, 200, index);
   backing.flush(socket as unknown as Socket);
@@ -117,7 +119,7 @@ test('frames of a tick that fit a buffer leave by one write', () => {
 
 test('[SB2] a buffer is used again only when the kernel has all of it', () => {
   const pool = new BufferPool();
-  const backing = new SocketBacking(pool, false, 1024);
+  const backing = new SocketBacking(pool, false, 1024, FRAME_BYTES_MAX);
   const socket = new FakeSocket();
   const buffers = new Set<ArrayBufferLike>();
   socket.stuck = true;
@@ -135,11 +137,28 @@ test('[SB2] a buffer is used again only when the kernel has all of it', () => {
 });
 
 test('[SB3] a blocked connection takes nothing', () => {
-  const backing = new SocketBacking(new BufferPool(), false, 1024);
+  const backing = new SocketBacking(new BufferPool(), false, 1024, FRAME_BYTES_MAX);
   backing.blocked = true;
   assert.is(backing.writer.begin(TAG.response, 8), -1);
   backing.blocked = false;
   assert.ok(backing.writer.begin(TAG.response, 8) >= 0);
+});
+
+test('[SB4] a frame that the other side would not take is not begun, and none grows to that', () => {
+  const wordCountMax = 2000;
+  const backing = new SocketBacking(new BufferPool(), false, 1024, wordCountMax * 4);
+  const { writer } = backing;
+  assert.is(writer.begin(TAG.response, wordCountMax - FRAME_HEADER_WORDS + 2), -1);
+  const longest = writer.begin(TAG.response, wordCountMax - FRAME_HEADER_WORDS);
+  assert.ok(longest >= 0);
+  writer.end(wordCountMax - FRAME_HEADER_WORDS);
+  // Room for thousands of words is left in the buffer, but not in the frame.
+  for (let index = 0; index < 300; index += 1) write(backing, TAG.response, 8, index);
+  const socket = new FakeSocket();
+  backing.flush(socket as unknown as Socket);
+  const lengths = parse(socket.bytes).map(({ payload }) => payload.length);
+  assert.is(Math.max(...lengths), wordCountMax * 4);
+  assert.ok(lengths.length > 1);
 });
 
 test('headers have the shortest form', () => {

@@ -14,6 +14,8 @@
  *   SB1 what is between begin and end is whole messages
  *   SB2 a buffer goes back to the pool only when the kernel has taken all its bytes
  *   SB3 above the high mark nothing is taken
+ *   SB4 no frame is longer than the other side takes: it would close the connection, and all others'
+ *       operations with it
  */
 import type { Socket } from 'node:net';
 import { FrameWriter } from '@clockwise/protocol/frame-writer';
@@ -34,6 +36,7 @@ export class SocketBacking implements FrameBacking {
   blocked = false;
   readonly #pool: BufferPool;
   readonly #masked: boolean;
+  readonly #frameWordsMax: number;
   #buffer: OutputBuffer | undefined;
   #begin = -1;
   #end = 0;
@@ -44,14 +47,16 @@ export class SocketBacking implements FrameBacking {
   /** Buffers that the kernel has not taken whole. */
   readonly #inFlight: OutputBuffer[] = [];
 
-  constructor(pool: BufferPool, masked: boolean, frameWordsTarget: number) {
+  constructor(pool: BufferPool, masked: boolean, frameWordsTarget: number, frameBytesMax: number) {
     this.#pool = pool;
     this.#masked = masked;
+    this.#frameWordsMax = Math.floor(frameBytesMax / 4);
     this.writer = new FrameWriter(this, frameWordsTarget);
   }
 
   acquire(wordCountMin: number): boolean {
-    if (this.blocked) return false;
+    // [SB3] [SB4]
+    if (this.blocked || wordCountMin > this.#frameWordsMax) return false;
     let frameByte = this.#nextFrameByte();
     if (this.#buffer === undefined || frameByte + wordCountMin * 4 > this.#buffer.bytes.length) {
       if (this.#begin >= 0) this.#seal();
@@ -62,7 +67,8 @@ export class SocketBacking implements FrameBacking {
     }
     this.words = this.#buffer.words;
     this.offset = frameByte >> 2;
-    this.wordCountMax = (this.#buffer.bytes.length - frameByte) >> 2;
+    const room = (this.#buffer.bytes.length - frameByte) >> 2;
+    this.wordCountMax = room < this.#frameWordsMax ? room : this.#frameWordsMax;
     return true;
   }
 
