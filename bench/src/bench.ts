@@ -9,6 +9,7 @@ import { clusterBenchmark } from './cluster/cluster-bench.ts';
 import { engineBenchmark } from './engine/engine-bench.ts';
 import { engineRecoveryBenchmark } from './engine/recovery-figures.ts';
 import { nodeBenchmark } from './node/node-bench.ts';
+import { overloadBenchmark } from './overload/overload-bench.ts';
 import { recoveryBenchmark } from './recovery/recovery-bench.ts';
 import { ringBenchmark } from './ring/ring-bench.ts';
 
@@ -18,6 +19,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   engineRecoveryBenchmark,
   nodeBenchmark,
   clusterBenchmark,
+  overloadBenchmark,
   recoveryBenchmark,
 ];
 

@@ -27,7 +27,8 @@ export const CLUSTER_BUCKETS: readonly ClusterBucket[] = [
 
 export const NODE_COUNT = 3;
 const HOST = '127.0.0.1';
-const MEMORY_BYTES = 1024 ** 3;
+/** That each node gives to its stores. */
+export const MEMORY_BYTES: number = 1024 ** 3;
 const POLL_MS = 100;
 const POLLS_MAX = 300;
 
@@ -55,6 +56,11 @@ export class ClusterServers {
   /** Processor time of all nodes so far, in seconds. */
   processorSeconds(): number {
     return this.#nodes.reduce((sum, { server }) => sum + server.processorSeconds(), 0);
+  }
+
+  /** Memory that each node has now. */
+  residentBytes(): number[] {
+    return this.#nodes.map(({ server }) => server.residentBytes());
   }
 
   /** Kills the last node, and waits until the others have noticed. */

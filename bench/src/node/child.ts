@@ -7,6 +7,8 @@ export interface Server {
   readonly child: ChildProcess;
   /** Processor time of the server so far, in seconds. */
   processorSeconds(): number;
+  /** Memory that the server has now. */
+  residentBytes(): number;
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function startServer(
   return {
     child,
     processorSeconds: () => processorSecondsOf(child.pid ?? 0),
+    residentBytes: () => residentBytesOf(child.pid ?? 0),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, 'exit');
@@ -61,16 +64,25 @@ export async function runProgram(command: string, args: readonly string[]): Prom
 const TICKS_PER_SECOND = 100;
 const FIELD_USER = 13;
 
-/** From /proc; 0 where there is none. */
 function processorSecondsOf(pid: number): number {
+  const text = statusFile(pid, 'stat');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const user = Number(fields[FIELD_USER - 2] ?? 0);
+  const system = Number(fields[FIELD_USER - 1] ?? 0);
+  return (user + system) / TICKS_PER_SECOND;
+}
+
+function residentBytesOf(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(statusFile(pid, 'status'));
+  return Number(line?.[1] ?? 0) * 1024;
+}
+
+/** From /proc; empty where there is none, so that figures from it are 0. */
+function statusFile(pid: number, name: string): string {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const user = Number(fields[FIELD_USER - 2]);
-    const system = Number(fields[FIELD_USER - 1]);
-    return (user + system) / TICKS_PER_SECOND;
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw error;
   }
 }
