@@ -1,9 +1,11 @@
 /**
  * The coordinators that this client may connect to: those it was given, and those it learned from
- * welcomes. Chooses the next one to try. Pure: the Prng is handed in.
+ * welcomes. Chooses the next one to try. Pure: instants are arguments, the Prng is handed in.
  *
  * Invariants:
- *   AB1 an address that failed least in a row comes first; among equals the choice is by lot
+ *   AB1 an address that has failed rests, for longer the more often it failed in a row: it comes after all
+ *       that do not rest; of those the one that failed least comes first, and among equals the choice is
+ *       by lot
  *   AB2 two connections do not share an address while another one is left
  *   AB3 at most `addressesMax` addresses are held; those given by the user stay
  */
@@ -13,10 +15,15 @@ import type { Prng } from '@clockwise/kernel/prng';
 interface Entry {
   readonly address: string;
   failureCount: number;
+  /** Until when others come first. */
+  restsUntil: number;
   userCount: number;
 }
 
 const ADDRESSES_MAX = 1024;
+/** A node that was lost is not dialled again at once, and one that was lost long ago has its chance. */
+const REST_MS_MIN = 2000;
+const REST_MS_MAX = 30_000;
 
 export class AddressBook {
   readonly #entries: Entry[] = [];
@@ -34,15 +41,17 @@ export class AddressBook {
 
   learn(address: string): void {
     if (this.#entries.length >= ADDRESSES_MAX || this.#find(address) !== undefined) return;
-    this.#entries.push({ address, failureCount: 0, userCount: 0 });
+    this.#entries.push({ address, failureCount: 0, restsUntil: -Infinity, userCount: 0 });
   }
 
   /** The address to dial next; it counts as used until `release`. */
-  take(): string {
+  take(now: number): string {
     const usersLeast = Math.min(...this.#entries.map((entry) => entry.userCount));
     const free = this.#entries.filter((entry) => entry.userCount === usersLeast);
-    const failuresLeast = Math.min(...free.map((entry) => entry.failureCount));
-    const best = free.filter((entry) => entry.failureCount === failuresLeast);
+    const rested = free.filter((entry) => entry.restsUntil <= now);
+    const among = rested.length > 0 ? rested : free;
+    const failuresLeast = Math.min(...among.map((entry) => entry.failureCount));
+    const best = among.filter((entry) => entry.failureCount === failuresLeast);
     const chosen = this.#prng.pick(best);
     chosen.userCount += 1;
     return chosen.address;
@@ -55,14 +64,19 @@ export class AddressBook {
     entry.userCount -= 1;
   }
 
-  failed(address: string): void {
+  failed(address: string, now: number): void {
     const entry = this.#find(address);
-    if (entry !== undefined) entry.failureCount += 1;
+    if (entry === undefined) return;
+    entry.failureCount += 1;
+    const restMs = REST_MS_MIN * 2 ** Math.min(entry.failureCount - 1, 10);
+    entry.restsUntil = now + Math.min(restMs, REST_MS_MAX);
   }
 
   succeeded(address: string): void {
     const entry = this.#find(address);
-    if (entry !== undefined) entry.failureCount = 0;
+    if (entry === undefined) return;
+    entry.failureCount = 0;
+    entry.restsUntil = -Infinity;
   }
 
   #find(address: string): Entry | undefined {

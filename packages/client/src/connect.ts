@@ -19,7 +19,10 @@ import type { World } from './transport.ts';
 /** Of retries and of dialling alike. */
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 500;
-const HANDSHAKE_TIMEOUT_MS = 2000;
+const HANDSHAKE_MS_MIN = 500;
+const HANDSHAKE_MS_MAX = 4000;
+/** Of the silence after which a node is left: after which it is asked for a sign of life. */
+const PING_SHARE = 0.25;
 /** Less than the 30 s for which objects remember operation ids. */
 const REPEAT_WINDOW_MS = 20_000;
 /** Retries that a client makes in the long run: a share of its requests and so many a second ... */
@@ -68,8 +71,9 @@ export async function connectIn(world: World, settings: Settings, prng: Prng): P
   const limits = {
     backoffMsMin: BACKOFF_MS_MIN,
     backoffMsMax: BACKOFF_MS_MAX,
-    handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
-    silenceMsPing: settings.silenceTimeoutMs / 2,
+    handshakeMsMin: HANDSHAKE_MS_MIN,
+    handshakeMsMax: HANDSHAKE_MS_MAX,
+    silenceMsPing: settings.silenceTimeoutMs * PING_SHARE,
     silenceMsMax: settings.silenceTimeoutMs,
   };
   const now = world.now();

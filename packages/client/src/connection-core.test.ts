@@ -9,7 +9,8 @@ import { selfOf, welcomeOf } from './scripted-messages.ts';
 const LIMITS = {
   backoffMsMin: 20,
   backoffMsMax: 1000,
-  handshakeTimeoutMs: 3000,
+  handshakeMsMin: 800,
+  handshakeMsMax: 3000,
   silenceMsPing: 500,
   silenceMsMax: 1000,
 };
@@ -80,11 +81,17 @@ test('[CC2] rests double up to the bound, and a lost connection is replaced at o
   assert.is(worked.wakeAt, 77);
 });
 
-test('[CC2] a handshake that does not end counts as a failure', () => {
+test('[CC2] [CC5] a handshake that does not end counts as a failure, and the next has more time', () => {
   const core = start();
-  core.tick(0);
-  assert.is(core.wakeAt, 3000);
-  assert.is(kinds(core.tick(3000)), 'hang-up lost');
+  let now = 0;
+  for (const timeMs of [800, 1600, 3000, 3000]) {
+    core.tick(now);
+    assert.is(core.wakeAt, now + timeMs);
+    core.opened(now + 1);
+    assert.is(core.wakeAt, now + 1 + timeMs);
+    assert.is(kinds(core.tick(core.wakeAt)), 'hang-up lost');
+    now = core.wakeAt;
+  }
 });
 
 test('[CC3] silence with requests in flight: a ping, then the end', () => {

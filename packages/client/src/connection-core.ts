@@ -12,6 +12,7 @@
  *   CC1 nothing but a welcome makes it ready, and only one that the protocol's handshake accepts
  *   CC2 after a failure in a row the rest grows, with jitter, up to a bound; success ends the row
  *   CC3 a silent node is asked for a sign of life, then left; without requests in flight it may be silent
+ *   CC5 a handshake has little time at first, and more after each failure in a row, up to a bound
  *   CC4 closed is final
  */
 import { unreachable } from '@clockwise/kernel/assert';
@@ -25,7 +26,10 @@ import { jitteredBackoffMs } from './retry-policy.ts';
 export interface ConnectionLimits {
   readonly backoffMsMin: number;
   readonly backoffMsMax: number;
-  readonly handshakeTimeoutMs: number;
+  /** Milliseconds for dialling, and for the greeting: at first, doubled with each failure in a row ... */
+  readonly handshakeMsMin: number;
+  /** ... up to this. */
+  readonly handshakeMsMax: number;
   /** Milliseconds of silence, with requests in flight, after which a node is asked ... */
   readonly silenceMsPing: number;
   /** ... and after which it is left. */
@@ -79,6 +83,11 @@ export class ConnectionCore {
     return this.#state.kind === 'ready';
   }
 
+  /** It owes an answer, and a sign of life that it was asked for. */
+  get isInDoubt(): boolean {
+    return this.#isPinged;
+  }
+
   /** The address in use, for status. */
   get address(): string {
     return 'address' in this.#state ? this.#state.address : '';
@@ -116,7 +125,7 @@ export class ConnectionCore {
 
   opened(now: number): readonly ConnectionEffect[] {
     if (this.#state.kind !== 'dialing') return NOTHING;
-    const until = now + this.#limits.handshakeTimeoutMs;
+    const until = now + this.#handshakeMs;
     this.#state = { kind: 'greeting', address: this.#state.address, until };
     return [{ kind: 'greet' }];
   }
@@ -168,8 +177,8 @@ export class ConnectionCore {
   }
 
   #dial(now: number): readonly ConnectionEffect[] {
-    const address = this.#book.take();
-    const until = now + this.#limits.handshakeTimeoutMs;
+    const address = this.#book.take(now);
+    const until = now + this.#handshakeMs;
     this.#state = { kind: 'dialing', address, until };
     return [{ kind: 'dial', address }];
   }
@@ -183,7 +192,7 @@ export class ConnectionCore {
     const state = this.#state;
     if (!('address' in state)) return NOTHING;
     this.#book.release(state.address);
-    this.#book.failed(state.address);
+    this.#book.failed(state.address, now);
     // A connection that had worked is replaced at once: another node may well be there.
     const restMs = state.kind === 'ready' ? 0 : this.#restMs();
     this.#state = { kind: 'resting', until: now + restMs };
@@ -191,6 +200,12 @@ export class ConnectionCore {
     this.#isPinged = false;
     const lost: ConnectionEffect = { kind: 'lost', code, reason: `${state.address}: ${reason}` };
     return hangsUp ? [{ kind: 'hang-up', reason: ERRORS[code].text }, lost] : [lost];
+  }
+
+  /** Short at first: who accepts and says nothing must not cost what others could have answered. */
+  get #handshakeMs(): number {
+    const { handshakeMsMin, handshakeMsMax } = this.#limits;
+    return Math.min(handshakeMsMin * 2 ** Math.min(this.#failureCount, 10), handshakeMsMax);
   }
 
   #restMs(): number {

@@ -94,6 +94,11 @@ export class Connection {
     return this.#core.isReady;
   }
 
+  /** It is silent, and others are better asked. */
+  get isInDoubt(): boolean {
+    return this.#core.isInDoubt;
+  }
+
   get address(): string {
     return this.#core.address;
   }

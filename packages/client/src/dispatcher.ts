@@ -20,12 +20,13 @@ import type { ControlMessage, Hello, Welcome } from '@clockwise/protocol/control
 import { STATUS_NOT_FOUND, STATUS_OK, errorName, type ErrorName } from '@clockwise/protocol/errors';
 import { FRAME, FRAME_HEADER_WORDS, REQUEST_OPCODE, RESPONSE } from '@clockwise/protocol/frame';
 import type { Connection, ConnectionOwner } from './connection.ts';
+import { connectionsToUse } from './connection-choice.ts';
 import { ControlRequests } from './control-requests.ts';
 import { ClockwiseError } from './errors.ts';
 import type { Membership } from './membership.ts';
 import { EarliestTimer } from './earliest-timer.ts';
 import { ENCODED, RequestEncoder } from './request-encoder.ts';
-import { impossibleLevelReason, unavailableLevelReason } from './level-reason.ts';
+import { levelReason } from './level-reason.ts';
 import { RequestOutcomes, isWrite, type OutcomeLimits } from './request-outcomes.ts';
 import { REQUEST_STATE, type BucketHandle, type RequestTable } from './request-table.ts';
 import { ResponseDecoder } from './response-decoder.ts';
@@ -244,10 +245,8 @@ export class Dispatcher implements ConnectionOwner {
     const { clock } = this.#table;
     clock.observe(words[operation + RESPONSE.hybridLow]!, words[operation + RESPONSE.hybridHigh]!);
     const status = words[operation + RESPONSE.status]! & 0xffff;
-    if (status === STATUS_OK || status === STATUS_NOT_FOUND) {
-      this.#succeed(slot, operation, now);
-      return;
-    }
+    const isFine = status === STATUS_OK || status === STATUS_NOT_FOUND;
+    if (isFine) return this.#succeed(slot, operation, now);
     const code = errorName(status);
     assert(code !== undefined, 'a valid response has a known status');
     const reason = this.#levelReason(slot, code);
@@ -255,18 +254,11 @@ export class Dispatcher implements ConnectionOwner {
     this.#outcomes.failTry(slot, code, words[operation + RESPONSE.retryAfterMs]!, reason);
   }
 
-  /** Where the level is why an operation was refused. */
   #levelReason(slot: number, code: ErrorName): string | undefined {
-    if (code !== 'IMPOSSIBLE_LEVEL' && code !== 'UNAVAILABLE') return undefined;
     const table = this.#table;
-    const connection = this.#connections[table.connection[slot]!];
-    if (connection?.welcome === undefined) return undefined;
-    const { name } = table.bucket[slot]!;
+    const welcome = this.#connections[table.connection[slot]!]?.welcome;
     const asked = { level: table.level[slot]!, isWrite: isWrite(table.opcode[slot]!) };
-    const { welcome } = connection;
-    return code === 'UNAVAILABLE'
-      ? unavailableLevelReason(asked, name, welcome)
-      : impossibleLevelReason(asked, name, welcome);
+    return levelReason(code, asked, table.bucket[slot]!.name, welcome);
   }
 
   #succeed(slot: number, operation: number, now: number): void {
@@ -302,9 +294,9 @@ export class Dispatcher implements ConnectionOwner {
     this.#isFlushDue = false;
     if (this.#waiting.count === 0 || this.#isClosed) return;
     const now = this.#world.now();
-    const ready = this.#connections.filter((connection) => connection.isReady);
-    let left = ready.length;
-    for (const connection of ready) {
+    const used = connectionsToUse(this.#connections);
+    let left = used.length;
+    for (const connection of used) {
       // An even share for each; the last one gets what the others could not take.
       this.#fill(connection, Math.ceil(this.#waiting.count / left), now);
       left -= 1;

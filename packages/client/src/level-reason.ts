@@ -1,5 +1,6 @@
 /** Why a consistency level cannot be met, ever or now, in words: the wire has only the code. */
 import type { Welcome } from '@clockwise/protocol/control-messages';
+import type { ErrorName } from '@clockwise/protocol/errors';
 import { LEVEL } from '@clockwise/protocol/frame';
 
 export interface AskedLevel {
@@ -8,8 +9,21 @@ export interface AskedLevel {
   readonly isWrite: boolean;
 }
 
-/** Undefined where the welcome does not tell. `welcome`: of the node that refused. */
-export function impossibleLevelReason(
+/** Where the level is why an operation was refused. `welcome`: of the node that refused. */
+export function levelReason(
+  code: ErrorName,
+  asked: AskedLevel,
+  bucketName: string,
+  welcome: Welcome | undefined,
+): string | undefined {
+  if (welcome === undefined) return undefined;
+  if (code === 'UNAVAILABLE') return unavailableLevelReason(asked, bucketName, welcome);
+  if (code !== 'IMPOSSIBLE_LEVEL') return undefined;
+  return impossibleLevelReason(asked, bucketName, welcome);
+}
+
+/** Undefined where the welcome does not tell. */
+function impossibleLevelReason(
   { level, isWrite }: AskedLevel,
   bucketName: string,
   welcome: Welcome,
@@ -32,7 +46,7 @@ export function impossibleLevelReason(
 }
 
 /** Of a level that counts by data centre, which of them it needs; undefined for others. */
-export function unavailableLevelReason(
+function unavailableLevelReason(
   { level, isWrite }: AskedLevel,
   bucketName: string,
   welcome: Welcome,
