@@ -9,7 +9,12 @@ import { CALM_LINKS } from '@clockwise/simulator/link-faults';
 import { Simulation } from '@clockwise/simulator/simulation';
 import { checkAckedLoss } from '../checkers/acked-loss.ts';
 import { checkConvergence } from '../checkers/convergence.ts';
-import { type FinalState, type HistoryEntry, nameOfKey } from '../checkers/history.ts';
+import {
+  type FinalState,
+  type HistoryEntry,
+  nameOfKey,
+  type Violation,
+} from '../checkers/history.ts';
 import { checkNoResurrection } from '../checkers/no-resurrection.ts';
 import { checkQuorumReads } from '../checkers/quorum-reads.ts';
 import { checkSessionGuarantees } from '../checkers/session-guarantees.ts';
@@ -43,6 +48,7 @@ export interface Asked extends AskedManner {
 
 const JUDGE = 1000;
 const PATIENCE_MS = 5000;
+const REST_ROUNDS_MAX = 6;
 
 export class ScriptedCluster {
   readonly cluster: SimulatedCluster;
@@ -196,13 +202,7 @@ export class ScriptedCluster {
       rest.awaitDrained();
       rest.judgeHandedOver(keys);
     }
-    const finals: FinalState[] = [];
-    for (const key of keys) {
-      const final = rest.readAll(key);
-      if (final !== undefined) finals.push(final);
-    }
-    this.pass(500);
-    const states = rest.readEach(keys) ?? [];
+    const { finals, divergence } = this.#readAtRest(rest, keys);
     rest.awaitSilence();
     const { ledger } = cluster.witness;
     const bucketIds = new Set<number>([BUCKET.sync]);
@@ -211,12 +211,28 @@ export class ScriptedCluster {
     return [
       ...cluster.witness.violations,
       ...rest.violations,
-      ...checkConvergence(states),
+      ...divergence,
       ...checkAckedLoss({ ...evidence, oracle: 'O1' }),
       ...checkNoResurrection(evidence),
       ...checkQuorumReads({ ...evidence, copies, dataCentreCount }),
       ...checkSessionGuarantees({ history, bucketIds, copies, dataCentreCount }),
     ].map(({ oracle, text }) => `${oracle} ${text}`);
+  }
+
+  /** [O4] A read mends what it may at once; what differs still after some rounds does so for good. */
+  #readAtRest(
+    rest: RestReads,
+    keys: readonly HistoryEntry[],
+  ): { readonly finals: readonly FinalState[]; readonly divergence: readonly Violation[] } {
+    let finals: readonly FinalState[] = [];
+    let divergence: readonly Violation[] = [];
+    for (let round = 0; round < REST_ROUNDS_MAX; round += 1) {
+      finals = keys.map((key) => rest.readAll(key)).filter((final) => final !== undefined);
+      this.pass(500);
+      divergence = checkConvergence(rest.readEach(keys) ?? []);
+      if (divergence.length === 0) break;
+    }
+    return { finals, divergence };
   }
 
   /** The values of a key when all has come to rest, in their order by name. */

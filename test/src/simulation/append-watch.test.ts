@@ -7,6 +7,7 @@ import { type Dot, encodeRecord } from '@clockwise/record/build';
 import { HIDDEN_BUCKET, hiddenWordCount, writeHidden } from '@clockwise/record/hidden';
 import { HEADER, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import { Bounded } from '../checkers/bounded.ts';
+import { KeptBounds } from '../checkers/bounded-kept.ts';
 import { RecordBounds } from '../checkers/bounded-records.ts';
 import { CausalLedger } from '../checkers/causal-ledger.ts';
 import { DotLedger } from '../checkers/dot-ledger.ts';
@@ -31,6 +32,8 @@ class Watched {
       ledger,
       mirror,
       bounds: new RecordBounds(new Bounded(), DEFAULT_LIMITS, () => 3),
+      keptBounds: new KeptBounds(new Bounded(), DEFAULT_LIMITS),
+      shardCount: 1,
       lwwBucketIds: new Set(),
       wasRetried: () => 'no',
     });

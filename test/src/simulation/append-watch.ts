@@ -21,6 +21,7 @@ import {
   PREFIX,
   PREFIX_WORDS,
 } from '@clockwise/record/layout';
+import type { KeptBounds } from '../checkers/bounded-kept.ts';
 import type { RecordBounds } from '../checkers/bounded-records.ts';
 import type { CausalLedger, WasRetried } from '../checkers/causal-ledger.ts';
 import { STAND_IN_SHELF } from '../checkers/causal-ledger-replies.ts';
@@ -34,6 +35,9 @@ export interface AppendWatchOptions {
   readonly ledger: DotLedger;
   readonly causal: CausalLedger;
   readonly bounds: RecordBounds;
+  readonly keptBounds: KeptBounds;
+  /** Of each node. */
+  readonly shardCount: number;
   readonly mirror: ReplicaMirror;
   readonly lwwBucketIds: ReadonlySet<number>;
   /** Whether an opening was asked for an operation as a retry only. */
@@ -74,7 +78,7 @@ export class AppendWatch {
   }
 
   #appendedHidden(words: Int32Array, record: number, append: Append): void {
-    const { mirror } = this.#options;
+    const { mirror, keptBounds, shardCount } = this.#options;
     const kind = kindOf(words[record + HEADER.bucketId]!);
     const wordCount = words[record + HEADER.wordCount]!;
     this.hiddenCount += 1;
@@ -91,6 +95,8 @@ export class AppendWatch {
     };
     const name = nameOfHidden(kind, keyName);
     mirror.append(append.shard, append.sequence, name, visible, 0, hidden);
+    const [nodeId] = append.shard.split('/');
+    keptBounds.appended(nodeId!, mirror.keptBy(nodeId!, shardCount), 4 * wordCount);
   }
 
   /** Valid until the next call. */

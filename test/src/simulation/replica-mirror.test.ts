@@ -1,8 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeRecord, type RecordObject } from '@clockwise/record/build';
-import { PREFIX_WORDS } from '@clockwise/record/layout';
-import { ReplicaMirror } from './replica-mirror.ts';
+import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
+import { nameOfHidden, ReplicaMirror } from './replica-mirror.ts';
 
 function append(mirror: ReplicaMirror, sequence: number, counter: number): void {
   const record: RecordObject = {
@@ -33,6 +33,28 @@ test('[O8] a shard may lose what was not synced, and is told off for what was', 
   mirror.opened('n1/0', 1);
   assert.is(mirror.violations.length, 1);
   assert.is(mirror.held('n2', 2, KEY), undefined);
+});
+
+test('what a shard keeps for others is counted, and again after an opening with less', () => {
+  const mirror = new ReplicaMirror();
+  const keep = (sequence: number, kind: 'hint' | 'mark', key: string, owed: number): void => {
+    const words = new Int32Array(PREFIX_WORDS + HEADER_WORDS);
+    words[PREFIX_WORDS + HEADER.wordCount] = HEADER_WORDS;
+    const hidden = { kind, keyName: key, owed, byteCount: 100 };
+    mirror.append('n1/0', sequence, nameOfHidden(kind, key), words, PREFIX_WORDS, hidden);
+  };
+  keep(1, 'hint', '1/a', 1);
+  keep(2, 'hint', '1/b', 1);
+  keep(3, 'mark', '1/c', 2);
+  keep(4, 'hint', '1/a', 3);
+  assert.equal(mirror.keptBy('n1', 1), { hintBytes: 200, markCount: 1 });
+  keep(5, 'hint', '1/a', 0);
+  keep(6, 'mark', '1/c', 0);
+  assert.equal(mirror.keptBy('n1', 1), { hintBytes: 100, markCount: 0 });
+  mirror.opened('n1/0', 4);
+  assert.equal(mirror.keptBy('n1', 1), { hintBytes: 200, markCount: 1 });
+  mirror.restored('n1/0', undefined);
+  assert.equal(mirror.keptBy('n1', 1), { hintBytes: 0, markCount: 0 });
 });
 
 test('[O8] after damage to its disk a shard may open with less, and what it holds is not known', () => {

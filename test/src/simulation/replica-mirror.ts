@@ -52,8 +52,15 @@ interface KeyVersions {
   isUncertain: boolean;
 }
 
+/** How much is kept for others. */
+export interface Kept {
+  hintBytes: number;
+  markCount: number;
+}
+
 interface MirroredShard {
   readonly keys: Map<string, KeyVersions>;
+  readonly kept: Kept;
   /** The highest sequence that was synced before it was released. */
   syncedSequence: number;
   /** Its disk has been damaged: what is lost is no fault of the store. */
@@ -95,11 +102,15 @@ export class ReplicaMirror {
     hidden?: HiddenRecord,
   ): void {
     const view = viewOfRecord(words, record);
-    const { keys } = this.#shard(shard);
+    const { keys, kept } = this.#shard(shard);
     let key = keys.get(keyName);
     if (key === undefined) {
       key = { versions: [], isTrimmed: false, isUncertain: false };
       keys.set(keyName, key);
+    }
+    if (hidden !== undefined) {
+      count(kept, key.versions.at(-1)?.hidden, -1);
+      count(kept, hidden, 1);
     }
     key.isUncertain = false;
     const recents = recentsOffset(words, record);
@@ -118,6 +129,17 @@ export class ReplicaMirror {
     if (key.versions.length < VERSIONS_KEPT * 2) return;
     key.versions = key.versions.slice(-VERSIONS_KEPT);
     key.isTrimmed = true;
+  }
+
+  /** How much a node keeps for others now; what may be gone with a damaged disk counts. */
+  keptBy(node: string, shardCount: number): Readonly<Kept> {
+    const sum = emptyKept();
+    for (let shard = 0; shard < shardCount; shard += 1) {
+      const { hintBytes, markCount } = this.#shard(`${node}/${shard}`).kept;
+      sum.hintBytes += hintBytes;
+      sum.markCount += markCount;
+    }
+    return sum;
   }
 
   /** What a node keeps for others now, but for what nobody knows since its disk was damaged. */
@@ -150,6 +172,7 @@ export class ReplicaMirror {
     for (const { versions } of mirrored.keys.values()) {
       while (versions.length > 0 && versions.at(-1)!.sequence > lastSequence) versions.pop();
     }
+    recount(mirrored);
   }
 
   /** The shard's disk lost or changed what it had promised to keep: openings may lack any of it. */
@@ -176,11 +199,14 @@ export class ReplicaMirror {
 
   /** The shard's disk was set back to an image, or wiped: what it opens with then is no loss. */
   restored(shard: string, image: ShardImage | undefined): void {
-    this.#shards.set(shard, {
+    const restored: MirroredShard = {
       keys: copyKeys(image?.keys ?? new Map()),
+      kept: emptyKept(),
       syncedSequence: image?.syncedSequence ?? 0,
       isDamaged: this.#shard(shard).isDamaged,
-    });
+    };
+    recount(restored);
+    this.#shards.set(shard, restored);
   }
 
   /** The newest version in any shard of a node. */
@@ -207,11 +233,31 @@ export class ReplicaMirror {
   #shard(name: string): MirroredShard {
     let shard = this.#shards.get(name);
     if (shard === undefined) {
-      shard = { keys: new Map(), syncedSequence: 0, isDamaged: false };
+      shard = emptyShard();
       this.#shards.set(name, shard);
     }
     return shard;
   }
+}
+
+function emptyShard(): MirroredShard {
+  return { keys: new Map(), syncedSequence: 0, isDamaged: false, kept: emptyKept() };
+}
+
+function recount({ keys, kept }: MirroredShard): void {
+  Object.assign(kept, emptyKept());
+  for (const { versions } of keys.values()) count(kept, versions.at(-1)?.hidden, 1);
+}
+
+function emptyKept(): Kept {
+  return { hintBytes: 0, markCount: 0 };
+}
+
+/** Adds a record, or takes it away again (-1). */
+function count(kept: Kept, hidden: HiddenRecord | undefined, times: 1 | -1): void {
+  if (hidden === undefined || isGone(hidden)) return;
+  if (hidden.kind === 'hint') kept.hintBytes += times * hidden.byteCount;
+  else if (hidden.kind === 'mark') kept.markCount += times;
 }
 
 /** Under which a shard's mirror knows what it keeps for others: never a name of an object. */

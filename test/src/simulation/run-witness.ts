@@ -10,6 +10,7 @@ import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Ring } from '@clockwise/placement/ring';
 import { ENTRY_WORDS } from '@clockwise/record/layout';
 import { Bounded } from '../checkers/bounded.ts';
+import { KeptBounds } from '../checkers/bounded-kept.ts';
 import { RecordBounds } from '../checkers/bounded-records.ts';
 import { CausalLedger } from '../checkers/causal-ledger.ts';
 import { type HybridTime, operationName } from '../checkers/causal-ledger-dots.ts';
@@ -53,6 +54,8 @@ export interface BegunWrite {
 }
 
 export interface WitnessedRun {
+  /** Of each node. */
+  readonly shardCount: number;
   /** How often a disk of the run has been damaged or replaced. */
   readonly damageCount: () => number;
   /** All clocks stay so near that each follows every other. */
@@ -73,7 +76,7 @@ export class RunWitness {
   readonly #limits: Limits;
   readonly #lwwBucketIds: ReadonlySet<number>;
 
-  constructor(ring: Ring, limits: Limits, { damageCount, followsSeen }: WitnessedRun) {
+  constructor(ring: Ring, limits: Limits, { damageCount, followsSeen, shardCount }: WitnessedRun) {
     this.causal = new CausalLedger({ followsSeen });
     this.replies = new CausalReplies(this.causal);
     const lww = ring.buckets.filter((bucket) => bucket.conflictPolicy === 'lww');
@@ -88,6 +91,8 @@ export class RunWitness {
       causal,
       bounds: new RecordBounds(bounded, limits, () => copies + ring.nodes.length + damageCount()),
       mirror,
+      keptBounds: new KeptBounds(bounded, limits),
+      shardCount,
       lwwBucketIds: this.#lwwBucketIds,
       wasRetried: (...asked) => this.#retries.wasRetried(...asked),
     });

@@ -44,6 +44,7 @@ export class SimulatedCluster {
     this.witness = new RunWitness(this.ring, configuration.limits, {
       damageCount: () => this.atlas.claimCount,
       followsSeen: areClocksClose(configuration),
+      shardCount: configuration.shardCount,
     });
     const { shardCount: shards } = configuration;
     this.atlas = new FaultAtlas(
