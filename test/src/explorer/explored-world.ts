@@ -44,20 +44,37 @@ export class ExploredWorld {
   #begin(): WorldState {
     const { prelude, operations, budget } = this.case;
     const losing: FaultBudget = { crashes: 0, losses: PRELUDE_STEPS_MAX, doubles: 0, timers: 0 };
-    let state = this.steps.begin({ operations: [], budget: losing });
+    let state = this.#takeDown(this.steps.begin({ operations: [], budget: losing }));
     for (const plan of prelude) {
       const asked = [...state.operations, waitingOperation({ ...plan, after: [] })];
       state = this.#settleCut({ ...state, operations: asked });
     }
+    // They start again, and what is handed over to them is.
+    if (this.case.down.length > 0) state = this.#settle(state, () => true);
     const waiting = operations.map(waitingOperation);
     return { ...state, operations: [...state.operations, ...waiting], budget };
   }
 
+  /** Nothing is on their disks yet. */
+  #takeDown(state: WorldState): WorldState {
+    let next = state;
+    for (const node of this.case.down) next = this.steps.crash(next, node, 0);
+    return this.#settleCut(next);
+  }
+
+  #isHeldDown(action: Action): boolean {
+    return action.kind === 'restart' && this.case.down.includes(action.node);
+  }
+
   /** As without faults, but that what is sent between nodes cut off from each other is lost. */
   #settleCut(state: WorldState): WorldState {
+    return this.#settle(state, (action) => !this.#isHeldDown(action));
+  }
+
+  #settle(state: WorldState, isMeant: (action: Action) => boolean): WorldState {
     let next = state;
     for (let count = 0; count < PRELUDE_STEPS_MAX; count += 1) {
-      const [first] = this.actions.of(next, 'none');
+      const [first] = this.actions.of(next, 'none').filter(isMeant);
       if (first === undefined) return next;
       next = this.actions.apply(next, this.#cut(first));
     }

@@ -60,6 +60,8 @@ export interface ExplorerCase {
   /** Done one after the other before anything is explored; frames between `cut` nodes are lost then. */
   readonly prelude: readonly OperationPlan[];
   readonly cut: readonly (readonly [from: number, to: number])[];
+  /** Nodes that are down during the prelude, and are back with all that was kept for them when it ends. */
+  readonly down: readonly number[];
   readonly crashes: readonly CrashPlan[];
   readonly budget: FaultBudget;
   /** States after which it stops. */
