@@ -86,7 +86,10 @@ export const CASES: readonly ExplorerCase[] = [
   explorerCase({
     name: 'retry-meets-put',
     what: 'a put is repeated through another node, where somebody else puts',
-    operations: [put('A1', { retryVia: N2 }), put('B1', { via: N2 })],
+    operations: [
+      put('A1', { level: LEVEL.one, retryVia: N2 }),
+      put('B1', { via: N2, level: LEVEL.one }),
+    ],
   }),
   explorerCase({
     name: 'retry-meets-context',
@@ -241,7 +244,6 @@ export const CASES: readonly ExplorerCase[] = [
     what: 'a stand-in hands off and drops its copy, and makes another dot; that put is repeated through the primary',
     copies: 1,
     handsOff: true,
-    statesMax: 2_000_000,
     prelude: [put('A0', { level: LEVEL.one })],
     down: [N2],
     operations: [put('A1', { level: LEVEL.one, retryVia: N2 })],

@@ -32,6 +32,15 @@ for (const name of [
   });
 }
 
+for (const name of ['stand-in-put', 'stand-in-forgets']) {
+  test(`A7 ${name}: no dot covers what its maker handed off and dropped, in any schedule`, () => {
+    const world = worldOf(name);
+    const { found, isComplete, ends } = search(world, world.case.statesMax);
+    assert.equal(found?.violations ?? [], []);
+    assert.ok(isComplete && ends > 1, 'to the end');
+  });
+}
+
 test('A6 maker-crashes-before-sync: the first 4,000 states hold', () => {
   const world = worldOf('maker-crashes-before-sync');
   const { found, states, isComplete } = search(world, 4000);

@@ -35,7 +35,8 @@ test('C1 both sides of a split write and read sloppily, and say so; strict is re
   const majority = world.put(p2, key, 'majority');
   assert.is(majority.outcome, 'ok');
   const strict = world.put(p1, key, 'strict', { isStrict: true });
-  assert.is(strict.outcome, 'not-applied');
+  // Not 'not-applied' for certain: its last try may be under way when its client has no patience left.
+  assert.is.not(strict.outcome, 'ok');
   assert.is(strict.status, ERRORS.UNAVAILABLE.code);
   assert.is(world.put(p2, key, 'strictly', { isStrict: true }).outcome, 'ok');
   const read = world.get(p1, key);
