@@ -278,6 +278,29 @@ test('reconnects to addresses that it learned', async () => {
   db.close();
 });
 
+test('[MB3] a client that is in a data centre never talks to a coordinator of another one that it learned', async () => {
+  const world = new MemoryWorld();
+  const first = world.node('a:1');
+  const addresses = [
+    { nodeId: 'n2', address: 'b:1', dataCentre: 'dc2', rack: '' },
+    { nodeId: 'n3', address: 'c:1', dataCentre: 'dc1', rack: '' },
+  ];
+  first.welcome = welcomeOf('cluster', { addresses });
+  const db = await world.connect({ dataCentre: 'dc1' });
+  const [elsewhere, beside] = [world.node('b:1'), world.node('c:1')];
+  beside.script = () => valuesAnswer('from c');
+  world.nodes.delete('ws://a:1');
+  world.links[0]!.end('gone');
+  const getting = db.bucket().get('k');
+  await world.advance(1000);
+  assert.is((await getting).value, 'from c');
+  world.nodes.delete('ws://c:1');
+  world.links.at(-1)!.end('gone');
+  await world.advance(5000);
+  assert.is(elsewhere.hellos.length, 0);
+  db.close();
+});
+
 test('[MB2] connect fails by name: nobody there, another protocol', async () => {
   const nobody = new MemoryWorld();
   const connecting = outcomeOf(nobody.connect({ servers: 'nowhere:1', connectTimeoutMs: 300 }));

@@ -46,7 +46,7 @@ export async function connectIn(world: World, settings: Settings, prng: Prng): P
     low: sessions.word(),
   }));
   const book = new AddressBook(settings.servers, prng.stream('addresses'));
-  const membership = new Membership(book, () => table.session);
+  const membership = new Membership(book, () => table.session, settings.dataCentre);
   const dispatcher = new Dispatcher({
     world,
     table,

@@ -4,6 +4,7 @@
  * Invariants:
  *   MB1 the first welcome fixes the cluster: coordinators of another one are refused from then on
  *   MB2 who waits for readiness is told once: ready, or why not
+ *   MB3 of a client that is in a data centre, no coordinator elsewhere is learned
  */
 import type { Hello, Welcome, Word64 } from '@clockwise/protocol/control-messages';
 import type { ErrorName } from '@clockwise/protocol/errors';
@@ -24,13 +25,15 @@ interface Waiter {
 export class Membership {
   readonly #book: AddressBook;
   readonly #session: () => Word64;
+  readonly #dataCentre: string | undefined;
   #welcome: Welcome | undefined;
   #waiters: Waiter[] = [];
   #lastReason = '';
 
-  constructor(book: AddressBook, session: () => Word64) {
+  constructor(book: AddressBook, session: () => Word64, dataCentre: string | undefined) {
     this.#book = book;
     this.#session = session;
+    this.#dataCentre = dataCentre;
   }
 
   get welcome(): Welcome | undefined {
@@ -56,7 +59,10 @@ export class Membership {
 
   welcomed(welcome: Welcome): void {
     this.#welcome = welcome;
-    for (const { address } of welcome.addresses) this.#learn(address);
+    for (const { address, dataCentre } of welcome.addresses) {
+      // [MB3]
+      if (this.#dataCentre === undefined || dataCentre === this.#dataCentre) this.#learn(address);
+    }
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(welcome);
   }
 

@@ -6,6 +6,7 @@ import { normalizedAddress, settingsOf } from './options.ts';
 test('[OP1] every setting has its value', () => {
   assert.equal(settingsOf({ servers: '127.0.0.1:7001' }), {
     servers: ['ws://127.0.0.1:7001'],
+    dataCentre: undefined,
     timeoutMs: 2000,
     connectTimeoutMs: 5000,
     connectionCount: 1,
@@ -20,6 +21,7 @@ test('[OP2] what is out of range is refused by name', () => {
     ['servers', { servers: [] }],
     ['127.0.0.1', { servers: '127.0.0.1' }],
     ['http', { servers: 'http://127.0.0.1:1' }],
+    ['dataCentre', { dataCentre: '' }],
     ['timeoutMs', { timeoutMs: 0 }],
     ['timeoutMs', { timeoutMs: 60_001 }],
     ['connections', { connections: 1.5 }],

@@ -12,6 +12,11 @@ import { REQUESTS_MAX } from './request-table.ts';
 export interface ConnectOptions {
   /** Coordinators: `host:port` or `ws://host:port`. Others of the cluster are learned from them. */
   readonly servers: string | readonly string[];
+  /**
+   * The data centre that this client is in, as its nodes name it: none of another one is learned, so that
+   * 'local-quorum' always means this one. Left out: any node will do.
+   */
+  readonly dataCentre?: string;
   /** Milliseconds for each operation, retries included; per call it can be overridden. */
   readonly timeoutMs?: number;
   /** Milliseconds for `connect` itself. */
@@ -28,6 +33,7 @@ export interface ConnectOptions {
 
 export interface Settings {
   readonly servers: readonly string[];
+  readonly dataCentre: string | undefined;
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly connectionCount: number;
@@ -51,11 +57,14 @@ const DAY_MS = 86_400_000;
 export function settingsOf(options: ConnectOptions): Settings {
   const servers = typeof options.servers === 'string' ? [options.servers] : options.servers;
   if (!Array.isArray(servers) || servers.length === 0) throw badRequest('servers names none');
-  const number = (name: Exclude<keyof ConnectOptions, 'servers'>, max: number): number =>
-    integerOption(name, options[name] ?? DEFAULTS[name], max);
+  const number = (
+    name: Exclude<keyof ConnectOptions, 'servers' | 'dataCentre'>,
+    max: number,
+  ): number => integerOption(name, options[name] ?? DEFAULTS[name], max);
   const inFlightMax = number('inFlightMax', REQUESTS_MAX / 2);
   return {
     servers: servers.map(checkedAddress),
+    dataCentre: checkedDataCentre(options.dataCentre),
     timeoutMs: number('timeoutMs', DEFAULT_LIMITS.requestTimeoutMsMax),
     connectTimeoutMs: number('connectTimeoutMs', DAY_MS),
     connectionCount: number('connections', CONNECTIONS_MAX),
@@ -63,6 +72,11 @@ export function settingsOf(options: ConnectOptions): Settings {
     requestsMax: inFlightMax + number('waitingMax', REQUESTS_MAX / 2),
     silenceTimeoutMs: number('silenceTimeoutMs', DAY_MS),
   };
+}
+
+function checkedDataCentre(name: unknown): string | undefined {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return name;
+  throw badRequest('dataCentre is the name of one');
 }
 
 export function integerOption(name: string, value: number, max: number): number {
