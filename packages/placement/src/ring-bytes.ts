@@ -21,16 +21,19 @@ export class RingWriter {
 
   uint8(value: number): void {
     assert(value >= 0 && value <= 0xff, 'a byte is 0 to 255');
-    this.#view.setUint8(this.#advance(1), value);
+    const at = this.#advance(1);
+    this.#view.setUint8(at, value);
   }
 
   uint16(value: number): void {
     assert(value >= 0 && value <= 0xffff, 'a half word is 0 to 65,535');
-    this.#view.setUint16(this.#advance(2), value, true);
+    const at = this.#advance(2);
+    this.#view.setUint16(at, value, true);
   }
 
   uint32(value: number): void {
-    this.#view.setUint32(this.#advance(4), value, true);
+    const at = this.#advance(4);
+    this.#view.setUint32(at, value, true);
   }
 
   /** ASCII with its length in one byte. */
@@ -54,6 +57,7 @@ export class RingWriter {
     return this.#bytes.subarray(0, this.#end);
   }
 
+  /** Where the next bytes go; it may put another view in the place of this one. */
   #advance(byteCount: number): number {
     const at = this.#end;
     this.#end += byteCount;

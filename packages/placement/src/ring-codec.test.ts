@@ -87,6 +87,29 @@ test('[E1] a ring comes back equal, from one encoding', () => {
   );
 });
 
+test('[E1] a large ring comes back equal, whichever write its memory has to grow for', () => {
+  const addresses = { coordinator: 'a:1', gossiper: 'a:2', control: 'a:3', admin: 'a:4' };
+  const nodes = Array.from({ length: 8 }, (_, index) => ({
+    ...{ id: `node-${index}`, rack: `rack-${index}`, weight: 1, host: 'a', addresses },
+    dataCentre: `dc-${index % 2}`,
+  }));
+  const dataCentres = ['dc-0', 'dc-1'].map((dataCentre) => ({ dataCentre, copies: 3 }));
+  const first = firstRing({
+    clusterId: 'c',
+    partitionCount: 512,
+    nodes,
+    buckets: [defaultBucket],
+    replicationClasses: [{ kind: 'per-data-centre', dataCentres }],
+  });
+  assert.ok(first.ok);
+  for (let length = 1; length <= 8; length += 1) {
+    const ring = { ...first.ring, clusterId: 'c'.repeat(length) };
+    const decoded = decodeRing(encodeRing(ring, crc32), crc32);
+    assert.ok(decoded.ok);
+    assert.equal(decoded.ring, ring);
+  }
+});
+
 test('the layout is the one in docs/formats/ring.md', () => {
   const ring: Ring = {
     epoch: 3,

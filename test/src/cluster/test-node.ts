@@ -9,6 +9,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '@clockwise/server/free-ports';
+import type { HostNetwork } from './chaos/host-network.ts';
 import type { StatusReport } from '@clockwise/server/status-report';
 
 const NODE_SCRIPT = fileURLToPath(import.meta.resolve('@clockwise/server/node')).replace(
@@ -17,6 +18,8 @@ const NODE_SCRIPT = fileURLToPath(import.meta.resolve('@clockwise/server/node'))
 );
 const HOST = '127.0.0.1';
 const PORTS_PER_NODE = 4;
+/** Of a node that has a host of its own. */
+const HOST_PORTS = [7400, 7401, 7402, 7403];
 const LOG_CHARACTERS_MAX = 20_000;
 
 /** Small memory and short segments, so that flushes and segment changes happen within a test. */
@@ -37,6 +40,14 @@ export interface TestMember {
   readonly host: string;
   readonly ports: Readonly<Record<'coordinator' | 'gossiper' | 'control' | 'admin', number>>;
   readonly rack: string;
+  /** Left out: the only one. */
+  readonly dataCentre?: string;
+}
+
+/** Where nodes are; left out: all on loopback, in one data centre. */
+export interface TestPlaces {
+  readonly dataCentreOf?: (index: number) => string;
+  readonly network?: HostNetwork | undefined;
 }
 
 export type Settings = Readonly<Record<string, unknown>>;
@@ -179,26 +190,29 @@ export class TestCluster {
 }
 
 /** Nodes that are not started yet. */
-export async function makeCluster(count: number, settings: Settings = {}): Promise<TestCluster> {
+export async function makeCluster(
+  count: number,
+  settings: Settings = {},
+  { dataCentreOf, network }: TestPlaces = {},
+): Promise<TestCluster> {
   const root = mkdtempSync(path.join(tmpdir(), 'clockwise-cluster-'));
-  const ports = await freePorts(count * PORTS_PER_NODE, HOST);
+  const ports = network === undefined ? await freePorts(count * PORTS_PER_NODE, HOST) : [];
   const members = Array.from({ length: count }, (_, index): TestMember => {
-    const [coordinator, gossiper, control, admin] = ports.slice(index * PORTS_PER_NODE) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const id = `n${index + 1}`;
+    const own = network === undefined ? ports.slice(index * PORTS_PER_NODE) : HOST_PORTS;
+    const [coordinator, gossiper, control, admin] = own as [number, number, number, number];
     return {
-      id,
-      host: HOST,
+      id: `n${index + 1}`,
+      host: network?.hostOf(index) ?? HOST,
       ports: { coordinator, gossiper, control, admin },
       rack: `rack-${index + 1}`,
+      ...(dataCentreOf === undefined ? {} : { dataCentre: dataCentreOf(index) }),
     };
   });
   const given = { limits: SMALL_LIMITS, shards: 1, ...PACE, ...settings, members };
-  const nodes = members.map((member) => new TestNode(member, path.join(root, member.id), given));
+  const nodes = members.map((member, index) => {
+    const launcher = network?.launcherOf(index) ?? [];
+    return new TestNode(member, path.join(root, member.id), given, launcher);
+  });
   return new TestCluster(nodes, root);
 }
 
@@ -220,10 +234,10 @@ function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-function memberFlag({ id, host, ports, rack }: TestMember): string[] {
+function memberFlag({ id, host, ports, rack, dataCentre = 'dc-1' }: TestMember): string[] {
   const { coordinator, gossiper, control, admin } = ports;
   return [
     '--member',
-    [`${id}=${host}`, coordinator, gossiper, control, admin, 'dc-1', rack].join(':'),
+    [`${id}=${host}`, coordinator, gossiper, control, admin, dataCentre, rack].join(':'),
   ];
 }
