@@ -37,7 +37,7 @@ export function onGetReply(
   recordOffset: number,
 ): void {
   if (!context.slots.hasKept(slot)) {
-    if (node === context.ring.ownNode) onSoleReply(context, slot, status, record, recordOffset);
+    if (node === context.ring.ownNode) answerSoleRead(context, slot, status, record, recordOffset);
     return;
   }
   const position = positionOfNode(context, slot, node);
@@ -53,7 +53,7 @@ export function onGetReply(
 }
 
 /** The only copy is in this node: whatever its shard says is the answer. */
-function onSoleReply(
+export function answerSoleRead(
   context: CoordinatorContext,
   slot: number,
   status: number,
@@ -218,7 +218,7 @@ export function onGetFailed(
 ): void {
   const { slots, ring } = context;
   if (!slots.hasKept(slot)) {
-    if (node === ring.ownNode) onSoleReply(context, slot, status, NO_RECORD, -1);
+    if (node === ring.ownNode) answerSoleRead(context, slot, status, NO_RECORD, -1);
     return;
   }
   const position = positionOfNode(context, slot, node);

@@ -15,6 +15,7 @@ import type { CoordinatorContext } from './coordinator-context.ts';
 import { isOfLevel, levelIsMet, levelWants } from './levels.ts';
 import { allPositions, isUsable, nodeAt, primaryAt, takeStandIn } from './positions.ts';
 import { sendRead, type KeyToken } from './replica-operations.ts';
+import { FIELD } from './slot-layout.ts';
 
 /** [GA1] Flags of gets for which nobody stands in. */
 export const PRIMARIES_ONLY: number = REQUEST_FLAG.strict | REQUEST_FLAG.monotonic;
@@ -34,16 +35,16 @@ export function startRead(
   const placement = ring.tables[slots.replicationClass[slot]!]!;
   const own = positionOfReplica(placement, slots.partition[slot]!, ring.ownNode);
   const shard = slots.shard[slot]!;
-  slots.empty[slot] = 0;
-  slots.askedLate[slot] = 0;
-  slots.orphaned[slot] = 0;
-  slots.repairNeeded[slot] = 0;
-  slots.mending[slot] = 0;
   // What comes by a link is compared with the request, and what fails is asked for elsewhere: only
   // the sole copy, in this node, does without, and without all else.
   if (placement.stride === 1 && own === 0 && context.shardIsUp[shard] === 1) {
     return startSoleRead(context, slot, words, offset, token);
   }
+  slots.empty[slot] = 0;
+  slots.askedLate[slot] = 0;
+  slots.orphaned[slot] = 0;
+  slots.repairNeeded[slot] = 0;
+  slots.mending[slot] = 0;
   slots.keepRequest(slot, words, offset, words[offset + OPERATION.wordCount]!);
   context.hedgeBudget.earn();
   askMore(context, slot, words, offset, token);
@@ -62,6 +63,7 @@ export function startRead(
   return STATUS_OK;
 }
 
+/** Nobody is chosen, and the answer is taken by sole-copy.ts. */
 function startSoleRead(
   context: CoordinatorContext,
   slot: number,
@@ -74,7 +76,8 @@ function startSoleRead(
     reachable('get: the shard of the only copy takes no more reads');
     return ERRORS.OVERLOADED.code;
   }
-  slots.asked[slot] = 1;
+  slots.words[slot + FIELD.asked] = 1;
+  slots.words[slot + FIELD.isSole] = 1;
   return STATUS_OK;
 }
 

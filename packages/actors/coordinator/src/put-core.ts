@@ -105,7 +105,7 @@ export function onWritten(
 ): void {
   const { slots, ring } = context;
   if (ring.tables[slots.words[slot + FIELD.replicationClass]!]!.stride === 1) {
-    answerSoleCopy(context, slot, durability, record, recordOffset);
+    answerSoleWrite(context, slot, durability, record, recordOffset);
     return;
   }
   if (slots.phase[slot] === PUT_PHASE.writing) {
@@ -117,7 +117,7 @@ export function onWritten(
 }
 
 /** With N = 1 the acknowledgement is the only message, and carries the context. */
-function answerSoleCopy(
+export function answerSoleWrite(
   context: CoordinatorContext,
   slot: number,
   durability: number,

@@ -22,8 +22,8 @@ import {
 } from './positions.ts';
 import { passOn } from './proxy-core.ts';
 import { startPut } from './put-core.ts';
-import type { KeyToken } from './replica-operations.ts';
-import { SLOT_STATE } from './request-slots.ts';
+import { type KeyToken, sendWrite } from './replica-operations.ts';
+import { PUT_PHASE, SLOT_STATE } from './request-slots.ts';
 import { startAsking } from './retried-put.ts';
 import type { BucketView } from './ring-view.ts';
 import { FIELD } from './slot-layout.ts';
@@ -51,11 +51,30 @@ export function startWrite(
     table[slots.words[slot + FIELD.partition]!] === ring.ownNode &&
     context.shardIsUp[slots.words[slot + FIELD.shard]!] === 1
   ) {
-    const isStarted = startPut(context, slot, bucket, 0, words, offset, token);
-    return isStarted ? STATUS_OK : ERRORS.OVERLOADED.code;
+    return startSoleWrite(context, slot, bucket, words, offset, token);
   }
   const asks = !isSole && (slots.flags[slot]! & REQUEST_FLAG.retry) !== 0;
   return routeWrite(context, slot, bucket, words, offset, token, asks);
+}
+
+/** As startPut, of which only this concerns the only copy; the answer is taken by sole-copy.ts. */
+function startSoleWrite(
+  context: CoordinatorContext,
+  slot: number,
+  bucket: BucketView,
+  words: Int32Array,
+  offset: number,
+  token: KeyToken,
+): number {
+  const { slots } = context;
+  if (!sendWrite(context, slot, bucket, false, words, offset, token, 0)) {
+    reachable('put: the shard of the only copy takes no more writes');
+    return ERRORS.OVERLOADED.code;
+  }
+  slots.beginPut(slot, PUT_PHASE.writing);
+  slots.words[slot + FIELD.openPrimaries] = 1;
+  slots.words[slot + FIELD.isSole] = 1;
+  return STATUS_OK;
 }
 
 /** The same, where `asks` says whether a retried write asks first. */

@@ -35,6 +35,7 @@ import { onPutLost, onPutReply } from './put-events.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import type { ScanCore } from './scan-core.ts';
 import { FIELD } from './slot-layout.ts';
+import { takeSoleAnswer } from './sole-copy.ts';
 import { VisibleRecord } from './visible-record.ts';
 
 const NO_RECORD = new Int32Array(0);
@@ -75,7 +76,7 @@ export class ReplyDispatch {
         relayReply(context, this.#visible, shard, words, offset);
       } else if (kind === REPLY_KIND.probed) {
         this.#onProbed(words[offset + REPLICA_REPLY.slot]!);
-      } else {
+      } else if (!takeSoleAnswer(context, shard, words, offset)) {
         this.#takeReply(context.ring.ownNode, shard, words, offset);
       }
       offset += words[offset + OPERATION.wordCount]!;

@@ -222,6 +222,7 @@ export class RequestSlots {
     const slot = this.#free[this.#freeCount]!;
     const { words } = this;
     words[slot + FIELD.state] = state;
+    words[slot + FIELD.isSole] = 0;
     words[slot + FIELD.answered] = 0;
     words[slot + FIELD.responded] = 0;
     words[slot + FIELD.duplicate] = 0;

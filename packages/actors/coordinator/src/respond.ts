@@ -6,6 +6,7 @@
  *   RE1 a request gets at most one answer
  */
 import { assert } from '@clockwise/kernel/assert';
+import type { OperationSink } from '@clockwise/kernel/core';
 import { reachable } from '@clockwise/kernel/probe';
 import {
   EXPLANATION,
@@ -38,10 +39,10 @@ import { relayedText } from './explain-log.ts';
 import { FIELD, INSTANT } from './slot-layout.ts';
 
 /**
- * Room for a response in the frame for this slot's connection, or -1 where the connection has gone or
- * takes no more; then the client learns by its deadline.
+ * Where a response to this slot's connection is written; undefined where the connection has gone: then
+ * the client learns by its deadline.
  */
-function beginResponse(context: CoordinatorContext, slot: number, wordCount: number): number {
+function openResponse(context: CoordinatorContext, slot: number): OperationSink | undefined {
   const { slots, connections } = context;
   const fields = slots.words;
   assert(fields[slot + FIELD.responded] === 0, '[RE1] a request gets one answer');
@@ -51,12 +52,23 @@ function beginResponse(context: CoordinatorContext, slot: number, wordCount: num
   const connection = fields[slot + FIELD.connection]!;
   if (!connections.isOpen(connection, fields[slot + FIELD.connectionGeneration]!)) {
     reachable('respond: the client has gone before its answer');
-    return dropped(context);
+    context.counters.responsesDropped += 1;
+    return undefined;
   }
-  const offset = context.toConnection(connection).begin(TAG.response, wordCount);
+  return context.toConnection(connection);
+}
+
+/** Room for a response in a connection's frame, or -1 where it takes no more: again the client learns by its deadline. */
+function beginResponse(
+  context: CoordinatorContext,
+  sink: OperationSink,
+  wordCount: number,
+): number {
+  const offset = sink.begin(TAG.response, wordCount);
   if (offset < 0) {
     reachable('respond: the connection of a client takes no more answers');
-    return dropped(context);
+    context.counters.responsesDropped += 1;
+    return -1;
   }
   context.counters.responses += 1;
   return offset;
@@ -71,11 +83,6 @@ function noteLatency(context: CoordinatorContext, slot: number): void {
   const { instants } = slots;
   if (now >= instants[slot + INSTANT.due]! && slots.answered[slot] !== 0) return;
   context.admission.answered(now - instants[slot + INSTANT.startedAt]!, now);
-}
-
-function dropped(context: CoordinatorContext): number {
-  context.counters.responsesDropped += 1;
-  return -1;
 }
 
 function writeHeader(
@@ -162,9 +169,10 @@ function accountWords(text: string): Int32Array {
 export function respondStatus(context: CoordinatorContext, slot: number, status: number): void {
   const account = accountOf(context, slot);
   const wordCount = RESPONSE_HEADER_WORDS + account.length;
-  const offset = beginResponse(context, slot, wordCount);
+  const sink = openResponse(context, slot);
+  if (sink === undefined) return;
+  const offset = beginResponse(context, sink, wordCount);
   if (offset < 0) return;
-  const sink = context.toConnection(context.slots.connection[slot]!);
   writeHeader(sink.words, offset, context, slot, status, 0, account);
   copyWords(account, 0, sink.words, offset + RESPONSE_HEADER_WORDS, account.length);
   sink.end(wordCount);
@@ -194,9 +202,10 @@ export function respondWritten(
   const account = accountOf(context, slot);
   const contextWords = count * ENTRY_WORDS;
   const wordCount = RESPONSE_HEADER_WORDS + contextWords + account.length;
-  const offset = beginResponse(context, slot, wordCount);
+  const sink = openResponse(context, slot);
+  if (sink === undefined) return;
+  const offset = beginResponse(context, sink, wordCount);
   if (offset < 0) return;
-  const sink = context.toConnection(context.slots.words[slot + FIELD.connection]!);
   const { words } = sink;
   writeHeader(words, offset, context, slot, STATUS_OK, count, account);
   const body = offset + RESPONSE_HEADER_WORDS;
@@ -215,9 +224,10 @@ export function respondRecord(
   const from = contextOffset(record, recordOffset);
   const account = accountOf(context, slot);
   const bodyWords = recentsOffset(record, recordOffset) - from + account.length;
-  const offset = beginResponse(context, slot, RESPONSE_HEADER_WORDS + bodyWords);
+  const sink = openResponse(context, slot);
+  if (sink === undefined) return;
+  const offset = beginResponse(context, sink, RESPONSE_HEADER_WORDS + bodyWords);
   if (offset < 0) return;
-  const sink = context.toConnection(context.slots.connection[slot]!);
   const { words } = sink;
   const entries = contextCount(record, recordOffset);
   const entryWords = entries * ENTRY_WORDS;
@@ -251,9 +261,10 @@ export function respondRecords(
 ): void {
   let wordCount = RESPONSE_HEADER_WORDS;
   for (const record of records) wordCount += record.length;
-  const offset = beginResponse(context, slot, wordCount);
+  const sink = openResponse(context, slot);
+  if (sink === undefined) return;
+  const offset = beginResponse(context, sink, wordCount);
   if (offset < 0) return;
-  const sink = context.toConnection(context.slots.connection[slot]!);
   writeHeader(
     sink.words,
     offset,
@@ -287,9 +298,10 @@ export function respondRelayed(
     account === undefined ? 0 : EXPLANATION_HEADER_WORDS + paddedWords(explanation!.length);
   const ownWords = wordCount - cutWords;
   const end = ownWords + (account?.length ?? 0);
-  const start = beginResponse(context, slot, end);
+  const sink = openResponse(context, slot);
+  if (sink === undefined) return;
+  const start = beginResponse(context, sink, end);
   if (start < 0) return;
-  const sink = context.toConnection(context.slots.connection[slot]!);
   copyWords(words, offset, sink.words, start, ownWords);
   if (account !== undefined) {
     copyWords(account, 0, sink.words, start + ownWords, account.length);
