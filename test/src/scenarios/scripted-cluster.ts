@@ -44,6 +44,8 @@ export interface Asked extends AskedManner {
   readonly context?: Int32Array;
   /** The session; left out: that of the node. */
   readonly client?: number;
+  /** Left out: the one of siblings, synced. */
+  readonly bucketId?: number;
 }
 
 const JUDGE = 1000;
@@ -110,18 +112,19 @@ export class ScriptedCluster {
   }
 
   put(via: number, key: string, value: string, asked: Asked = {}): OperationResult {
-    const { level = LEVEL.quorum, context, client, ...manner } = asked;
+    const { level = LEVEL.quorum, context, client, bucketId = BUCKET.sync, ...manner } = asked;
     const given =
       context === undefined
         ? ({ kind: 'overwrite' } as const)
         : ({ kind: 'given', words: context } as const);
-    const planned = { kind: 'put', bucketId: BUCKET.sync, key, value, level } as const;
+    const planned = { kind: 'put', bucketId, key, value, level } as const;
     return this.#perform(via, client, { ...planned, context: given, ...manner });
   }
 
   get(via: number, key: string, asked: Asked = {}): OperationResult {
     const { level = LEVEL.quorum, client, isStrict = false, isMonotonic = false } = asked;
-    const planned = { kind: 'get', bucketId: BUCKET.sync, key, level } as const;
+    const { bucketId = BUCKET.sync } = asked;
+    const planned = { kind: 'get', bucketId, key, level } as const;
     return this.#perform(via, client, { ...planned, isStrict, isMonotonic });
   }
 
