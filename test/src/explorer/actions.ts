@@ -208,10 +208,16 @@ function operationActions(state: WorldState): Action[] {
       const isThere = connectionTo(state, operation, plan.via) !== undefined;
       return isThere ? [{ kind: 'begin', operation: index }] : [];
     }
-    if (!mayRetry(operation)) return [];
+    if (!mayRetry(operation) || !haveEnded(state, plan.retryAfter)) return [];
     const isThere = connectionTo(state, operation, plan.retryVia!) !== undefined;
     return isThere ? [{ kind: 'retry', operation: index }] : [];
   });
+}
+
+function haveEnded(state: WorldState, names: readonly string[]): boolean {
+  return state.operations.every(
+    ({ plan, phase }) => !names.includes(plan.name) || phase === 'ended',
+  );
 }
 
 function nodeActions(state: WorldState): Action[] {

@@ -23,6 +23,7 @@ function operation(
     context: { kind: 'overwrite' },
     after: [],
     retryVia: undefined,
+    retryAfter: [],
     ...fields,
   };
 }
@@ -86,6 +87,7 @@ export const CASES: readonly ExplorerCase[] = [
   explorerCase({
     name: 'retry-meets-put',
     what: 'a put is repeated through another node, where somebody else puts',
+    statesMax: 1_300_000,
     operations: [
       put('A1', { level: LEVEL.one, retryVia: N2 }),
       put('B1', { via: N2, level: LEVEL.one }),
@@ -93,10 +95,10 @@ export const CASES: readonly ExplorerCase[] = [
   }),
   explorerCase({
     name: 'retry-meets-context',
-    what: 'a put is repeated through a node that hears of it only by what another put knows',
-    statesMax: 1_300_000,
+    what: 'a put is repeated through a node that knows of it only by a put which has replaced it',
+    statesMax: 2_000_000,
     operations: [
-      put('A1', { retryVia: N2, level: LEVEL.one }),
+      put('A1', { retryVia: N2, retryAfter: ['B2'], level: LEVEL.one }),
       get('B1', { level: LEVEL.one }),
       put('B2', { via: N2, level: LEVEL.one, ...knowing('B1') }),
     ],

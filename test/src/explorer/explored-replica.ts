@@ -209,12 +209,12 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
     request: Int32Array | undefined,
   ): ReplicaOutput {
     const versions = ranges.flatMap(versionsIn);
-    const held = new Map(before.held);
+    const places = new Map(before.held);
     const appends = versions.map((version): Append => {
-      const previous = held.get(placeOf(version));
-      held.set(placeOf(version), version);
-      const before = previous?.isSettled === true ? undefined : previous;
-      const append = { version, before, isMade: isWrite(request) };
+      const previous = places.get(placeOf(version));
+      places.set(placeOf(version), version);
+      const held = previous?.isSettled === true ? undefined : previous;
+      const append = { version, before: held, isMade: isWrite(request) };
       for (const { incarnation } of madeBy(append)) this.#nameDrawn(incarnation);
       return append;
     });
@@ -226,7 +226,7 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
       now: [...before.now, ...now],
       logged: isLogged ? [...before.logged, step] : before.logged,
       appends: [...before.appends, ...appends],
-      held,
+      held: places,
       hash: this.#core.hash(),
     };
   }

@@ -25,6 +25,8 @@ export interface OperationPlan {
   readonly after: readonly string[];
   /** The client may ask here as well, at any moment after it began, under the same operation id. */
   readonly retryVia: number | undefined;
+  /** But not before these have ended. */
+  readonly retryAfter: readonly string[];
 }
 
 export interface CrashPlan {

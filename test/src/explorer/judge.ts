@@ -163,6 +163,7 @@ export class Judge {
       context: { kind: 'overwrite' },
       after: [],
       retryVia: undefined,
+      retryAfter: [],
     };
     const operations = [...state.operations, waitingOperation(plan)];
     return settle(this.#actions, { ...state, operations });
