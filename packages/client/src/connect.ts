@@ -19,7 +19,7 @@ import type { World } from './transport.ts';
 /** Of retries and of dialling alike. */
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 500;
-const HANDSHAKE_MS_MIN = 500;
+const HANDSHAKE_MS_MIN = 1000;
 const HANDSHAKE_MS_MAX = 4000;
 /** Of the silence after which a node is left: after which it is asked for a sign of life. */
 const PING_SHARE = 0.25;

@@ -26,7 +26,8 @@ export interface RequestLoadOptions {
 /** Of requests that are puts. */
 const PUT_SHARE = 0.5;
 const TICK_MS = 5;
-const FILL_TIMEOUT_MS = 30_000;
+const FILLS_AT_ONCE = 16;
+const FILL_TRIES_MAX = 20;
 const FILLING = '.'.repeat(80);
 const LEVELS = { r: 2, w: 2 } as const;
 
@@ -51,11 +52,19 @@ class LoadClient {
     this.keys = Array.from({ length: keysPerClient }, (_, index) => `client-${client}-${index}`);
   }
 
-  /** Every key has a value before the load begins. */
+  /** Every key has a value before the load begins, however slow the machine is. */
   async fill(): Promise<void> {
-    const puts = this.keys.map((key) => this.put(key, FILL_TIMEOUT_MS));
-    const failed = (await Promise.all(puts)).filter((failure) => failure !== '');
-    if (failed.length > 0) throw new Error(`the keys could not be put: ${failed[0]}`);
+    const waiting = this.keys.values();
+    const writers = Array.from({ length: FILLS_AT_ONCE }, async () => {
+      for (const key of waiting) {
+        let failure = await this.put(key);
+        for (let tries = 1; failure !== '' && tries < FILL_TRIES_MAX; tries += 1) {
+          failure = await this.put(key);
+        }
+        if (failure !== '') throw new Error(`${key} could not be put: ${failure}`);
+      }
+    });
+    await Promise.all(writers);
   }
 
   idleKey(prng: Prng): string | undefined {
@@ -64,14 +73,13 @@ class LoadClient {
   }
 
   /** Why it failed; empty where it did not. */
-  async put(key: string, timeoutMs?: number): Promise<string> {
+  async put(key: string): Promise<string> {
     this.#busy.add(key);
     this.#putCount += 1;
     const sequence = this.#putCount;
     const value = `${key} ${sequence} ${FILLING}`;
     const number = this.#ledger.begin(key, value);
-    const options = timeoutMs === undefined ? LEVELS : { ...LEVELS, timeoutMs };
-    const failure = await this.#bucket.put(key, value, options).then(() => '', failureOf);
+    const failure = await this.#bucket.put(key, value, LEVELS).then(() => '', failureOf);
     const { repeated } = this.#connection.count;
     if (failure === '') this.#ledger.acknowledged(key, number);
     if (failure.endsWith('unknown') || repeated.has(sequence))
