@@ -18,8 +18,8 @@ export interface HandOffEnd {
 }
 
 const POLL_MS = 200;
-/** Within which comparisons made before have been made anew. */
-const COMPARED_MS = 1500;
+/** Within which all comparisons that were made before have been made anew. */
+const COMPARED_MS = 10_000;
 
 export async function drained(nodes: readonly WaitingNode[], liveMs: number): Promise<HandOffEnd> {
   const beganAt = performance.now();
@@ -34,11 +34,20 @@ export async function drained(nodes: readonly WaitingNode[], liveMs: number): Pr
     await sleep(POLL_MS);
   }
   const seconds = elapsed() / 1000;
-  await sleep(COMPARED_MS);
+  const comparedBy = elapsed() + COMPARED_MS;
+  let differing = await partitionsDiffering(nodes);
+  while (differing > 0 && elapsed() < comparedBy) {
+    await sleep(POLL_MS);
+    differing = await partitionsDiffering(nodes);
+  }
+  return { seconds, partitionsDiffering: differing, violations: [] };
+}
+
+/** Over all pairs, by the last comparison of each. */
+async function partitionsDiffering(nodes: readonly WaitingNode[]): Promise<number> {
   const reports = await Promise.all(nodes.map(({ node }) => node.status()));
   const differences = reports.flatMap((report) => report.differences);
-  const differing = differences.reduce((sum, one) => sum + one.partitionsDiffering, 0);
-  return { seconds, partitionsDiffering: differing, violations: [] };
+  return differences.reduce((sum, one) => sum + one.partitionsDiffering, 0);
 }
 
 async function owingNodes(nodes: readonly WaitingNode[]): Promise<string[]> {
