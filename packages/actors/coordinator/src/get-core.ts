@@ -259,7 +259,7 @@ function onReadFailed(
 export function onGetSuspected(context: CoordinatorContext, slot: number, node: number): void {
   const { slots } = context;
   if (slots.responded[slot] === 1 || slots.repairNeeded[slot] !== 0 || !slots.hasKept(slot)) return;
-  const position = positionOfNode(context, slot, node);
+  const position = node === context.ring.ownNode ? -1 : positionOfNode(context, slot, node);
   const bit = position < 0 ? 0 : outstandingOf(context, slot) & (1 << position);
   if (bit === 0 || node !== nodeAt(context, slot, position)) return;
   slots.failed[slot] = slots.failed[slot]! | bit;
