@@ -33,6 +33,11 @@ export class LeafTable {
     this.words = words;
   }
 
+  /** Loads the line of a token's leaf, for a `replace` that follows soon. Tells nothing. */
+  touch(tokenHigh: number): number {
+    return this.words[(tokenHigh >>> (32 - LEAF_BITS - this.partitionBits)) * LEAF_WORDS]!;
+  }
+
   /** Takes one hash out of a token's leaf and puts one in; zero means there was, or is, none. */
   replace(
     tokenHigh: number,
@@ -43,12 +48,12 @@ export class LeafTable {
   ): void {
     const { words } = this;
     const leaf = (tokenHigh >>> (32 - LEAF_BITS - this.partitionBits)) * LEAF_WORDS;
-    const low = words[leaf]! >>> 0;
-    // The difference in 33 bits each way: carries and borrows show in the high part.
-    const sum = low + (installedLow >>> 0) - (replacedLow >>> 0);
-    const carry = Math.floor(sum / 0x1_0000_0000);
-    words[leaf] = sum | 0;
-    words[leaf + 1] = (words[leaf + 1]! + installedHigh - replacedHigh + carry) | 0;
+    const low = words[leaf]!;
+    const sum = (low + installedLow) | 0;
+    const carry = sum >>> 0 < low >>> 0 ? 1 : 0;
+    const borrow = sum >>> 0 < replacedLow >>> 0 ? 1 : 0;
+    words[leaf] = (sum - replacedLow) | 0;
+    words[leaf + 1] = (words[leaf + 1]! + installedHigh - replacedHigh + carry - borrow) | 0;
   }
 
   /** The root of one partition, as two words into `result` at `offset`: low, high. */

@@ -16,7 +16,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable } from '@clockwise/kernel/probe';
-import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import { HEADER, HEADER_WORDS, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { ChunkPool } from './chunk.ts';
 import { keysEqual } from './keyed-hash.ts';
 import { COUNTER_MAX } from './s3-fifo.ts';
@@ -120,14 +120,24 @@ export class KeyIndex {
     return this.#slots[(hash & this.#mask) * SLOT_WORDS + SLOT_OFFSET]!;
   }
 
-  /** Loads the first lines of the record that the first slot names, if it names one. */
+  /** Loads the lines of the prefix and the header of the record that the first slot names, if it names one. */
   touchRecord(hash: number): number {
     const slot = (hash & this.#mask) * SLOT_WORDS;
     const offset = this.#slots[slot + SLOT_OFFSET]!;
     if (offset === 0) return 0;
     const words = this.#pool.words[this.#slots[slot + SLOT_CHUNK]! & 0xffff]!;
-    const last = offset + 2 * LINE_WORDS;
-    return last < words.length ? words[offset]! ^ words[last]! : words[offset]!;
+    const next = offset + LINE_WORDS;
+    return words[offset - PREFIX_WORDS]! ^ (next < words.length ? words[next]! : 0);
+  }
+
+  /** The same for the last lines, which its header tells. */
+  touchTail(hash: number): number {
+    const slot = (hash & this.#mask) * SLOT_WORDS;
+    const offset = this.#slots[slot + SLOT_OFFSET]!;
+    if (offset === 0) return 0;
+    const words = this.#pool.words[this.#slots[slot + SLOT_CHUNK]! & 0xffff]!;
+    const last = offset + words[offset + HEADER.wordCount]! - 1;
+    return words[last]! ^ words[last - LINE_WORDS]!;
   }
 
   /** Names (chunk, record offset) as the newest version of that record's key; its counter stays. */
@@ -135,6 +145,27 @@ export class KeyIndex {
     const isFull = this.#usedCount * 4 >= (this.#mask + 1) * 3;
     if (isFull || buggify('memory: build the index anew although it has room')) this.rebuild();
     while (!this.#tryPut(hash, chunk, record)) this.#resize(this.slotCount * 2);
+  }
+
+  /**
+   * The same where the entry that `find` found last names the key's version before, (`previousChunk`,
+   * `previous`): the key is not looked for again. False: it is another entry, and nothing is done.
+   */
+  replaceFound(chunk: number, record: number, previousChunk: number, previous: number): boolean {
+    const slots = this.#slots;
+    const slot = this.#found;
+    const { generations } = this.#pool;
+    if (slot < 0 || slots[slot + SLOT_OFFSET] !== previous) return false;
+    if (slots[slot + SLOT_CHUNK] !== (previousChunk | (generations[previousChunk]! << 16))) {
+      return false;
+    }
+    const flags = slots[slot + SLOT_FLAGS]!;
+    if ((flags & REMOVED) !== 0) return false;
+    slots[slot + SLOT_CHUNK] = chunk | (generations[chunk]! << 16);
+    slots[slot + SLOT_OFFSET] = record;
+    // [KI3]
+    if (flags > 0) this.#pool.asked[chunk] = 1;
+    return true;
   }
 
   /** Leaves dead entries behind; doubles the table where the living ones fill five eighths of it. */

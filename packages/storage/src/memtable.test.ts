@@ -102,6 +102,36 @@ test(`[MT1] [MT2] [KI2] lookups equal a map over random writes, flushes and recy
   assert.is(memtable.nextSequence, 20_001);
 });
 
+test(`[KI1] [MT1] a key's entry is taken over from its version before, whoever was asked for since (seed ${SEED})`, () => {
+  const prng = new Prng(`${SEED} replaced`);
+  const memtable = table({ frozenMax: 6 });
+  const model = new Map<number, number>();
+  for (let payload = 1; payload < 5000; payload += 1) {
+    const key = prng.below(40);
+    const previous = memtable.lookup(1, keyOf(key), 0, 6, hashOf(memtable, key));
+    const previousChunk = memtable.chunk;
+    assert.is(previous === -1, !model.has(key));
+    // Then the entry that was found last is another key's, or lies elsewhere.
+    if (prng.chance(0.3)) get(memtable, prng.below(40));
+    if (prng.chance(0.01)) memtable.index.rebuild();
+    const at = memtable.reserve(RECORD_WORDS);
+    if (at === -1) {
+      flushAll(memtable);
+      const oldest = memtable.oldestResident();
+      memtable.retire(oldest);
+      memtable.recycle(oldest);
+      for (const old of model.keys()) if (get(memtable, old) === undefined) model.delete(old);
+      continue;
+    }
+    writeRecord(memtable.words, at, key, payload);
+    memtable.commit(at, hashOf(memtable, key), 1, 2, 3, 4, previousChunk, previous);
+    model.set(key, payload);
+    for (const known of [key, prng.below(40)]) {
+      assert.is(get(memtable, known), model.get(known));
+    }
+  }
+});
+
 test('[MT5] [CH2] without a free chunk or with too many frozen ones a write is refused', () => {
   const memtable = table({ frozenMax: 1 });
   let count = 0;

@@ -157,7 +157,10 @@ export class Memtable {
     return this.pool.used[this.activeChunk]! + PREFIX_WORDS;
   }
 
-  /** REQUIRES: a whole record stands where `reserve` last said; `hash` is its key's. */
+  /**
+   * The key's version until now is at `previous` in `previousChunk`, if that is known; -1: it is looked for.
+   * REQUIRES: a whole record stands where `reserve` last said; `hash` is its key's.
+   */
   commit(
     record: number,
     hash: number,
@@ -165,6 +168,8 @@ export class Memtable {
     leafReplacedHigh: number,
     leafInstalledLow: number,
     leafInstalledHigh: number,
+    previousChunk = -1,
+    previous = -1,
   ): void {
     const words = this.words;
     const prefix = record - PREFIX_WORDS;
@@ -175,7 +180,7 @@ export class Memtable {
     words[prefix + PREFIX.leafInstalledLow] = leafInstalledLow;
     words[prefix + PREFIX.leafInstalledHigh] = leafInstalledHigh;
     words[prefix + PREFIX.flags] = 0;
-    const end = this.#append(record, hash);
+    const end = this.#append(record, hash, previousChunk, previous);
     this.#extendAppends(prefix, end);
   }
 
@@ -197,7 +202,7 @@ export class Memtable {
       (this.words[prefix + PREFIX.sequenceLow]! >>> 0) +
       this.words[prefix + PREFIX.sequenceHigh]! * 0x1_0000_0000;
     this.beginAt(sequence);
-    this.#append(record, hash);
+    this.#append(record, hash, -1, -1);
     return true;
   }
 
@@ -308,7 +313,7 @@ export class Memtable {
   }
 
   /** Links and indexes the record at the end of the active chunk; returns the words now used. */
-  #append(record: number, hash: number): number {
+  #append(record: number, hash: number, previousChunk: number, previous: number): number {
     const words = this.words;
     const chunk = this.activeChunk;
     const pool = this.pool;
@@ -326,7 +331,9 @@ export class Memtable {
     this.nextSequence += 1;
     this.#sequenceLow = (this.#sequenceLow + 1) | 0;
     if (this.#sequenceLow === 0) this.#sequenceHigh += 1;
-    this.index.put(hash, chunk, record);
+    const { index } = this;
+    const isReplaced = previous >= 0 && index.replaceFound(chunk, record, previousChunk, previous);
+    if (!isReplaced) index.put(hash, chunk, record);
     return end;
   }
 

@@ -7,22 +7,23 @@ import { leafHash } from '@clockwise/record/leaf-hash';
 import { HEADER, PREFIX, PREFIX_FLAG, PREFIX_WORDS } from '@clockwise/record/layout';
 import type { ReplicaContext } from './replica-context.ts';
 
-/** `previous` is the record of the key until now, or -1. */
+/** The record of the key until now is at `previous` in chunk `previousChunk`; -1: there is none. */
 export function commitRecord(
   context: ReplicaContext,
   record: number,
   hash: number,
-  previousWords: Int32Array,
+  previousChunk: number,
   previous: number,
 ): void {
   const { memtable, leaves, leafHash: scratch } = context;
   if (isHidden(memtable.words, record)) {
-    memtable.commit(record, hash, 0, 0, 0, 0);
+    memtable.commit(record, hash, 0, 0, 0, 0, previousChunk, previous);
     return;
   }
   let replacedLow = 0;
   let replacedHigh = 0;
   if (previous >= 0) {
+    const previousWords = memtable.pool.words[previousChunk]!;
     const prefix = previous - PREFIX_WORDS;
     if ((previousWords[prefix + PREFIX.flags]! & PREFIX_FLAG.cached) === 0) {
       replacedLow = previousWords[prefix + PREFIX.leafInstalledLow]!;
@@ -37,7 +38,16 @@ export function commitRecord(
   leafHash(words, record, scratch);
   const installedLow = scratch[0]!;
   const installedHigh = scratch[1]!;
-  memtable.commit(record, hash, replacedLow, replacedHigh, installedLow, installedHigh);
+  memtable.commit(
+    record,
+    hash,
+    replacedLow,
+    replacedHigh,
+    installedLow,
+    installedHigh,
+    previousChunk,
+    previous,
+  );
   const tokenHigh = words[record + HEADER.tokenHigh]!;
   leaves.replace(tokenHigh, replacedLow, replacedHigh, installedLow, installedHigh);
 }

@@ -108,7 +108,7 @@ function applyNoteOperation(
   for (let word = 0; word < RECENT_WORDS; word += 1) out[recent + word] = 0;
   out[recent + RECENT.sequence] = memtable.nextSequence | 0;
   out[recent + RECENT.seconds] = firstSeconds | 0;
-  commitRecord(context, record, hash, currentWords, current);
+  commitRecord(context, record, hash, chunk, current);
   if (isSynced(asker)) context.needsSync = true;
   replyRecord(context, asker, REPLY_KIND.noted, LANE.durable, memtable.activeChunk, record);
 }
@@ -153,7 +153,7 @@ function applySettleOperation(
   }
   sometimes(isLast, 'owed: nobody is owed a hidden record any more');
   sometimes(!isLast, 'owed: some positions of a hidden record are settled');
-  commitRecord(context, record, hash, currentWords, current);
+  commitRecord(context, record, hash, chunk, current);
   if (isSynced(asker)) context.needsSync = true;
   replyStatus(context, asker, REPLY_KIND.settled, STATUS_OK, LANE.durable);
 }

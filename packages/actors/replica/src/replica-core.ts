@@ -224,13 +224,13 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
   }
 
   #takeFrame(source: number, words: Int32Array, frame: number): void {
-    const { memtable, now } = this.#context;
+    const { memtable, leaves, now } = this.#context;
     const warmer = this.#warmer;
     const asker = this.#asker;
     asker.due = words[frame + FRAME.due]!;
     asker.isForeground = ((words[frame + FRAME.tag]! >>> 16) & 0xff) === PRIORITY.foreground;
     const isExpired = isDuePassed(asker.due, dueWord(now));
-    const warmed = warmer.warm(memtable, words, frame);
+    const warmed = warmer.warm(memtable, leaves, words, frame);
     const count = words[frame + FRAME.operationCount]!;
     let offset = frame + FRAME_HEADER_WORDS;
     for (let index = 0; index < count; index += 1) {

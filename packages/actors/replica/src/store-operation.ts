@@ -86,7 +86,7 @@ export function applyStoreOperation(
     sometimes(!join.equalsRight, 'replica: a store is joined with what the other did not know');
     if (join.discardedConcurrent) counters.lwwDiscardedConcurrent += 1;
   }
-  commitRecord(context, record, hash, currentWords, current);
+  commitRecord(context, record, hash, chunk, current);
   if (durabilityOf(opcode) === DURABILITY.sync) context.needsSync = true;
   replyRecord(context, asker, REPLY_KIND.stored, LANE.durable, memtable.activeChunk, record);
 }

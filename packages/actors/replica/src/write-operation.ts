@@ -79,7 +79,7 @@ export function applyWriteOperation(
     replyRefusal(context, asker, size, chunk, current);
     return;
   }
-  commitRecord(context, record, hash, currentWords, current);
+  commitRecord(context, record, hash, chunk, current);
   sometimes(operands.tombstone && current < 0, 'replica: a delete of a key that nobody put');
   sometimes(operands.tombstone && current >= 0, 'replica: a delete of a record');
   const flags = asker.words[asker.offset + REPLICA_REQUEST.opcode]!;
