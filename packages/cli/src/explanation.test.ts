@@ -49,7 +49,7 @@ test('an explanation is a line for each replica, and one for the whole', () => {
       'POSITION NODE DC INSTEAD OF ASKED TO ASKED MS ANSWERED MS OUTCOME VERSION',
       '0 n1 dc1 make 0.00 0.21 ok a1b2:7',
       '1 n5 dc1 n2 store 0.10 1.50 ok',
-      '2 n3 dc2 store 0.10 - no answer for 1.52 ms',
+      '2 n3 dc2 store 0.10 - silent 1.52 ms',
       'by n1 through n4 · partition 17 of epoch 3 · level quorum (2) · 1.62 ms · sloppy · ' +
         'hinted copies at n5 · not acknowledged yet by n3',
     ],

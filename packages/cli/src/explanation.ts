@@ -43,7 +43,7 @@ export function explanationText(
 function outcomeOf({ outcome, askedMs }: ExplainedReplica, totalMs: number): Cell {
   if (outcome === 'ok' || outcome === 'not found') return outcome;
   if (outcome !== 'silent') return { text: outcome, style: 'bad' };
-  return { text: `no answer for ${(totalMs - askedMs).toFixed(2)} ms`, style: 'warning' };
+  return { text: `silent ${(totalMs - askedMs).toFixed(2)} ms`, style: 'warning' };
 }
 
 function summaryOf(explanation: Explanation): string {

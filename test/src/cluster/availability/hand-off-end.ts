@@ -18,6 +18,8 @@ export interface HandOffEnd {
 }
 
 const POLL_MS = 200;
+/** What was compared before may have changed since. */
+const STALE_MS = 1500;
 /** Within which all comparisons that were made before have been made anew. */
 const COMPARED_MS = 10_000;
 
@@ -34,6 +36,7 @@ export async function drained(nodes: readonly WaitingNode[], liveMs: number): Pr
     await sleep(POLL_MS);
   }
   const seconds = elapsed() / 1000;
+  await sleep(STALE_MS);
   const comparedBy = elapsed() + COMPARED_MS;
   let differing = await partitionsDiffering(nodes);
   while (differing > 0 && elapsed() < comparedBy) {
