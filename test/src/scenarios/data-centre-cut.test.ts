@@ -11,7 +11,7 @@ const { eachQuorum } = LEVEL;
 /** Of each data centre while it is alone. */
 const OPERATIONS_MIN = 40_000;
 
-test('D8 two data centres that cannot hear each other for ten minutes both serve, and lose nothing', () => {
+test('two data centres that cannot hear each other for ten minutes both serve, converge, and lose nothing', () => {
   const world = twoCentres();
   const load = new Load(world, 35, 600);
   load.start();

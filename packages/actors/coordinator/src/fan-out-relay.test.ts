@@ -236,6 +236,17 @@ test('[FO6] H1 stores that are passed on have a quarter of the slots; beyond, th
   assert.is(inFlight(asked), 1, 'and takes them again');
 });
 
+test('[FO6] where half of them are in use, nodes that hang are waited for no longer than after an answer', () => {
+  const asked = world({ limits: { requestsInFlightMax: 16, lateAcksMs: 100 } });
+  const { one } = asked;
+  for (let count = 0; count < 4; count += 1) ask(asked);
+  assert.is(inFlight(asked), 4);
+  one.passes(150);
+  assert.is(inFlight(asked), 2);
+  one.passes(REMAINING_MS);
+  assert.is(inFlight(asked), 0);
+});
+
 test('[FO5] nobody is told of a position whose asker has gone', () => {
   const asked = world();
   const { one, peer } = asked;

@@ -80,10 +80,11 @@ function takeSlot(
   if (bucket === undefined || !fanOuts.isNeeded) return -1;
   const placement = ring.tables[bucket.replicationClass]!;
   if (positionOfReplica(placement, partition, ring.ownNode) < 0) return -1;
-  const isFull = fanOuts.relaying >= slots.capacity / SLOTS_SHARE;
+  const share = slots.capacity / SLOTS_SHARE;
+  const isFull = fanOuts.relaying >= share;
   if (isFull || buggify('fan-out: have no room to pass a store on')) return -1;
   // As after a put's answer: those that hang cost a crowded node no more than that.
-  const isCrowded = slots.inUse * 2 > slots.capacity;
+  const isCrowded = slots.inUse * 2 > slots.capacity || fanOuts.relaying * 2 >= share;
   const waitMs = remainingMs === 0 ? limits.requestTimeoutMs : remainingMs;
   const due = now + (isCrowded ? Math.min(waitMs, limits.lateAcksMs) : waitMs);
   const slot = slots.take(SLOT_STATE.fanOut, due);
