@@ -6,21 +6,14 @@
  * runner: test limit 90s
  */
 import { connect } from '@clockwise/client';
-import { runCommand } from '@clockwise/cli/command-line';
-import { hintsCommand } from '@clockwise/cli/commands/hints';
-import { testTerminal } from '@clockwise/cli/test-terminal';
 import type { OwedReport, StatusReport } from '@clockwise/server/status-report';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { hints, owedTo } from './hints-call.ts';
 import { makeCluster, type TestCluster, type TestNode } from './test-node.ts';
 
 const KEYS = Array.from({ length: 200 }, (_, index) => `missed-${index}`);
 const VICTIM = 'n5';
-
-interface Said {
-  readonly code: number;
-  readonly out: string;
-}
 
 const fiveNodes = suite<{ cluster: TestCluster }>('what a node missed');
 fiveNodes.before.each(async (context) => {
@@ -28,17 +21,6 @@ fiveNodes.before.each(async (context) => {
   await context.cluster.start();
 });
 fiveNodes.after.each(({ cluster }) => cluster.dispose());
-
-async function hints(cluster: TestCluster, ...args: string[]): Promise<Said> {
-  const terminal = testTerminal();
-  const words = ['--connect', cluster.addresses.join(','), ...args];
-  const code = await runCommand(hintsCommand, words, terminal);
-  return { code, out: terminal.out.join('') };
-}
-
-function owedTo(nodeId: string, report: StatusReport): OwedReport | undefined {
-  return report.hints.targets.find((target) => target.nodeId === nodeId);
-}
 
 function objects(owed: OwedReport | undefined): number {
   return owed === undefined ? 0 : owed.copies + owed.marks;
