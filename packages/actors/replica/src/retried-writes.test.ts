@@ -110,6 +110,23 @@ test('[V15] lww: sent again, a write has the time of its first try, and loses to
   assert.is(hybridOf(inTime), atMs(world.wallTimeMs - 3000));
 });
 
+test('A1 lww: a write that names what it replaces, and replaces something else, is counted', () => {
+  const world = new ReplicaWorld();
+  const lww = true;
+  const one = only(world.ask([write('one', { sequence: 1, lww })]));
+  const context = one.records[0]!.context;
+  world.ask([write('two', { sequence: 2, lww, context })]);
+  assert.is(figureOf(world, 'lwwDiscardedConcurrent'), 0, 'it had seen it');
+  assert.equal(valuesOf(only(world.ask([write('three', { sequence: 3, lww, context })]))), [
+    'three',
+  ]);
+  assert.is(figureOf(world, 'lwwDiscardedConcurrent'), 1, 'it had not seen two');
+  world.ask([write('four', { sequence: 4, lww, context: [] })]);
+  assert.is(figureOf(world, 'lwwDiscardedConcurrent'), 2, 'it wanted to replace nothing');
+  world.ask([write('five', { sequence: 5, lww })]);
+  assert.is(figureOf(world, 'lwwDiscardedConcurrent'), 2, 'an overwrite means what is there');
+});
+
 test('[V15] lww: an age that reaches behind what was seen counts from what was seen', () => {
   const world = new ReplicaWorld();
   const old = only(world.ask([write('old', { sequence: 1, lww: true })]));

@@ -24,7 +24,15 @@ import {
 } from '@clockwise/protocol/frame';
 import { compareUnsigned64 } from '@clockwise/record/compare';
 import { isHiddenBucket } from '@clockwise/record/hidden';
-import { ENTRY_WORDS, paddedWords, recordWordCount } from '@clockwise/record/layout';
+import {
+  ENTRY_WORDS,
+  paddedWords,
+  recordWordCount,
+  SIBLING,
+  siblingCount,
+  siblingsOffset,
+} from '@clockwise/record/layout';
+import { contextCovers } from '@clockwise/versioning/context';
 import { operationIsKnown } from '@clockwise/versioning/recents';
 import { applyWrite, WRITE_STATUS } from '@clockwise/versioning/write';
 import { type WriteOperands, writeWordCountMax } from '@clockwise/versioning/write-operands';
@@ -79,6 +87,7 @@ export function applyWriteOperation(
     replyRefusal(context, asker, size, chunk, current);
     return;
   }
+  if (operands.lww && operands.contextGiven) countDiscarded(context, currentWords, current);
   commitRecord(context, record, hash, chunk, current);
   sometimes(operands.tombstone && current < 0, 'replica: a delete of a key that nobody put');
   sometimes(operands.tombstone && current >= 0, 'replica: a delete of a record');
@@ -117,6 +126,20 @@ function replyRefusal(
     default:
       unreachable(status as never);
   }
+}
+
+/** A write of a `lww` bucket replaces what is there also where its writer named something else. */
+function countDiscarded(
+  { operands, counters }: ReplicaContext,
+  currentWords: Int32Array,
+  current: number,
+): void {
+  if (current < 0 || siblingCount(currentWords, current) === 0) return;
+  const { contextWords, contextOffset, contextCount } = operands;
+  const dot = siblingsOffset(currentWords, current) + SIBLING.incarnationLow;
+  if (contextCovers(contextWords, contextOffset, contextCount, currentWords, dot)) return;
+  reachable('replica: a lww write replaces what its writer had not seen');
+  counters.lwwDiscardedConcurrent += 1;
 }
 
 /** The record is as if the write had been made: forwarded again, and acknowledged when durable. */
