@@ -91,6 +91,8 @@ export class HandOffWorld {
   /** What was sent to each node, whether it was answered or not: when. */
   readonly sentAt: Map<number, number[]> = new Map();
   readonly manners: Map<number, Manner> = new Map();
+  /** Keys that no peer can store: what it has of them cannot be read. */
+  readonly untakable: Set<string> = new Set();
   /** Operations of the own shard, in order, as `settle k`. */
   readonly log: string[] = [];
   /** Partitions whose pages cannot be read. */
@@ -251,6 +253,10 @@ export class HandOffWorld {
     }
     const start = sent.offset + REPLICA_STORE_HEADER_WORDS;
     const words = sent.words.slice(start, start + recordWordCount(sent.words, start));
+    if (this.untakable.has(keyText(words))) {
+      this.world.nodeReplies(node, sent, { kind, status: ERRORS.READ_FAILED.code });
+      return;
+    }
     const policy = field(sent, REPLICA_REQUEST.opcode) >>> 24;
     this.arrived.push({ node, key: keyText(words), words, policy, at: this.world.now });
     this.world.nodeReplies(node, sent, { kind });

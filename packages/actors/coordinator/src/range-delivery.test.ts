@@ -199,6 +199,29 @@ test('[HR3] records that are refused are sent again before the next page', () =>
   }
 });
 
+test('[HR3] what a target cannot take keeps nothing else from it, and the range stays dirty until it can', () => {
+  const hands = dirtyOwner({ handOffRoundMs: 100 });
+  const [first] = inOrder(KEYS);
+  hands.untakable.add(first!);
+  hands.run(3000);
+  const others = KEYS.filter((key) => key !== first);
+  assert.equal(arrivedAt(hands, 2).toSorted(), others);
+  assert.is(hands.owing(dirty).length, 1);
+  const before = hands.arrived.length;
+  hands.run(2000);
+  assert.is(hands.arrived.length, before, 'it is not walked again at once');
+  const [later] = keysOf(OTHER);
+  hands.holdObject(later!);
+  hands.noteDirty(OTHER, 0b100);
+  hands.run(500);
+  assert.is(hands.arrived.at(-1)?.key, later);
+  assert.is(hands.owing(dirty).length, 1);
+  hands.untakable.clear();
+  hands.run(10_000);
+  assert.ok(arrivedAt(hands, 2).includes(first!));
+  assert.equal(hands.owing(dirty), []);
+});
+
 test('[HR4] a range gives way to copies after each page', () => {
   const hands = new HandOffWorld({ ...STAND_IN, limits: { ...SMALL_PAGES, handOffWindowMax: 1 } });
   for (const key of KEYS) hands.holdAt(2, key);

@@ -11,7 +11,7 @@ import { unreachable } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { partitionOf } from '@clockwise/placement/token';
-import { STATUS_OK } from '@clockwise/protocol/errors';
+import { errorName, ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   OPERATION,
   PRIORITY,
@@ -30,6 +30,8 @@ import { RangePush } from './range-push.ts';
 import { sendScan, sendStore } from './replica-operations.ts';
 
 const BYTES_PER_WORD = 4;
+/** Rounds after which a range of which something could not be taken is walked again. */
+const AGAIN_ROUNDS = 60;
 
 /** A page that was asked of a source, or a record that is on its way to the target. */
 export type RangeStep =
@@ -65,12 +67,14 @@ export class RangeDeliveries {
   /** Sends of the range that a pass is at what may be sent now. */
   pump(pass: HandOffPass, window: HandOffWindow): RangeProgress {
     const push = this.#pushAt(pass);
+    if (this.#context.now < push.notBefore) return 'left';
     while (!push.mustRest && push.hasRecord) {
       if (!this.#sendRecord(pass, push, window)) return 'under-way';
     }
     if (pass.inFlight > 0 || pass.isAsking) return 'under-way';
     if (push.mustRest) return rest(push);
     const isPageDone = push.goOn();
+    if (push.isOver && !push.isWhole) return this.#beginAnewLater(pass);
     if (push.isWhole) {
       this.#pushes.delete(this.#keyOf(pass));
       reachable('hand-off: a target has a whole dirty range');
@@ -100,14 +104,15 @@ export class RangeDeliveries {
   onAnswer(slot: number, step: RangeStep, node: number, words: Int32Array, offset: number): void {
     const kindWord = words[offset + REPLICA_REPLY.kind]!;
     const kind = kindWord & 0xff;
-    const isDone = ((kindWord >>> 8) & 0xffff) === STATUS_OK;
+    const status = (kindWord >>> 8) & 0xffff;
+    const isDone = status === STATUS_OK;
     if (node !== awaitedNodeOf(step)) return;
     switch (step.kind) {
       case 'range-page':
         if (kind === REPLY_KIND.scanned) this.#onPage(slot, step, isDone, words, offset);
         return;
       case 'range-record':
-        if (kind === REPLY_KIND.stored) this.#onStored(slot, step, isDone);
+        if (kind === REPLY_KIND.stored) this.#onStored(slot, step, status);
         return;
       default:
         unreachable(step);
@@ -147,6 +152,16 @@ export class RangeDeliveries {
     const push = new RangePush(ring, pass, ledger.partitionOf(pass.place));
     this.#pushes.set(key, push);
     return push;
+  }
+
+  /** [HR3] The target has all but what it cannot take. */
+  #beginAnewLater(pass: HandOffPass): RangeProgress {
+    const { ring, ledger, now, limits } = this.#context;
+    reachable('hand-off: a target cannot take all of a dirty range');
+    const push = new RangePush(ring, pass, ledger.partitionOf(pass.place));
+    push.notBefore = now + AGAIN_ROUNDS * limits.handOffRoundMs;
+    this.#pushes.set(this.#keyOf(pass), push);
+    return 'left';
   }
 
   #canAsk({ source, partition }: RangePush): boolean {
@@ -240,20 +255,27 @@ export class RangeDeliveries {
   #onStored(
     slot: number,
     { pass, push, record, window, byteCount, sentAt }: Extract<RangeStep, { kind: 'range-record' }>,
-    isDone: boolean,
+    status: number,
   ): void {
     const { now, counters } = this.#context;
     this.#slots.release(slot);
     pass.inFlight -= 1;
-    sometimes(!isDone, 'hand-off: a target refuses a record of a dirty range');
-    if (isDone) {
+    sometimes(status !== STATUS_OK, 'hand-off: a target refuses a record of a dirty range');
+    if (status === STATUS_OK) {
       window.acknowledged(byteCount, sentAt, now);
       counters.handedOff += 1;
       return;
     }
     window.refused(byteCount, sentAt, now);
-    push.refused(record);
+    if (isOfRecord(status)) push.failed(record);
+    else push.refused(record);
   }
+}
+
+/** Whether a refusal is about the record, and not about how much the target has to do. */
+function isOfRecord(status: number): boolean {
+  const name = errorName(status);
+  return name === 'READ_FAILED' || (name !== undefined && !ERRORS[name].retryable);
 }
 
 /** The node whose answer a step waits for. */

@@ -10,14 +10,20 @@
  * Invariants:
  *   HR1 a range is whole only when its target has acknowledged every record that its sources showed
  *   HR2 a walk counts for the mark with which it began, and for no later one
- *   HR3 a record that was not acknowledged is sent again before the walk goes on
+ *   HR3 a record that was not acknowledged is sent again before the walk goes on; one that its target
+ *       cannot take, as it says, TRIES_MAX times, and then the walk goes on without, and is begun anew
+ *       some time after its end
  */
 import { assert } from '@clockwise/kernel/assert';
+import type { Instant } from '@clockwise/kernel/core';
 import { hiddenVersion, OWED, owedOf } from '@clockwise/record/hidden';
 import type { HandOffPass } from './hand-off-pass.ts';
 import { classOf, ownersOf, owedWord, wholeList } from './owed-records.ts';
 import { PageCursor } from './page-cursor.ts';
 import type { RingView } from './ring-view.ts';
+
+/** How often a record is sent in a row to a target that says that it cannot take it. */
+const TRIES_MAX = 3;
 
 export class RangePush {
   readonly target: number;
@@ -26,6 +32,8 @@ export class RangePush {
   readonly page: PageCursor = new PageCursor();
   /** It goes no further in this pass: a page did not come. */
   mustRest = false;
+  /** Nothing is done for it before this instant. */
+  notBefore: Instant = -Infinity;
   /** What tells the mark from a later one. */
   readonly #version: Int32Array = new Int32Array(2);
   readonly #epochHalf: number;
@@ -36,6 +44,10 @@ export class RangePush {
   #hasPage = false;
   /** [HR3] Places in the page of records that the target has not taken. */
   #again: number[] = [];
+  /** By place in the page: how often the target could not take it. */
+  readonly #tries: Map<number, number> = new Map();
+  /** A record was left out. */
+  #isIncomplete = false;
 
   /** REQUIRES: the pass is at a dirty range that is owed to its target. */
   constructor(ring: RingView, pass: HandOffPass, partition: number) {
@@ -64,14 +76,19 @@ export class RangePush {
     );
   }
 
+  /** All was walked. REQUIRES: nothing is on its way. */
+  get isOver(): boolean {
+    return this.#sources.length === 0 || this.#buckets.length === 0;
+  }
+
   /** [HR1] All was acknowledged. REQUIRES: nothing is on its way. */
   get isWhole(): boolean {
-    return this.#sources.length === 0 || this.#buckets.length === 0;
+    return this.isOver && !this.#isIncomplete;
   }
 
   /** The node that is walked now. REQUIRES: there is more to walk. */
   get source(): number {
-    assert(!this.isWhole, 'there is a source to walk');
+    assert(!this.isOver, 'there is a source to walk');
     return this.#sources[0]!;
   }
 
@@ -100,8 +117,17 @@ export class RangePush {
     this.#again.push(record);
   }
 
+  /** [HR3] The target says that it cannot take it: of other records that says nothing. */
+  failed(record: number): void {
+    const tries = 1 + (this.#tries.get(record) ?? 0);
+    this.#tries.set(record, tries);
+    if (tries < TRIES_MAX) this.#again.push(record);
+    else this.#isIncomplete = true;
+  }
+
   took(words: Int32Array, offset: number, wordCount: number, count: number, more: boolean): void {
     this.page.takePage(words, offset, wordCount, count, more);
+    this.#tries.clear();
     this.#hasPage = true;
   }
 
