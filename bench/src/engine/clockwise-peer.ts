@@ -9,6 +9,8 @@ import { computeToken } from '@clockwise/placement/token';
 import { SIBLING, SIBLING_HEADER_WORDS } from '@clockwise/record/layout';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
+import { SyncAheadDisk } from '@clockwise/runtime/disk/sync-ahead-disk';
+import { SyncThread } from '@clockwise/runtime/disk/sync-thread';
 import { WorkerJobs } from '@clockwise/runtime/embedded/worker-jobs';
 import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
 import type { JobInput } from '@clockwise/storage/jobs';
@@ -42,7 +44,8 @@ const RECORD_BYTES = 128;
 /** Chunks that the room for a full disk is a share of: some seconds of log. */
 const RESERVE_SHARE = 4;
 /** Reads ask a filter for each run: that many more make them little slower, and writes are merged less. */
-const RUNS_MIN = 8;
+const RUNS_MIN = 16;
+const SYNC_AHEAD_BYTES = MIB;
 const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
 
 export const clockwisePeer: PeerModule = { name: 'clockwise', settings: ['its own'], open };
@@ -96,7 +99,8 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   const jobs = new CountedJobs(new WorkerJobs(folder));
   const secret = randomBytes(8);
   const store = LocalStore.open({
-    disk: new NodeDisk(folder),
+    // As a node's log: what its segments end with is on the disk by then, for the most part.
+    disk: new SyncAheadDisk(new NodeDisk(folder), new SyncThread(), SYNC_AHEAD_BYTES),
     tools: { checksum: crc32, codecs: NODE_BLOCK_CODECS },
     limits,
     allocate: (byteCount) => new SharedArrayBuffer(byteCount),

@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- engine`: our store beside LevelDB and LMDB, in one process each, one after the
  * other, with the same keys, values, budget and durability. What is not measured: several threads that
- * ask at once, a disk slower than this one, values of many sizes in one store.
+ * ask at once, a disk slower than this one, values of many sizes in one store. Each process fills a
+ * small store first that is not measured, so that what is compiled as it runs is compiled.
  *
  *   --keys N       5,000,000; with 1 KB values a fifth of them
  *   --times N      instead: as many keys as make keys and values N times the memory, for each size

@@ -25,6 +25,11 @@ export interface ChildTask {
   readonly syncedBatches: number;
 }
 
+/** As many as fill some write buffers of that memory. */
+const WARM_KEYS_MAX = 60_000;
+const WARM_MEMORY_BYTES = 16 * 1024 * 1024;
+const WARM_REST_MS = 100;
+
 export type ChildLine =
   | { readonly kind: 'notes'; readonly notes: readonly string[] }
   | { readonly kind: 'trial'; readonly setting: string; readonly figures: TrialFigures }
@@ -79,6 +84,7 @@ async function measure(
   const main = path.join(folder, 'main');
   mkdirSync(main, { recursive: true });
   const keys = new KeySpace(keyCount, valueBytes);
+  await warm(module, task);
   const ownBytes = residentBytes();
   let peer = await module.open(main, { ...task, isSynced: false });
   say({ kind: 'notes', notes: peer.notes });
@@ -97,6 +103,24 @@ async function measure(
   tell('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
   await peer.close();
   if (task.syncedBatches > 0) tell('synced batches', await synced(module, task, keys));
+}
+
+/**
+ * A small store that is filled and thrown away: who is compiled while he runs is compiled when the
+ * measuring begins, as he is after the first seconds of a process that lives for months.
+ */
+async function warm(module: PeerModule, task: Task & { readonly setting: number }): Promise<void> {
+  const folder = path.join(task.folder, 'warm');
+  mkdirSync(folder);
+  const { memoryBytes, valueBytes } = task;
+  const sizes: Sizes = { ...task.sizes, restMs: WARM_REST_MS };
+  const keyCount = Math.min(task.keyCount, WARM_KEYS_MAX);
+  const small = { ...task, memoryBytes: Math.min(memoryBytes, WARM_MEMORY_BYTES), isSynced: false };
+  const peer = await module.open(folder, small);
+  const workloads = new Workloads(peer, folder, new KeySpace(keyCount, valueBytes), valueBytes);
+  await workloads.fill(sizes);
+  await peer.close();
+  rmSync(folder, { recursive: true });
 }
 
 async function synced(

@@ -16,8 +16,8 @@ import { bytesOf } from './whole-transfer.ts';
 export const BLOCK_CODEC = { none: 0, deflate: 1, lz4: 2, packed: 3 } as const;
 
 /**
- * The codec of flushed tables where merged ones have `codec`: the next merge writes them anew, and
- * packing takes a sixth of the time of lz4, for which memory would wait.
+ * The codec of a node's flushes where its merges have `codec`: the next merge writes them anew, and
+ * packing takes a sixth of the time of lz4, for which those would wait who are served beside it.
  */
 export function flushCodec(codec: number): number {
   return codec === BLOCK_CODEC.none ? BLOCK_CODEC.none : BLOCK_CODEC.packed;

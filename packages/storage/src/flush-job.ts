@@ -13,7 +13,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import { sometimes } from '@clockwise/kernel/probe';
 import { HEADER, HEADER_WORDS, PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
-import { type BlockCodecs, flushCodec, PURE_CODECS } from './block-codec.ts';
+import { type BlockCodecs, PURE_CODECS } from './block-codec.ts';
 import { CHUNK_HEADER_WORDS } from './chunk.ts';
 import type { Checksum } from './checksum.ts';
 import type { Disk, DiskResult } from './disk.ts';
@@ -38,7 +38,7 @@ export interface FlushInput {
   readonly storeIdLow: number;
   readonly storeIdHigh: number;
   readonly blockBytes: number;
-  /** A BLOCK_CODEC, that of merged tables (`flushCodec`). */
+  /** A BLOCK_CODEC. */
   readonly codec: number;
   readonly bloomBitsPerKey: number;
   /** All that are known when the job begins, also those that wait for their edition. */
@@ -120,7 +120,7 @@ function writeRecords(
     storeIdLow: input.storeIdLow,
     storeIdHigh: input.storeIdHigh,
     blockBytes: input.blockBytes,
-    codec: flushCodec(input.codec),
+    codec: input.codec,
     codecs,
     bloomBitsPerKey: input.bloomBitsPerKey,
     firstSequence: input.firstSequence,

@@ -9,6 +9,8 @@
  *   LST4 memory drops a range when an edition with the drop is durable, and only up to its sequence
  *   LUP1 a job that failed is tried again later, a little later each time, and stops no other kind
  *   LUP2 what a flush that failed has written is removed: it is tried again under another number
+ *   LUP3 few runs are merged, and the log's spares given up, only while nobody writes; runs only when
+ *        nothing waits for its flush, which would be merged by itself with all that was merged before
  */
 import { assert } from '@clockwise/kernel/assert';
 import { CacheSweeper } from './cache-sweeper.ts';
@@ -29,6 +31,8 @@ import type { StoreVersions } from './store-versions.ts';
 const FREE_CHUNKS_WANTED = 2;
 /** After so long without an edition, one more lets the files go that only the one before named. */
 const SETTLE_MS = 1000;
+/** After so long without a write, few runs are merged, too, and the log gives up its spares. */
+const REST_MS = 5000;
 /** Records that are swept in one go: nobody waits for an embedded store's memory but its writer. */
 const SWEPT_RECORDS = 1 << 20;
 
@@ -72,6 +76,8 @@ export class LocalUpkeep {
   #isRemoving = false;
   #isMerging = false;
   #publishedAtMs = 0;
+  #nextSequence = 0;
+  #writtenAtMs = 0;
   /** Drops in the edition under way, or waiting for one, in order; the first so many are under way. */
   #drops: RangeDrop[] = [];
   #dropsUnderWay = 0;
@@ -111,17 +117,32 @@ export class LocalUpkeep {
 
   /** What is to be done next; `isHurried`: nobody writes meanwhile. REQUIRES: the log is well. */
   begin(isHurried: boolean): void {
+    const { versions, merges, log, memtable } = this.#options;
+    const isAtRest = this.#isAtRest() || isHurried;
+    // [LUP3]
+    merges.rest(
+      isAtRest && memtable.pool.countState(CHUNK_STATE.frozen) === 0 && !this.#isFlushing,
+    );
     this.#beginPublish();
     this.#beginFlush();
     this.#beginRemoval();
     this.#beginMerge();
-    const { versions } = this.#options;
+    if (isAtRest) log.dropSpares();
     const isIdle = isHurried || this.#nowMs >= this.#publishedAtMs + SETTLE_MS;
     const mayPublish = !versions.isPublishing && this.#nowMs >= this.#publishRetry.atMs;
     if (isIdle && mayPublish && !versions.isSettled) {
       versions.planSettle();
       this.#beginPublish();
     }
+  }
+
+  #isAtRest(): boolean {
+    const { nextSequence } = this.#options.memtable;
+    if (nextSequence !== this.#nextSequence) {
+      this.#nextSequence = nextSequence;
+      this.#writtenAtMs = this.#nowMs;
+    }
+    return this.#nowMs >= this.#writtenAtMs + REST_MS;
   }
 
   /** Nothing waits for its time any more. */

@@ -186,12 +186,27 @@ export class CommitLogWriter {
         this.#spares.push(segment);
       } else {
         reachable('log: a segment is removed');
-        const removed = this.#options.disk.remove(logName(segment.opening, segment.index));
-        if (!removed.ok && removed.code !== 'ENOENT') return this.#fail(removed);
+        const removed = this.#remove(segment);
+        if (!removed.ok) return removed;
       }
     }
     this.#full = kept;
     return DONE;
+  }
+
+  /** Nothing is written for a while: what is kept for later segments goes. */
+  dropSpares(): DiskResult<null> {
+    if (this.#failure !== undefined) return this.#failure;
+    for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
+      const removed = this.#remove(spare);
+      if (!removed.ok) return removed;
+    }
+    return DONE;
+  }
+
+  #remove({ opening, index }: FullSegment): DiskResult<null> {
+    const removed = this.#options.disk.remove(logName(opening, index));
+    return removed.ok || removed.code === 'ENOENT' ? DONE : this.#fail(removed);
   }
 
   /** Ends the log durably, and says so in it. */

@@ -20,7 +20,7 @@ const OFFSET_MAX = 0xffff;
 /** Bits of the table of places by the hash of their four bytes. */
 const HASH_BITS = 12;
 /** After 2^this places without a match the search takes longer steps. */
-const STEP_SHIFT = 4;
+const STEP_SHIFT = 2;
 /** Places are counted on from call to call, so that those of the calls before are known as old. */
 const BASE_MAX = 0x4000_0000;
 const HASH_FACTOR = 0x9e3779b1;
@@ -82,8 +82,11 @@ export function lz4Compress(
       continue;
     }
     misses = 1 << STEP_SHIFT;
-    let matched = place + MATCH_BYTES_MIN;
     const offset = place - candidate;
+    // Long steps meet a match behind its beginning.
+    const before = offset + from > anchor ? offset + from : anchor;
+    while (place > before && source[place - 1] === source[place - 1 - offset]) place -= 1;
+    let matched = place + MATCH_BYTES_MIN;
     while (
       matched + 4 <= matchBefore &&
       bytes.getInt32(matched, true) === bytes.getInt32(matched - offset, true)

@@ -111,6 +111,31 @@ test('[ME3] a disk that removes no file holds up no edition: flushes go on, and 
   assert.ok(disk.names('manifest-').length <= 2, 'the next edition takes them along');
 });
 
+test('[LUP3] few runs go down when nobody has written for a while, and the spares of the log go', () => {
+  const disk = newDisk();
+  const configuration = { ...ROOMY, logSegmentBytes: 4 * KIB, runsMin: 4 };
+  const store = mustOpenLocal(disk, { configuration });
+  const beginMs = 1_000_000;
+  const tick = (nowMs: number): void => {
+    for (let count = 0; count < 40; count += 1) store.tick(nowMs);
+  };
+  for (let run = 0; run < 3; run += 1) {
+    for (let key = 0; key < 60; key += 1) {
+      assert.is(put(store, key, run * 100 + key + 1, 100), 'ok');
+      assert.ok(store.commit(true));
+    }
+    assert.ok(store.freeze());
+    tick(beginMs);
+  }
+  tick(beginMs + 4999);
+  assert.is(store.figures()['runs'], 3);
+  const segments = disk.names('log-').length;
+  tick(beginMs + 5000);
+  assert.equal([store.figures()['runs'], store.figures()['levels']], [0, 1]);
+  assert.is(disk.names('log-').length, segments - 1);
+  for (let key = 0; key < 60; key += 1) assert.is(get(store, key), 200 + key + 1);
+});
+
 /** One job is run at each poll, and no sooner. */
 function oneAtATime(disk: SimulatedDisk): JobRunner {
   const waiting: (() => JobResult)[] = [];

@@ -15,6 +15,7 @@ import type { Instant } from '@clockwise/kernel/core';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { flushCodec } from '@clockwise/storage/block-codec';
 import { CHUNK_STATE } from '@clockwise/storage/chunk';
 import type { FlushInput } from '@clockwise/storage/flush-job';
 import { leavesName, tableName } from '@clockwise/storage/file-names';
@@ -139,7 +140,7 @@ export class FlushControl {
       storeIdLow: versions.manifest.storeIdLow,
       storeIdHigh: versions.manifest.storeIdHigh,
       blockBytes: limits.tableBlockBytes,
-      codec: limits.tableCodec,
+      codec: flushCodec(limits.tableCodec),
       bloomBitsPerKey: limits.bloomBitsPerKey,
       rangeDrops: versions.rangeDrops,
       leaves: { fileNumber: leavesFileNumber, words: this.#floorLeaves },

@@ -14,6 +14,8 @@ import type { BackgroundSync } from './sync-ahead-disk.ts';
 const WORD = { state: 0, file: 1, failure: 2 } as const;
 const STATE = { idle: 0, asked: 1 } as const;
 const WORDS = 4;
+/** It makes no objects. */
+const YOUNG_MEBIBYTES = 1;
 const NO_FAILURE = 0;
 const FAILURES: readonly DiskFailure[] = ['EIO', 'ENOSPC', 'EMFILE', 'ENOENT', 'EROFS', 'OTHER'];
 
@@ -30,7 +32,10 @@ export class SyncThread implements BackgroundSync {
       kind: 'sync-thread',
       buffer: this.#words.buffer as SharedArrayBuffer,
     };
-    const worker = new Worker(new URL(import.meta.url), { workerData: data });
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
+    });
     // It ends with its owner; until then it keeps nobody up.
     worker.unref();
   }

@@ -78,6 +78,7 @@ const LOOK_AGAIN_SECONDS = 60;
 interface PickBasis {
   readonly version: number;
   readonly horizon: DropHorizon;
+  readonly isAtRest: boolean;
   /** A table that was left alone may be tried again. */
   readonly untilMs: number;
 }
@@ -113,6 +114,7 @@ export class MergeControl {
   #pick: Pick | undefined = undefined;
   #pickedBy: PickBasis | undefined = undefined;
   #toLower: RunsToLower | undefined = undefined;
+  #isAtRest = false;
 
   constructor(versions: StoreVersions, options: MergeControlOptions) {
     this.#versions = versions;
@@ -131,6 +133,11 @@ export class MergeControl {
   /** The merge that is under way reads runs of level 0. */
   get takesRuns(): boolean {
     return this.#merge?.pick.inputs[0]!.level === 0;
+  }
+
+  /** Whether nobody writes, so that few runs are worth a merge, too. */
+  rest(isAtRest: boolean): void {
+    this.#isAtRest = isAtRest;
   }
 
   /** How urgent a beat is, in thousandths; 0: there is nothing to merge, or a beat is under way. */
@@ -213,7 +220,8 @@ export class MergeControl {
     const nowMs = this.#options.nowMs();
     if (this.#isAsPicked(horizon, nowMs)) return this.#pick;
     const { version, manifest } = this.#versions;
-    this.#pickedBy = { version, horizon, untilMs: this.#blocked.nextTryMs(nowMs) };
+    const isAtRest = this.#isAtRest;
+    this.#pickedBy = { version, horizon, isAtRest, untilMs: this.#blocked.nextTryMs(nowMs) };
     this.#rewritten.forgetGone(manifest.tables);
     this.#blocked.forgetGone(manifest.tables);
     const blocked = this.#blocked.at(nowMs);
@@ -232,6 +240,7 @@ export class MergeControl {
       levelsMax,
       expiredBeforeSeconds: horizon.expiredBeforeSeconds,
       canDropTombstones: horizon.tombstonesBeforeSeconds !== undefined,
+      isAtRest: this.#isAtRest,
       ...this.#rewritten.under(horizonSeconds(horizon)),
     };
   }
@@ -245,6 +254,7 @@ export class MergeControl {
       basis !== undefined &&
       basis.version === this.#versions.version &&
       nowMs < basis.untilMs &&
+      basis.isAtRest === this.#isAtRest &&
       basis.horizon.tombstonesBeforeSeconds === tombstonesBeforeSeconds &&
       expiredBeforeSeconds - basis.horizon.expiredBeforeSeconds < LOOK_AGAIN_SECONDS
     );

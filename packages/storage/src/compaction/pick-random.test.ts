@@ -236,6 +236,7 @@ test('[PK1] [PK2] [PK3] [PK4] [PR1] [PR2] every random state comes to rest by so
       levelsMax: prng.between(4, 6),
       expiredBeforeSeconds: prng.pick([0, 60]),
       canDropTombstones: prng.chance(0.5),
+      isAtRest: prng.chance(0.5),
     };
     const damage = prng.pick([0, 0.03, 0.3]);
     const blocked = new Set(

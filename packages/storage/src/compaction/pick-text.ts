@@ -13,6 +13,7 @@ export const OPTIONS: PickOptions = {
   levelsMax: 6,
   expiredBeforeSeconds: 0,
   canDropTombstones: false,
+  isAtRest: false,
   rewrittenForExpiry: new Set(),
   rewrittenForTombstones: new Set(),
 };

@@ -128,6 +128,35 @@ const CASES: readonly Case[] = [
     expected: 'merge 1 2 3 4 5 6 -> L1 2000 bottom',
   },
   {
+    name: 'at rest fewer runs go down',
+    tables: `
+      L0 21-30 | 00-ff:8
+      L0 11-20 | 00-ff:8
+      L0 1-10 | 00-ff:8
+      L1 00-7f:48 80-ff:48`,
+    options: { isAtRest: true },
+    expected: 'merge 1 2 3 4 5 -> L1 500 bottom',
+  },
+  {
+    name: 'at rest fewer than three quarters of the runs stay',
+    tables: `
+      L0 11-20 | 00-ff:8
+      L0 1-10 | 00-ff:8
+      L1 00-7f:8 80-ff:8`,
+    options: { isAtRest: true },
+    expected: 'nothing',
+  },
+  {
+    name: 'at rest runs stay over a level 1 that is far larger',
+    tables: `
+      L0 21-30 | 00-ff:8
+      L0 11-20 | 00-ff:8
+      L0 1-10 | 00-ff:8
+      L1 00-7f:49 80-ff:48`,
+    options: { isAtRest: true },
+    expected: 'nothing',
+  },
+  {
     name: 'one run alone is not merged with itself',
     tables: `
       L0 1-10 | 00-ff:8

@@ -42,6 +42,8 @@ export interface PickOptions extends RunOptions {
   readonly levelsMax: number;
   readonly expiredBeforeSeconds: number;
   readonly canDropTombstones: boolean;
+  /** Nobody writes: runs go down although they are few. */
+  readonly isAtRest: boolean;
   /**
    * Tables that a merge wrote under this very horizon, and that have nothing more to lose by it: of
    * values that expired, and of tombstones (which go at the bottom only).
@@ -73,6 +75,9 @@ const RUNS_WEIGHT = 2;
 const LOSS_SCORE = 500;
 /** The share of records that must be worth a rewrite: more than 1 of so many. */
 const LOSS_SHARE = 4;
+/** At rest, this share of the runs goes down, if they hold this share of the bytes of level 1. */
+const REST_RUNS = 3 / 4;
+const REST_BYTES = 1 / 4;
 
 /**
  * REQUIRES: `roundRobin` holds, by level, the last place that the level's latest merge took.
@@ -89,7 +94,7 @@ export function pickMerge(
     const pick = level === 0 ? pickRuns(picking) : pickFromLevel(picking, level);
     if (pick !== undefined) return pick;
   }
-  return pickLoss(picking);
+  return pickLoss(picking) ?? pickAtRest(picking);
 }
 
 /**
@@ -344,6 +349,17 @@ function tableThatLoses(picking: Picking, table: TableMetadata, level: number): 
     return undefined;
   }
   return pick;
+}
+
+/** What is left in level 0: reads ask each run, and older versions take room. */
+function pickAtRest(picking: Picking): Pick | undefined {
+  const { options, levels, runs, blocked } = picking;
+  const readable = takeOldest(readableOldest(runs, blocked), options);
+  if (!options.isAtRest || readable.length < Math.max(2, options.runsMin * REST_RUNS))
+    return undefined;
+  const tables = readable.flat();
+  if (rawBytesOf(tables) < rawBytesOf(levels[1]!) * REST_BYTES) return undefined;
+  return mergeIntoLevel1(picking, tables, LOSS_SCORE);
 }
 
 /** By a range drop, or by values that expired; wherever it stands. */
