@@ -113,12 +113,16 @@ async function warm(module: PeerModule, task: Task & { readonly setting: number 
   const folder = path.join(task.folder, 'warm');
   mkdirSync(folder);
   const { memoryBytes, valueBytes } = task;
-  const sizes: Sizes = { ...task.sizes, restMs: WARM_REST_MS };
   const keyCount = Math.min(task.keyCount, WARM_KEYS_MAX);
-  const small = { ...task, memoryBytes: Math.min(memoryBytes, WARM_MEMORY_BYTES), isSynced: false };
+  const small = {
+    ...task,
+    sizes: { ...task.sizes, restMs: WARM_REST_MS },
+    memoryBytes: Math.min(memoryBytes, WARM_MEMORY_BYTES),
+    isSynced: false,
+  };
   const peer = await module.open(folder, small);
   const workloads = new Workloads(peer, folder, new KeySpace(keyCount, valueBytes), valueBytes);
-  await workloads.fill(sizes);
+  await workloads.fill(small.sizes);
   await peer.close();
   rmSync(folder, { recursive: true });
 }
