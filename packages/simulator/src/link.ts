@@ -31,6 +31,8 @@ export class Link {
   duplicateProbability = 0;
   holdProbability = 0;
   readonly users: Set<LinkUser> = new Set();
+  /** How far apart the two are, in milliseconds: part of every delay, whatever the run's faults are. */
+  distanceMs = 0;
   /** Hears of each frame that is sent this way, arrive it or not. */
   onSent: ((frame: Int32Array) => void) | undefined = undefined;
   readonly #simulation: Simulation;
@@ -83,7 +85,7 @@ export class Link {
   }
 
   delayMs(): number {
-    return this.#delayMinMs + this.#prng.exponential(this.#delayMeanMs);
+    return this.distanceMs + this.#delayMinMs + this.#prng.exponential(this.#delayMeanMs);
   }
 
   /** Nothing crosses any more, until what it returns is called, or `heal`. */

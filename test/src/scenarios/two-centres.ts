@@ -12,6 +12,7 @@ import {
   TAG,
 } from '@clockwise/protocol/frame';
 import { frameTag } from '@clockwise/protocol/validate-frame';
+import type { Link } from '@clockwise/simulator/link';
 import { BUCKET } from '../simulation/configuration.ts';
 import type { OperationResult } from '../simulation/client-requests.ts';
 import type { PlannedOperation } from '../workloads/workload.ts';
@@ -32,21 +33,25 @@ export function twoCentres(): ScriptedCluster {
   });
 }
 
+/** The links from one data centre to the other, both ways. */
+export function linksBetween({ cluster }: ScriptedCluster): readonly Link[] {
+  const { nodes, network } = cluster;
+  const [here, there] = CENTRES;
+  return here.flatMap((one) =>
+    there.flatMap((other) => {
+      const [from, to] = [nodes[one]!.nodeId, nodes[other]!.nodeId];
+      return [network.link(from, to), network.link(to, from)];
+    }),
+  );
+}
+
 /** What was sent from one data centre to the other. */
 export class Crossing {
   bytes = 0;
   readonly operations: Map<number, number> = new Map();
 
-  constructor({ cluster }: ScriptedCluster) {
-    for (const [from, to] of [CENTRES, CENTRES.toReversed()]) {
-      for (const here of from!) {
-        for (const there of to!) {
-          const { nodes, network } = cluster;
-          const link = network.link(nodes[here]!.nodeId, nodes[there]!.nodeId);
-          link.onSent = (frame) => this.#sent(frame);
-        }
-      }
-    }
+  constructor(world: ScriptedCluster) {
+    for (const link of linksBetween(world)) link.onSent = (frame) => this.#sent(frame);
   }
 
   get stores(): number {

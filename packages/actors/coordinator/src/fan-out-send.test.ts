@@ -170,11 +170,23 @@ test('[FO1] the primaries there are the relay in turn; none that cannot be used 
   );
 });
 
-test('[FO1] where all there are suspected and nobody stands in, one copy crosses all the same', () => {
-  const one = world();
-  for (const node of ELSEWHERE) suspect(one, node);
-  const { relay } = forwarded(one, localQuorum);
-  assert.ok(ELSEWHERE.includes(relay));
+test('[FO1] [FO7] where all there are suspected, a copy crosses only if the level needs it, and else a mark is made', () => {
+  for (const level of [eachQuorum, localQuorum]) {
+    const one = world();
+    one.ask(CLIENT, put(1, 'k', 'value', { level }));
+    const [write] = one.sentToShard();
+    for (const node of ELSEWHERE) suspect(one, node);
+    one.shardReplies([[write!, { kind: forward, record: MERGED }]]);
+    const copies = copiesOf(one);
+    const crossed = ELSEWHERE.filter((node) => copies.has(node));
+    assert.is(crossed.length, level === eachQuorum ? 1 : 0);
+    one.shardReplies([[write!, { kind: written, record: MERGED }]]);
+    for (const node of [1, 2]) acknowledge(one, node, copies.get(node)!);
+    if (level === eachQuorum) continue;
+    assert.equal(answers(one), [[STATUS_OK, 2, 2]]);
+    assert.equal(notes(one), [bits(ELSEWHERE)]);
+    assert.is(one.figures()['inFlight'], 0, 'nothing is waited for');
+  }
 });
 
 test('[FO1] three data centres are sent a copy each; a single position needs no relay', () => {

@@ -8,6 +8,7 @@
  *   FO1 where a primary there can be used, one copy of a put's record crosses to each other data centre
  *   FO2 through a relay a position counts only on the word of the relay that was sent the record for it
  *   FO3 what a relay was sent and cannot account for any more is sent to its position otherwise
+ *   FO7 to a data centre in which nobody can be used nothing is sent where the level can do without
  */
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
@@ -20,31 +21,47 @@ import {
   localPositions,
   primaryAt,
   standInPositions,
+  usablePositions,
 } from './positions.ts';
 import { sendStoreAcross } from './replica-operations.ts';
 import { PUT_PHASE } from './request-slots.ts';
 import { bitCount } from './respond.ts';
 import { askForRecord } from './stand-in-put.ts';
 
-/** [FO1] REQUIRES: nobody in another data centre was sent the record. */
+/**
+ * [FO1] Returns the positions that are left alone. REQUIRES: nobody in another data centre was sent the
+ * record.
+ */
 export function sendAcross(
   context: CoordinatorContext,
   slot: number,
   record: Int32Array,
   recordOffset: number,
-): void {
+): number {
   const { ring, fanOuts } = context;
   fanOuts.begin(slot);
   // What a stand-in makes goes out with more than the record: who else is owed it.
-  if (!isListed(context, slot, ring.ownNode)) return;
+  if (!isListed(context, slot, ring.ownNode)) return 0;
+  const usable = usablePositions(context, slot);
+  let leftAlone = 0;
   let left = allPositions(context, slot) & ~localPositions(context, slot);
   while (left !== 0) {
     const centre = besidePositions(context, slot, 31 - Math.clz32(left & -left));
     left &= ~centre;
     const isOne = (centre & (centre - 1)) === 0;
-    if (!isOne) sendToCentre(context, slot, centre, record, recordOffset);
+    if ((usable & centre) === 0 && isLost(context, slot, centre)) leftAlone |= centre;
+    else if (!isOne) sendToCentre(context, slot, centre, record, recordOffset);
   }
   if (fanOuts.relayed[slot] !== 0) watchRelays(context, slot);
+  return leftAlone;
+}
+
+/** [FO7] Whether nobody stands in for positions that cannot be used, and nobody needs them to answer. */
+function isLost(context: CoordinatorContext, slot: number, centre: number): boolean {
+  if (standInPositions(context, slot, centre) !== 0) return false;
+  const isNeeded = !levelIsMet(context, slot, allPositions(context, slot) & ~centre);
+  sometimes(!isNeeded, 'fan-out: a data centre is lost and left alone');
+  return !isNeeded;
 }
 
 function sendToCentre(

@@ -86,8 +86,8 @@ export function forwardRecord(
   const { slots, ring } = context;
   slots.phase[slot] = PUT_PHASE.forwarded;
   const { stride } = ring.tables[slots.replicationClass[slot]!]!;
-  if (context.fanOuts.isNeeded) sendAcross(context, slot, record, recordOffset);
-  const has = slots.openPrimaries[slot]! | slots.openStandIns[slot]!;
+  const leftAlone = context.fanOuts.isNeeded ? sendAcross(context, slot, record, recordOffset) : 0;
+  const has = slots.openPrimaries[slot]! | slots.openStandIns[slot]! | leftAlone;
   for (let position = 0; position < stride; position += 1) {
     if ((has & (1 << position)) === 0) sendTo(context, slot, position, record, recordOffset);
   }
