@@ -28,7 +28,7 @@ export interface Limits {
   readonly connectionsMax: number;
   /** Requests in flight in one coordinator. A power of two. */
   readonly requestsInFlightMax: number;
-  /** Bytes of requests that one coordinator keeps, to ask again or to pass on; beyond, OVERLOADED. */
+  /** Bytes of requests, records and pages that one coordinator keeps until an answer; beyond, OVERLOADED. */
   readonly keptRequestBytesMax: number;
   /** Operations one coordinator has outstanding at one replica shard. */
   readonly replicaOperationsInFlightMax: number;

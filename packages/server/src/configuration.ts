@@ -289,6 +289,10 @@ function replicationFaults(limits: Limits): string[] {
     limits.contextEntriesMax + limits.siblingsMax <= 65_535,
     'contextEntriesMax and siblingsMax must be at most 65535 together: a context has that many entries',
   );
+  must(
+    limits.keptRequestBytesMax >= limits.frameBytesMax,
+    'keptRequestBytesMax must be at least frameBytesMax: what is merged is held',
+  );
   must(limits.hedgeMsMin <= limits.hedgeMsMax, 'hedgeMsMin must be at most hedgeMsMax');
   must(
     limits.handOffPageBytes < limits.frameBytesMax / 2,

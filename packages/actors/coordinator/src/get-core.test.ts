@@ -7,6 +7,7 @@ import {
   CoordinatorWorld,
   opcodeOf,
   type ReplyFields,
+  type Sent,
   statusOf,
   type WorldOptions,
 } from './coordinator-world.ts';
@@ -316,6 +317,31 @@ test('[G1] the sole copy, on another node, is read over the link, and compared w
     assert.equal(one.shown(), [shown]);
     assert.is(one.inFlight(), 0);
   }
+});
+
+test('O9 records that are held to be merged are bounded in bytes: beyond, OVERLOADED, until some are let go', () => {
+  const dots = Array.from({ length: 30 }, (_, index) => [10 + index, 1] as const);
+  const large = record({ dots });
+  const limits = { keptRequestBytesMax: large.length * 4 * 2 + 100 };
+  const one = new GetWorld({ limits });
+  const firsts: Sent[] = [];
+  for (let get = 0; get < 3; get += 1) {
+    if (get > 0) one.ask({});
+    firsts.push(one.reads.get(1)!);
+    one.answers(0, large);
+    const refused = get < 2 ? [] : [[ERRORS.OVERLOADED.code]];
+    assert.equal(one.shown(), refused, `get ${get}`);
+  }
+  assert.is(one.inFlight(), 2);
+  // A small one has its place in the slot itself.
+  one.ask({});
+  for (const node of [0, 1]) one.answers(node, record({ dots: [[9, 1]] }));
+  assert.equal(one.shown(), [[STATUS_OK, 'v9.1']]);
+  one.replies(1, firsts[0]!, { kind: REPLY_KIND.read, record: large });
+  assert.is(one.shown()[0]![0], STATUS_OK);
+  one.ask({});
+  for (const node of [0, 1]) one.answers(node, large);
+  assert.is(one.shown()[0]![0], STATUS_OK, 'what was let go is not counted');
 });
 
 test.run();

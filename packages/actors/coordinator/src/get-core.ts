@@ -103,8 +103,36 @@ function onRead(
     if (recordOffset < 0) respondNotFound(context, slot);
     else respondRecord(context, slot, record, recordOffset);
     slots.release(slot);
+  } else if (recordOffset >= 0 && !hasRoom(context, slot, record, recordOffset)) {
+    onNoRoom(context, slot);
   } else {
     if (!isStandIn || recordOffset >= 0) mergeAnswer(context, slot, bit, record, recordOffset);
+    settleGet(context, slot);
+  }
+}
+
+/** Whether a record may be held to be merged, or need not be: all that are have bytes in bounds. */
+export function hasRoom(
+  context: CoordinatorContext,
+  slot: number,
+  record: Int32Array,
+  recordOffset: number,
+): boolean {
+  const { slots, limits } = context;
+  const wordCount = recordWordCount(record, recordOffset);
+  if (slots.mayKeep(wordCount, limits.keptRequestBytesMax)) return true;
+  const held = slots.heldOf(slot);
+  if (held === undefined || slots.heldWords[slot] === 0) return false;
+  return compareRecords(held, 0, record, recordOffset) !== RELATION.concurrent;
+}
+
+/** Before the answer it is refused; after it nobody is mended with what cannot be held. */
+function onNoRoom(context: CoordinatorContext, slot: number): void {
+  reachable('get: a record is one too many to be held');
+  if (context.slots.responded[slot] === 0) {
+    respondStatus(context, slot, ERRORS.OVERLOADED.code);
+    endGet(context, slot);
+  } else {
     settleGet(context, slot);
   }
 }

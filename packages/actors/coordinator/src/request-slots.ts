@@ -124,7 +124,7 @@ export class RequestSlots {
   /** Copy of the request, for a hedge: inline or allocated. */
   readonly #inline: Int32Array;
   readonly #large: (Int32Array | undefined)[];
-  /** Words of all requests that are kept outside of the slots' own memory. */
+  /** Words of all requests, records and pages that are kept outside of the slots' own memory. */
   largeWords = 0;
   /** The record merged so far (get), or the new context (put). */
   readonly #held: (Int32Array | undefined)[];
@@ -312,6 +312,9 @@ export class RequestSlots {
 
   /** REQUIRES: `heldWords` is made to fit. */
   hold(slot: number, held: Int32Array | undefined): void {
+    const before = this.#held[numberOf(slot)];
+    if (before !== undefined && before.length > INLINE_WORDS) this.largeWords -= before.length;
+    if (held !== undefined && held.length > INLINE_WORDS) this.largeWords += held.length;
     this.#held[numberOf(slot)] = held;
   }
 

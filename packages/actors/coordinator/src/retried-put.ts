@@ -13,7 +13,7 @@ import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors'
 import { OPERATION, REPLY_KIND, REQUEST } from '@clockwise/protocol/frame';
 import { operationIsKnown } from '@clockwise/versioning/recents';
 import type { CoordinatorContext } from './coordinator-context.ts';
-import { mergeAnswer } from './get-core.ts';
+import { hasRoom, mergeAnswer } from './get-core.ts';
 import { isUsable, positionOfNode, primaryAt, takeStandIn } from './positions.ts';
 import { sendRead, type KeyToken } from './replica-operations.ts';
 import { PUT_PHASE } from './request-slots.ts';
@@ -85,6 +85,11 @@ export function onAsked(
   }
   slots.asked[slot] = slots.asked[slot]! & ~bit;
   if (recordOffset >= 0) {
+    if (!hasRoom(context, slot, record, recordOffset)) {
+      reachable('put: what is known of a retried write is too much to be held');
+      slots.status[slot] = ERRORS.OVERLOADED.code;
+      return ASKED.refused;
+    }
     const isKnown = isKnownTo(context, slot, record, recordOffset);
     mergeAnswer(context, slot, bit, record, recordOffset);
     if (isKnown) {

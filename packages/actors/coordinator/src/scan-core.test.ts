@@ -1,6 +1,6 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
+import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
 import { ERRORS, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   LEVEL,
@@ -114,9 +114,18 @@ class Scan {
   readonly world: CoordinatorWorld;
   readonly asked: Map<number, Sent> = new Map();
 
-  constructor(level = 0, prepare: (world: CoordinatorWorld) => void = () => undefined) {
-    this.world = CoordinatorWorld.linked();
+  constructor(
+    level = 0,
+    prepare: (world: CoordinatorWorld) => void = () => undefined,
+    limits: Partial<Limits> = {},
+  ) {
+    this.world = CoordinatorWorld.linked({ limits });
     prepare(this.world);
+    this.ask(level);
+  }
+
+  ask(level = 0): void {
+    this.asked.clear();
     this.world.ask(CLIENT, scan(1, PARTITION, { level }));
     this.#take();
   }
@@ -270,6 +279,16 @@ test('a partition that there is not, or that cannot be reached, is refused', () 
   world.ask(CLIENT, scan(2, 7));
   assert.equal(world.sentTo(CLIENT).map(statusOf), [ERRORS.UNAVAILABLE.code]);
   assert.is(world.figures()['inFlight'], 0);
+});
+
+test('O9 pages that are held to be merged are bounded in bytes, and let go with their scan', () => {
+  const names = 'a1 b1 c1 d1 e1';
+  const one = new Scan(0, undefined, { keptRequestBytesMax: page(names).words.length * 4 + 8 });
+  for (let turn = 0; turn < 3; turn += 1) {
+    if (turn > 0) one.ask();
+    for (const node of [0, 1, 2]) one.answers(node, names);
+    assert.equal(one.shown(), ['abcde'], 'the page of one replica, which is not called complete');
+  }
 });
 
 test('what is late after the answer finds an older generation', () => {

@@ -63,13 +63,19 @@ export class ScanCore {
     offset: number,
     wordCount: number,
   ): void {
-    const { slots, ring } = this.#context;
+    const { slots, ring, limits } = this.#context;
     const placement = ring.tables[slots.replicationClass[slot]!]!;
     const position = positionOfReplica(placement, slots.partition[slot]!, node);
     const bit = 1 << position;
     if (position < 0 || (slots.asked[slot]! & ~slots.answered[slot]! & bit) === 0) return;
+    if (!slots.mayKeep(wordCount, limits.keptRequestBytesMax)) {
+      reachable('scan: a page is one too many to be held');
+      this.onFailed(slot, position, ERRORS.OVERLOADED.code);
+      return;
+    }
     slots.answered[slot] = slots.answered[slot]! | bit;
-    this.#pages.get(slot)?.push({
+    slots.largeWords += wordCount;
+    this.#pages.get(slot)!.push({
       words: words.slice(offset, offset + wordCount),
       recordCount,
       more: (flags & REPLY_FLAG.more) !== 0,
@@ -137,8 +143,10 @@ export class ScanCore {
   }
 
   #end(slot: number): void {
+    const { slots } = this.#context;
+    for (const { words } of this.#pages.get(slot) ?? []) slots.largeWords -= words.length;
     this.#pages.delete(slot);
-    this.#context.slots.release(slot);
+    slots.release(slot);
   }
 
   /** [SC3] */

@@ -365,6 +365,16 @@ test('[P8] an own replica that cannot read refuses the retried write, and nothin
   assert.is(one.figures()['inFlight'], 0);
 });
 
+test('[P8] O9 where what is known is too much to be held the retried write is refused, and nothing is made', () => {
+  const one = world({ limits: { keptRequestBytesMax: 1000 } });
+  const questions = asked(one);
+  const dots = Array.from({ length: 30 }, (_, index) => [10 + index, 1] as const);
+  one.nodeReplies(1, questions.get(1)!, { kind: read, record: record({ dots }) });
+  assert.equal(one.sentTo(CLIENT).map(statusOf), [ERRORS.OVERLOADED.code]);
+  assert.equal(one.sentToShard(), []);
+  assert.is(one.figures()['inFlight'], 0);
+});
+
 test('[P8] stand-ins are asked for the positions of primaries that cannot be', () => {
   const one = world();
   one.linkDown(2);
