@@ -325,12 +325,12 @@ test('O9 records that are held to be merged are bounded in bytes: beyond, OVERLO
   const limits = { keptRequestBytesMax: large.length * 4 * 2 + 100 };
   const one = new GetWorld({ limits });
   const firsts: Sent[] = [];
-  for (let get = 0; get < 3; get += 1) {
-    if (get > 0) one.ask({});
+  for (let turn = 0; turn < 3; turn += 1) {
+    if (turn > 0) one.ask({});
     firsts.push(one.reads.get(1)!);
     one.answers(0, large);
-    const refused = get < 2 ? [] : [[ERRORS.OVERLOADED.code]];
-    assert.equal(one.shown(), refused, `get ${get}`);
+    const refused = turn < 2 ? [] : [[ERRORS.OVERLOADED.code]];
+    assert.equal(one.shown(), refused, `get ${turn}`);
   }
   assert.is(one.inFlight(), 2);
   // A small one has its place in the slot itself.
