@@ -48,7 +48,7 @@ test('[DP3] refusals that a retry can mend are retried under the same id', async
   }
 });
 
-test('[RO5] retries are made within their budget, but for what a lost connection had in flight', async () => {
+test('[RO5] retries are made within their budget, but for what a lost connection had in flight and what nobody could do', async () => {
   const world = new MemoryWorld();
   const nodes = [world.node('a:1'), world.node('b:1')];
   for (const node of nodes) node.script = () => undefined;
@@ -66,6 +66,21 @@ test('[RO5] retries are made within their budget, but for what a lost connection
   for (const node of nodes) {
     node.frames.length = 0;
     node.script = () => refusal('UNAVAILABLE');
+  }
+  const unavailable = db.bucket().getMany(keys, { timeoutMs: 5000 });
+  await world.advance(1000);
+  for (const node of nodes) {
+    node.frames.length = 0;
+    node.script = () => OK;
+  }
+  await world.advance(3000);
+  assert.ok(
+    (await unavailable).every(({ ok }) => ok),
+    'a cluster that comes up is waited for',
+  );
+  for (const node of nodes) {
+    node.frames.length = 0;
+    node.script = () => refusal('OVERLOADED');
   }
   const refused = db.bucket().getMany(keys, { timeoutMs: 1000 });
   await world.advance(1500);

@@ -6,8 +6,10 @@
  *   RO1 a request is settled once, and its slot is free before anybody is told
  *   RO2 a read changes nothing: whatever fails it, it was not applied
  *   RO3 a write of which one try may have happened is unknown, whatever the later tries were told
- *   RO5 a retry is made within the budget of retries, except on a connection that was lost: what was
- *       in flight there was bounded by its window
+ *   RO5 a retry is made within the budget of retries, except where a try cost the cluster next to nothing:
+ *       on a connection that was lost (what was in flight there was bounded by its window), and where
+ *       a node said at once that it cannot (no replicas are reachable, it is starting): rests that grow
+ *       bound those
  *   RO4 a signal that aborts settles at once; the listener goes with the request
  */
 import type { Prng } from '@clockwise/kernel/prng';
@@ -46,6 +48,8 @@ export interface OutcomeParts {
 }
 
 const TRY_COUNT_MAX = 255;
+/** [RO5] Failures after which a retry needs no budget. */
+const UNBUDGETED: ReadonlySet<ErrorName> = new Set(['CONNECTION_LOST', 'UNAVAILABLE', 'NOT_READY']);
 
 export function isWrite(opcode: number): boolean {
   return opcode === REQUEST_OPCODE.put || opcode === REQUEST_OPCODE.delete;
@@ -155,7 +159,7 @@ export class RequestOutcomes {
       isAmbiguous: table.isAmbiguous[slot] === 1,
     };
     const delayMs = retryDelayMs(failed, this.#limits, this.#prng);
-    if (delayMs < 0 || (code !== 'CONNECTION_LOST' && !this.#budget.takes(now))) {
+    if (delayMs < 0 || (!UNBUDGETED.has(code) && !this.#budget.takes(now))) {
       const message = reason === undefined ? {} : { message: reason };
       this.#failWith(slot, code, { ...message, retryAfterMs });
     } else if (delayMs === 0) {
