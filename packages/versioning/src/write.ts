@@ -40,12 +40,12 @@ import {
   recordWordCount,
   SIBLING,
   SIBLING_FLAG,
-  SIBLING_HEADER_WORDS,
   siblingCount,
   siblingsOffset,
   siblingWordCount,
 } from '@clockwise/record/layout';
 import { compareEntries, contextCovers, coverNewDot, joinContexts } from './context.ts';
+import { overwritePlain, writeSibling } from './plain-overwrite.ts';
 import { hybridSeconds, operationIsKnown, RecentsUnion } from './recents.ts';
 import type { RecentLimits } from './recents.ts';
 import { retireEntries } from './retire.ts';
@@ -95,8 +95,24 @@ export function applyWrite(
   out: Int32Array,
   record: number,
 ): number {
-  const refusal = current < 0 ? 0 : lookBefore(writer, operands, words, current);
-  if (refusal < 0) return refusal;
+  if (current >= 0) {
+    const refusal = lookBefore(writer, operands, words, current);
+    if (refusal < 0) return refusal;
+    const wordCount = overwritePlain(writer.limits, operands, words, current, out, record);
+    if (wordCount > 0) return wordCount;
+  }
+  return writeAny(writer, operands, words, current, out, record);
+}
+
+/** The general way; exported for the tests that compare the plain one with it. */
+export function writeAny(
+  writer: RecordWriter,
+  operands: WriteOperands,
+  words: Int32Array,
+  current: number,
+  out: Int32Array,
+  record: number,
+): number {
   const keyWordCount = paddedWords(operands.keyByteCount);
   const context = record + HEADER_WORDS + keyWordCount;
   copyWords(operands.keyWords, operands.keyOffset, out, record + HEADER_WORDS, keyWordCount);
@@ -117,7 +133,7 @@ export function applyWrite(
     sometimes(writer.count > 1, 'write: a write leaves siblings that its context does not cover');
     if (addsBeyondLimits(writer, words, current)) return WRITE_STATUS.tooManySiblings;
   } else {
-    position = writeSibling(writer, operands, out, siblings);
+    position = addSibling(writer, operands, out, siblings);
     if (current >= 0) dropSiblings(writer, words, current);
     if (operands.lww && current >= 0) raiseHybridTime(words, current, out, siblings);
   }
@@ -242,7 +258,7 @@ function writeSiblings(
     const dot = sibling + SIBLING.incarnationLow;
     const wordCount = siblingWordCount(words, sibling);
     if (!isWritten && compareEntries(operands.dot, 0, words, dot) < 0) {
-      position = writeSibling(writer, operands, out, position);
+      position = addSibling(writer, operands, out, position);
       isWritten = true;
     }
     const { contextWords, contextOffset: given, contextCount: givenCount } = operands;
@@ -257,36 +273,19 @@ function writeSiblings(
     }
     sibling += wordCount;
   }
-  return isWritten ? position : writeSibling(writer, operands, out, position);
+  return isWritten ? position : addSibling(writer, operands, out, position);
 }
 
-function writeSibling(
+function addSibling(
   writer: RecordWriter,
   operands: WriteOperands,
   out: Int32Array,
   position: number,
 ): number {
-  const { tombstone, dot } = operands;
-  const valueByteCount = tombstone ? 0 : operands.valueByteCount;
-  const valueWordCount = paddedWords(valueByteCount);
-  out[position + SIBLING.flagsAndCodec] = tombstone ? SIBLING_FLAG.tombstone : operands.codec << 8;
-  out[position + SIBLING.valueBytes] = valueByteCount;
-  out[position + SIBLING.incarnationLow] = dot[0]!;
-  out[position + SIBLING.incarnationHigh] = dot[1]!;
-  out[position + SIBLING.counterLow] = dot[2]!;
-  out[position + SIBLING.counterHigh] = dot[3]!;
-  out[position + SIBLING.sessionLow] = operands.sessionLow;
-  out[position + SIBLING.sessionHigh] = operands.sessionHigh;
-  out[position + SIBLING.sequence] = operands.sequence;
-  out[position + SIBLING.expirySeconds] = tombstone ? 0 : operands.expirySeconds;
-  out[position + SIBLING.hybridLow] = operands.hybridLow;
-  out[position + SIBLING.hybridHigh] = operands.hybridHigh;
-  const value = position + SIBLING_HEADER_WORDS;
-  copyWords(operands.valueWords, operands.valueOffset, out, value, valueWordCount);
   writer.count += 1;
-  writer.tombstones += tombstone ? 1 : 0;
-  writer.valueBytes += valueByteCount;
-  return value + valueWordCount;
+  writer.tombstones += operands.tombstone ? 1 : 0;
+  writer.valueBytes += operands.tombstone ? 0 : operands.valueByteCount;
+  return writeSibling(operands, out, position);
 }
 
 function dropSiblings(writer: RecordWriter, words: Int32Array, current: number): void {
