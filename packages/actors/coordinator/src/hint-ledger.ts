@@ -60,6 +60,11 @@ export interface PlaceCount {
   readonly whole: Tally;
   /** What had been added to the place when the count began, which it finds. */
   readonly addedBefore: number;
+  /**
+   * A count of everybody has ended since it began: what is settled now may have been gone by then, and is
+   * not taken from what that one found. Its own end says it.
+   */
+  isOvertaken: boolean;
 }
 
 export type LedgerLimits = Pick<
@@ -150,9 +155,10 @@ export class HintLedger {
       if (counted !== undefined) take(counted, record);
     }
     // [HL1] A pass for one of its nodes may have settled it besides: for everybody, the close says it.
-    if (node !== EVERYBODY) this.#takeFrom(this.#keyOf(place, node), record);
+    const isTaken = node !== EVERYBODY && !count.isOvertaken;
+    if (isTaken) this.#takeFrom(this.#keyOf(place, node), record);
     this.#oldestIsKnown = false;
-    if (!isLast) return;
+    if (!isLast || count.isOvertaken) return;
     const left = { ...this.#wholes[place]! };
     take(left, record);
     this.#setWhole(place, left);
@@ -163,7 +169,8 @@ export class HintLedger {
   open(place: number, node: number): PlaceCount {
     const addedBefore = this.#added[place]!;
     const tallies: PlaceCount['tallies'] = new Map();
-    const count: PlaceCount = { place, node, tallies, whole: emptyTally(), addedBefore };
+    const whole = emptyTally();
+    const count: PlaceCount = { place, node, tallies, whole, addedBefore, isOvertaken: false };
     this.#open.add(count);
     return count;
   }
@@ -188,6 +195,7 @@ export class HintLedger {
     for (let other = 0; other < this.#nodeCount; other += 1) {
       this.#replace(place, other, tallies.get(other));
     }
+    for (const other of this.#open) if (other.place === place) other.isOvertaken = true;
     this.#setWhole(place, whole);
     const left = this.#added[place]! - count.addedBefore;
     if (left === 0 && this.#added[place] !== 0) this.#addedPlaces -= 1;
