@@ -7,10 +7,10 @@
  *   BC2 what is stored gives exactly `rawBytes` bytes and less than 8 bytes of padding are left, or the
  *       block is damaged
  */
+import { copyWords } from '@clockwise/record/copy';
 import { lz4Compress } from './lz4.ts';
 import { Lz4Decoder, lz4Decompress } from './lz4-decode.ts';
 import { RecordPacker, unpackRecords } from './record-pack.ts';
-import { bytesOf } from './whole-transfer.ts';
 
 /** How a block's bytes are stored; append-only. */
 export const BLOCK_CODEC = { none: 0, deflate: 1, lz4: 2, packed: 3 } as const;
@@ -63,35 +63,42 @@ export class BlockScratch {
 }
 
 /**
- * Stores `raw` in `target` if a codec makes it smaller: the bytes taken, or -1: store it as it is. [BC1]
- * REQUIRES: where it is to be packed, `raw` is whole records and begins at a word of its buffer.
+ * Stores raw[from, to) in `target` if lz4 or deflate makes it smaller: the bytes taken, or -1: store it
+ * as it is. [BC1]
  */
 export function encodeBlock(
   codec: number,
   codecs: BlockCodecs,
   raw: Uint8Array,
   target: Uint8Array,
+  from: number = 0,
+  to: number = raw.length,
 ): number {
-  const bytesMax = Math.min(target.length, raw.length - (raw.length >>> 3));
-  if (codec === BLOCK_CODEC.lz4) {
-    return lz4Compress(raw, 0, raw.length, target.subarray(0, bytesMax), 0);
-  }
-  if (codec === BLOCK_CODEC.packed) return packBlock(raw, target, bytesMax);
+  const bytesMax = Math.min(target.length, storedMax(to - from));
+  if (codec === BLOCK_CODEC.lz4) return lz4Compress(raw, from, to, target, 0, bytesMax);
   if (codec !== BLOCK_CODEC.deflate) return -1;
-  const stored = codecs.deflate(raw);
-  if (stored.length > bytesMax || stored.length === raw.length) return -1;
+  const stored = codecs.deflate(raw.subarray(from, to));
+  if (stored.length > bytesMax || stored.length === to - from) return -1;
   target.set(stored);
   return stored.length;
 }
 
-function packBlock(raw: Uint8Array, target: Uint8Array, bytesMax: number): number {
-  const words = wordsOf(raw);
-  PACKER.begin(words.length);
-  PACKER.add(words, 0, words.length);
-  const byteCount = PACKER.outWords * 4;
-  if (byteCount > bytesMax) return -1;
-  target.set(bytesOf(PACKER.out, 0, PACKER.outWords));
-  return byteCount;
+/**
+ * Puts records at words [from, to) in their own place packed, if that makes them smaller: the words
+ * taken, or -1: they stand as they are. [BC1]
+ */
+export function packBlock(words: Int32Array, from: number, to: number): number {
+  PACKER.begin(to - from);
+  PACKER.add(words, from, to);
+  const { out, outWords } = PACKER;
+  if (outWords * 4 > storedMax((to - from) * 4)) return -1;
+  copyWords(out, 0, words, from, outWords);
+  return outWords;
+}
+
+/** [BC1] */
+function storedMax(rawBytes: number): number {
+  return rawBytes - (rawBytes >>> 3);
 }
 
 function wordsOf(bytes: Uint8Array): Int32Array {

@@ -46,9 +46,26 @@ class SeenPlaces {
 
 const SEEN: SeenPlaces = new SeenPlaces();
 
+/** The view of the bytes that were asked for last: blocks of a table lie in the same two buffers. */
+class KeptView {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+
+  of(bytes: Uint8Array): DataView {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+    return this.#view;
+  }
+}
+
+const SOURCE: KeptView = new KeptView();
+const TARGET: KeptView = new KeptView();
+
 /**
- * Compresses source[from, to) to target[at, target.length); the position behind the last byte
- * written, or -1: it does not fit.
+ * Compresses source[from, to) to target[at, end); the position behind the last byte written, or -1: it
+ * does not fit.
  */
 export function lz4Compress(
   source: Uint8Array,
@@ -56,11 +73,12 @@ export function lz4Compress(
   to: number,
   target: Uint8Array,
   at: number,
+  end: number = target.length,
 ): number {
   const { places } = SEEN;
   const first = SEEN.begin(to - from) - from;
-  const bytes = new DataView(source.buffer, source.byteOffset, source.byteLength);
-  const out = new DataView(target.buffer, target.byteOffset, target.byteLength);
+  const bytes = SOURCE.of(source);
+  const out = TARGET.of(target);
   const matchBefore = to - LITERALS_LAST;
   const placeLast = to - MATCH_LAST;
   let put = at;
@@ -95,12 +113,12 @@ export function lz4Compress(
     }
     while (matched < matchBefore && source[matched] === source[matched - offset]) matched += 1;
     const moreBytes = matched - place - MATCH_BYTES_MIN;
-    put = writeLiterals(bytes, anchor, place, out, put, moreBytes);
-    if (put < 0 || put + 2 > target.length) return -1;
+    put = writeLiterals(bytes, anchor, place, out, put, end, moreBytes);
+    if (put < 0 || put + 2 > end) return -1;
     out.setUint16(put, offset, true);
     put += 2;
     if (moreBytes >= LENGTH_FULL) {
-      put = writeLength(out, put, moreBytes - LENGTH_FULL);
+      put = writeLength(out, put, end, moreBytes - LENGTH_FULL);
       if (put < 0) return -1;
     }
     place = matched;
@@ -111,7 +129,7 @@ export function lz4Compress(
       places[Math.imul(within, HASH_FACTOR) >>> (32 - HASH_BITS)] = place - 2 + first;
     }
   }
-  return writeLiterals(bytes, anchor, to, out, put, 0);
+  return writeLiterals(bytes, anchor, to, out, put, end, 0);
 }
 
 /** A token and the literals [from, to); the position behind them, or -1. */
@@ -121,23 +139,24 @@ function writeLiterals(
   to: number,
   out: DataView,
   at: number,
+  end: number,
   matchCode: number,
 ): number {
   const literalBytes = to - from;
   let put = at + 1;
-  if (put > out.byteLength) return -1;
+  if (put > end) return -1;
   const literalCode = literalBytes < LENGTH_FULL ? literalBytes : LENGTH_FULL;
   out.setUint8(at, (literalCode << 4) | (matchCode < LENGTH_FULL ? matchCode : LENGTH_FULL));
-  if (literalCode === LENGTH_FULL) put = writeLength(out, put, literalBytes - LENGTH_FULL);
-  if (put < 0 || put + literalBytes > out.byteLength) return -1;
+  if (literalCode === LENGTH_FULL) put = writeLength(out, put, end, literalBytes - LENGTH_FULL);
+  if (put < 0 || put + literalBytes > end) return -1;
   copyBytes(bytes, from, out, put, literalBytes);
   return put + literalBytes;
 }
 
-function writeLength(out: DataView, at: number, length: number): number {
+function writeLength(out: DataView, at: number, end: number, length: number): number {
   let put = at;
   let rest = length;
-  if (put + Math.floor(rest / 255) + 1 > out.byteLength) return -1;
+  if (put + Math.floor(rest / 255) + 1 > end) return -1;
   while (rest >= 255) {
     out.setUint8(put, 255);
     put += 1;

@@ -12,7 +12,7 @@ import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER } from '@clockwise/record/layout';
-import { BLOCK_CODEC, type BlockCodecs, encodeBlock } from './block-codec.ts';
+import { BLOCK_CODEC, type BlockCodecs, encodeBlock, packBlock } from './block-codec.ts';
 import { bloomProbeCount } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, type FileHandle } from './disk.ts';
@@ -66,6 +66,8 @@ export class TableWriter {
   readonly #index: number[] = [];
   /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
   #buffer: Int32Array = SPARE_BUFFERS.take(FIRST_WORDS);
+  /** The same memory. */
+  #bytes: Uint8Array = bytesOf(this.#buffer);
   #blockAt = 0;
   #used = BLOCK_HEADER_WORDS;
   #blockRecords = 0;
@@ -75,6 +77,7 @@ export class TableWriter {
   #syncedBytes = 0;
   /** What a codec makes of a block. */
   #stored: Uint8Array = new Uint8Array(0);
+  #storedWords: Int32Array = new Int32Array(0);
   readonly #first: [number, number, number] = [0, 0, 0];
   readonly #last: [number, number, number] = [0, 0, 0];
   #failure: DiskError | undefined = undefined;
@@ -186,19 +189,37 @@ export class TableWriter {
 
   /** Puts the open block's stored bytes in the place of its records, if fewer; their codec. */
   #compressBlock(rawBytes: number): number {
-    const { codec, codecs } = this.#options;
+    const { codec } = this.#options;
     if (codec === BLOCK_CODEC.none) return codec;
-    if (this.#stored.length < rawBytes) this.#stored = new Uint8Array(rawBytes);
     const from = this.#blockAt + BLOCK_HEADER_WORDS;
-    const raw = bytesOf(this.#buffer, from, this.#used);
-    const storedBytes = encodeBlock(codec, codecs, raw, this.#stored);
-    sometimes(storedBytes < 0, 'tables: a block that a codec does not make smaller');
-    if (storedBytes < 0) return BLOCK_CODEC.none;
-    const paddedBytes = Math.ceil(storedBytes / 8) * 8;
-    raw.set(this.#stored.subarray(0, storedBytes));
-    raw.fill(0, storedBytes, paddedBytes);
-    this.#used = from + paddedBytes / 4;
+    const words =
+      codec === BLOCK_CODEC.packed
+        ? packBlock(this.#buffer, from, this.#used)
+        : this.#encodeBlock(from, rawBytes);
+    sometimes(words < 0, 'tables: a block that a codec does not make smaller');
+    if (words < 0) return BLOCK_CODEC.none;
+    this.#used = from + words;
+    if ((words & 1) === 1) {
+      this.#buffer[this.#used] = 0;
+      this.#used += 1;
+    }
     return codec;
+  }
+
+  /** By lz4 or deflate; the words taken, the last one filled with zeros, or -1. */
+  #encodeBlock(from: number, rawBytes: number): number {
+    const { codec, codecs } = this.#options;
+    if (this.#stored.length < rawBytes) {
+      this.#stored = new Uint8Array(rawBytes);
+      this.#storedWords = new Int32Array(this.#stored.buffer);
+    }
+    const at = from * 4;
+    const byteCount = encodeBlock(codec, codecs, this.#bytes, this.#stored, at, at + rawBytes);
+    if (byteCount < 0) return -1;
+    for (let pad = byteCount; pad % 4 !== 0; pad += 1) this.#stored[pad] = 0;
+    const words = Math.ceil(byteCount / 4);
+    copyWords(this.#storedWords, 0, this.#buffer, from, words);
+    return words;
   }
 
   /** Writes the finished blocks; what stands behind them moves to the front. */
@@ -216,6 +237,7 @@ export class TableWriter {
     grown.set(this.#buffer.subarray(0, this.#used));
     SPARE_BUFFERS.give(this.#buffer);
     this.#buffer = grown;
+    this.#bytes = bytesOf(grown);
   }
 
   #write(bytes: Uint8Array): void {
