@@ -1,3 +1,4 @@
+// runner: test limit 60s
 // Two data centres of three nodes, three copies in each: what crosses between them while all is well.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
