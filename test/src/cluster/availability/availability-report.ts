@@ -15,6 +15,8 @@ export interface AvailabilityReport {
   readonly windows: readonly WindowRow[];
   readonly faults: AvailabilityResult['faults'];
   readonly violations: AvailabilityResult['violations'];
+  readonly keys: number;
+  readonly keysWithSiblings: number;
   readonly drainedSeconds: number;
   readonly partitionsDiffering: number;
   readonly skipped: readonly string[];
@@ -36,6 +38,8 @@ export function reportOf(seed: string, result: AvailabilityResult): Availability
     windows: rows,
     faults: result.faults,
     violations,
+    keys: result.keys,
+    keysWithSiblings: result.keysWithSiblings,
     drainedSeconds: result.drainedSeconds,
     partitionsDiffering: result.partitionsDiffering,
     skipped: result.skipped,
@@ -56,6 +60,7 @@ export function linesOf(report: AvailabilityReport): string[] {
     `${requests} requests, ${failed} failed (${percent.toFixed(4)} % succeeded)`,
     `nobody owed anybody anything after ${report.drainedSeconds.toFixed(1)} s; then ` +
       `${report.partitionsDiffering} partitions differed, before any read that mends`,
+    `${report.keysWithSiblings} of ${report.keys} keys hold concurrent values at rest`,
     ...violations
       .slice(0, VIOLATIONS_PRINTED)
       .map(({ oracle, text }) => `  ${oracle} ${text.slice(0, TEXT_PRINTED)}`),

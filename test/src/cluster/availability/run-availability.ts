@@ -44,7 +44,9 @@ export interface AvailabilityResult {
   readonly rows: readonly WindowRow[];
   readonly faults: readonly FaultSpan[];
   readonly violations: readonly Violation[];
-  readonly acknowledgedKeys: number;
+  readonly keys: number;
+  /** Keys that hold concurrent values at rest: puts that were repeated at another node, mostly. */
+  readonly keysWithSiblings: number;
   /** Seconds from the end of the faults until nobody owed anybody anything. */
   readonly drainedSeconds: number;
   /** Partitions whose trees differed then, over all pairs: what only a read or a comparison mends. */
@@ -86,6 +88,7 @@ class AvailabilityRun {
   readonly #skipped: string[] = [];
   readonly #connections: CountedDatabase[] = [];
   #connectionCount = 0;
+  #keysWithSiblings = 0;
   #violations: readonly Violation[] = [];
   #families: readonly AvailabilityFamily[];
 
@@ -176,7 +179,8 @@ class AvailabilityRun {
       rows,
       faults: spans.spans,
       violations: this.#violations,
-      acknowledgedKeys: this.#ledger.keys.length,
+      keys: this.#ledger.keys.length,
+      keysWithSiblings: this.#keysWithSiblings,
       drainedSeconds: end.seconds,
       partitionsDiffering: end.partitionsDiffering,
       skipped: this.#skipped,
@@ -222,6 +226,7 @@ class AvailabilityRun {
         cluster.addresses.map((address, node) => reader(1 + node, address)),
       ),
     });
+    this.#keysWithSiblings = rest.finals.filter(({ values }) => values.length > 1).length;
     return [
       ...rest.violations,
       ...rest.finals.flatMap(({ key, values }) => this.#ledger.judge(key, values)),
