@@ -9,7 +9,8 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 
-const BYTES_MAX = 8 * 1024 * 1024;
+/** A merge of sixteen runs has a read and an index of each, and its output's. */
+const BYTES_MAX = 12 * 1024 * 1024;
 
 export class SpareBuffers {
   readonly #spares: Int32Array[] = [];

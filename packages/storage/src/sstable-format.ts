@@ -30,7 +30,8 @@ export const BLOCK = {
 
 /** Blocks stand one behind the other: one ends where the next begins, the last where the index begins. */
 export const INDEX_ENTRY_WORDS = 4;
-export const INDEX_ENTRY = {
+/** The index is one column of all blocks after the other: a search looks at token highs alone. */
+export const INDEX_COLUMN = {
   bucketId: 0,
   tokenHigh: 1,
   tokenLow: 2,
@@ -41,6 +42,17 @@ export const INDEX_ENTRY = {
 export const INDEX_FLAG = { continued: -0x8000_0000 } as const;
 /** Of `offsetAndFlag`. */
 export const INDEX_OFFSET_MASK = 0x7fff_ffff;
+
+/** The columns of entries that stand one after the other, in the first `wordCount` words. */
+export function indexColumns(entries: Int32Array, wordCount: number): Int32Array {
+  const blockCount = wordCount / INDEX_ENTRY_WORDS;
+  const columns = new Int32Array(wordCount);
+  for (let at = 0; at < wordCount; at += 1) {
+    const column = at % INDEX_ENTRY_WORDS;
+    columns[column * blockCount + (at - column) / INDEX_ENTRY_WORDS] = entries[at]!;
+  }
+  return columns;
+}
 
 export const FOOTER_WORDS = 64;
 export const FOOTER_BYTES: number = FOOTER_WORDS * 4;

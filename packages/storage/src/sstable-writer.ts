@@ -3,7 +3,8 @@
  * name after the caller's `syncDirectory`. The number is never used again, whatever came of it.
  *
  * Invariants:
- *   TW1 a block holds whole records, and more bytes than its target only if it holds one record
+ *   TW1 a block holds whole records, and ends with the one that reaches its target; it has more than
+ *       twice as many bytes only if it holds one record
  *   TW2 the filter tests true for every record written
  *   TW3 a table is ended only where the token changes: its caller looks at `lastBound`
  */
@@ -24,10 +25,11 @@ import {
   BlockChecksum,
   encodeFooter,
   FOOTER_BYTES,
-  INDEX_ENTRY,
+  INDEX_COLUMN,
   INDEX_ENTRY_WORDS,
   INDEX_FLAG,
   INDEX_OFFSET_MASK,
+  indexColumns,
   partChecksum,
 } from './sstable-format.ts';
 import type { KeyBound } from './table-cursor.ts';
@@ -39,6 +41,7 @@ import { bytesOf, writeWhole } from './whole-transfer.ts';
 const WRITE_WORDS = 64 * 1024;
 /** A table of a few records does not need all that. */
 const FIRST_WORDS = 16 * 1024;
+const FIRST_INDEX_WORDS = 4 * 1024;
 /** A sync at the end of a large table alone would hold up the log's for long. */
 const SYNC_BYTES = 4 * 1024 * 1024;
 
@@ -63,7 +66,9 @@ export class TableWriter {
   readonly #file: FileHandle;
   readonly #checksum: BlockChecksum;
   readonly #properties: TableProperties = new TableProperties();
-  readonly #index: number[] = [];
+  /** Entries, one behind the other; `#indexUsed` words. */
+  #index: Int32Array = SPARE_BUFFERS.take(FIRST_INDEX_WORDS);
+  #indexUsed = 0;
   /** Finished blocks, then the open one, from `#blockAt` to `#used`. */
   #buffer: Int32Array = SPARE_BUFFERS.take(FIRST_WORDS);
   /** The same memory. */
@@ -101,7 +106,8 @@ export class TableWriter {
     const tokenLow = words[record + HEADER.tokenLow]!;
     const targetWords = this.#options.blockBytes / 4 - BLOCK_HEADER_WORDS;
     const blockWords = this.#used - this.#blockAt - BLOCK_HEADER_WORDS;
-    const isFull = blockWords + wordCount > targetWords;
+    // Of records of half a target and more it holds two, so that its index entry is for two.
+    const isFull = blockWords >= targetWords || blockWords + wordCount > targetWords * 2;
     sometimes(this.#blockRecords === 0 && isFull, 'tables: a record is larger than a block');
     if (this.#blockRecords > 0 && (isFull || buggify('tables: end a block early'))) {
       reachable('tables: a table has several blocks');
@@ -152,6 +158,8 @@ export class TableWriter {
     this.#options.disk.close(this.#file);
     SPARE_BUFFERS.give(this.#buffer);
     this.#buffer = new Int32Array(0);
+    SPARE_BUFFERS.give(this.#index);
+    this.#index = new Int32Array(0);
     this.#properties.close();
   }
 
@@ -165,7 +173,14 @@ export class TableWriter {
     const offsetUnits = this.#position / 8 + this.#blockAt / 2;
     assert(offsetUnits <= INDEX_OFFSET_MASK, 'a table has less than 16 GiB');
     const flag = this.#blockContinued ? INDEX_FLAG.continued : 0;
-    this.#index.push(bucketId, tokenHigh, tokenLow, offsetUnits | flag);
+    const entry = this.#indexUsed;
+    if (entry + INDEX_ENTRY_WORDS > this.#index.length) this.#growIndex();
+    const index = this.#index;
+    index[entry] = bucketId;
+    index[entry + INDEX_COLUMN.tokenHigh] = tokenHigh;
+    index[entry + INDEX_COLUMN.tokenLow] = tokenLow;
+    index[entry + INDEX_COLUMN.offsetAndFlag] = offsetUnits | flag;
+    this.#indexUsed = entry + INDEX_ENTRY_WORDS;
   }
 
   #finishBlock(): void {
@@ -177,8 +192,8 @@ export class TableWriter {
     buffer[at + BLOCK.storedBytes] = storedBytes;
     buffer[at + BLOCK.rawBytes] = rawBytes;
     buffer[at + BLOCK.codecAndCount] = codec | (this.#blockRecords << 8);
-    const entry = this.#index.length - INDEX_ENTRY_WORDS;
-    const offsetUnits = this.#index[entry + INDEX_ENTRY.offsetAndFlag]! & INDEX_OFFSET_MASK;
+    const entry = this.#indexUsed - INDEX_ENTRY_WORDS;
+    const offsetUnits = this.#index[entry + INDEX_COLUMN.offsetAndFlag]! & INDEX_OFFSET_MASK;
     const { fileNumber } = this.#options;
     buffer[at + BLOCK.checksum] = this.#checksum.of(fileNumber, offsetUnits, buffer, at);
     this.#blockAt = this.#used;
@@ -240,6 +255,13 @@ export class TableWriter {
     this.#bytes = bytesOf(grown);
   }
 
+  #growIndex(): void {
+    const grown = SPARE_BUFFERS.take(this.#index.length * 2);
+    grown.set(this.#index.subarray(0, this.#indexUsed));
+    SPARE_BUFFERS.give(this.#index);
+    this.#index = grown;
+  }
+
   #write(bytes: Uint8Array): void {
     if (this.#failure !== undefined) return;
     const written = writeWhole(this.#options.disk, this.#file, [bytes], this.#position);
@@ -255,7 +277,7 @@ export class TableWriter {
     const { checksum, fileNumber, storeIdLow, storeIdHigh, bloomBitsPerKey } = this.#options;
     this.#writeBlocks();
     const indexBytesFrom = this.#position;
-    const index = Int32Array.from(this.#index);
+    const index = indexColumns(this.#index, this.#indexUsed);
     this.#write(bytesOf(index));
     const filterBytesFrom = this.#position;
     const filterProbes = bloomProbeCount(bloomBitsPerKey);

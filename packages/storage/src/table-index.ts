@@ -1,14 +1,14 @@
 /**
- * A table's index in memory: where its blocks begin, and with which bucket and token. An entry has four
- * words, as in the file; a block ends where the next one begins, the last where the index begins.
+ * A table's index in memory: where its blocks begin, and with which bucket and token. It has four columns,
+ * as in the file; a block ends where the next one begins, the last where the index begins.
  *
  * data plane
  *
  * Invariants:
  *   TX1 `locate` gives the first block that can hold records of a bucket and token
  */
-import { INDEX_ENTRY, INDEX_ENTRY_WORDS, INDEX_OFFSET_MASK } from './sstable-format.ts';
-import { comparePlaces } from './table-extent.ts';
+import { INDEX_COLUMN, INDEX_ENTRY_WORDS, INDEX_OFFSET_MASK } from './sstable-format.ts';
+import { compareTokenHalves } from './token-range.ts';
 
 /** Probes by interpolation before a search halves. */
 const INTERPOLATIONS = 3;
@@ -19,15 +19,27 @@ export class TableIndex {
   probeCount = 0;
   readonly #words: Int32Array;
   readonly #endUnits: number;
+  /** Where the columns begin; that of the buckets at 0. */
+  readonly #highs: number;
+  readonly #lows: number;
+  readonly #offsets: number;
+  readonly #hasOneBucket: boolean;
   /** Blocks per unit of a token's high half; 0: the blocks are of several buckets, or one. */
   readonly #slope: number;
 
   /** REQUIRES: `words` holds an entry for each block; behind the last one is `bytesEnd`. */
   constructor(words: Int32Array, bytesEnd: number) {
+    const blockCount = words.length / INDEX_ENTRY_WORDS;
+    this.blockCount = blockCount;
     this.#words = words;
-    this.blockCount = words.length / INDEX_ENTRY_WORDS;
     this.#endUnits = bytesEnd / 8;
-    this.#slope = slopeOf(words);
+    this.#highs = INDEX_COLUMN.tokenHigh * blockCount;
+    this.#lows = INDEX_COLUMN.tokenLow * blockCount;
+    this.#offsets = INDEX_COLUMN.offsetAndFlag * blockCount;
+    this.#hasOneBucket = words[0] === words[blockCount - 1];
+    const from = words[this.#highs]! >>> 0;
+    const to = words[this.#highs + blockCount - 1]! >>> 0;
+    this.#slope = this.#hasOneBucket && to !== from ? (blockCount - 1) / (to - from) : 0;
   }
 
   offsetOf(block: number): number {
@@ -40,15 +52,15 @@ export class TableIndex {
   }
 
   bucketOf(block: number): number {
-    return this.#words[block * INDEX_ENTRY_WORDS + INDEX_ENTRY.bucketId]!;
+    return this.#words[block]!;
   }
 
   tokenHighOf(block: number): number {
-    return this.#words[block * INDEX_ENTRY_WORDS + INDEX_ENTRY.tokenHigh]!;
+    return this.#words[this.#highs + block]!;
   }
 
   tokenLowOf(block: number): number {
-    return this.#words[block * INDEX_ENTRY_WORDS + INDEX_ENTRY.tokenLow]!;
+    return this.#words[this.#lows + block]!;
   }
 
   /** The first block that can hold records of this bucket and token, or -1. [TX1] */
@@ -61,9 +73,8 @@ export class TableIndex {
 
   /** Whether the block begins with this bucket and token, and the block before it ends with them. */
   continues(block: number, bucketId: number, tokenHigh: number, tokenLow: number): boolean {
-    const at = block * INDEX_ENTRY_WORDS;
     return (
-      this.#words[at + INDEX_ENTRY.offsetAndFlag]! < 0 &&
+      this.#words[this.#offsets + block]! < 0 &&
       this.#compareFirst(block, bucketId, tokenHigh, tokenLow) === 0
     );
   }
@@ -98,37 +109,24 @@ export class TableIndex {
 
   #unitsOf(block: number): number {
     if (block >= this.blockCount) return this.#endUnits;
-    return this.#words[block * INDEX_ENTRY_WORDS + INDEX_ENTRY.offsetAndFlag]! & INDEX_OFFSET_MASK;
+    return this.#words[this.#offsets + block]! & INDEX_OFFSET_MASK;
   }
 
   /** Where a token would lie, were tokens uniform, seen from block `from`; strictly between. */
   #guess(low: number, high: number, from: number, tokenHigh: number): number {
     if (this.#slope === 0) return (low + high) >> 1;
-    const first = this.#words[from * INDEX_ENTRY_WORDS + INDEX_ENTRY.tokenHigh]! >>> 0;
+    const first = this.#words[this.#highs + from]! >>> 0;
     const guess = from + Math.round(((tokenHigh >>> 0) - first) * this.#slope);
     return Math.max(low + 1, Math.min(high - 1, guess));
   }
 
   #compareFirst(block: number, bucketId: number, tokenHigh: number, tokenLow: number): number {
-    const at = block * INDEX_ENTRY_WORDS;
     const words = this.#words;
-    return comparePlaces(
-      words[at + INDEX_ENTRY.bucketId]!,
-      words[at + INDEX_ENTRY.tokenHigh]!,
-      words[at + INDEX_ENTRY.tokenLow]!,
-      bucketId,
-      tokenHigh,
-      tokenLow,
-    );
+    // Of one bucket no more than its first entry is looked at.
+    const bucket = words[this.#hasOneBucket ? 0 : block]!;
+    if (bucket !== bucketId) return bucket >>> 0 < bucketId >>> 0 ? -1 : 1;
+    const high = words[this.#highs + block]!;
+    if (high !== tokenHigh) return high >>> 0 < tokenHigh >>> 0 ? -1 : 1;
+    return compareTokenHalves(high, words[this.#lows + block]!, tokenHigh, tokenLow);
   }
-}
-
-function slopeOf(words: Int32Array): number {
-  const last = words.length - INDEX_ENTRY_WORDS;
-  if (last <= 0) return 0;
-  const firstBucket = words[INDEX_ENTRY.bucketId]!;
-  if (firstBucket !== words[last + INDEX_ENTRY.bucketId]) return 0;
-  const from = words[INDEX_ENTRY.tokenHigh]! >>> 0;
-  const to = words[last + INDEX_ENTRY.tokenHigh]! >>> 0;
-  return to === from ? 0 : last / INDEX_ENTRY_WORDS / (to - from);
 }

@@ -6,7 +6,7 @@ import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { BLOCK_CODEC, BlockScratch } from '@clockwise/storage/block-codec';
 import { BlockRoom } from '@clockwise/storage/block-room';
 import { DAMAGED_BLOCK, searchBlock } from '@clockwise/storage/block-search';
-import { BLOCK } from '@clockwise/storage/sstable-format';
+import { BLOCK, BLOCK_HEADER_WORDS } from '@clockwise/storage/sstable-format';
 import type { TableReader } from '@clockwise/storage/sstable-reader';
 import { TableWriter } from '@clockwise/storage/sstable-writer';
 import { openTable } from '@clockwise/storage/table-open';
@@ -31,12 +31,11 @@ function comparePlaces(left: Place, right: Place): number {
   );
 }
 
-/** Records of many sizes, the rest of each half noise, half repetition. */
-function writeTable(disk: SimulatedDisk, places: readonly Place[], codec: number): TableReader {
+function createWriter(disk: SimulatedDisk, fileNumber: number, codec: number): TableWriter {
   const created = TableWriter.create({
     disk,
     checksum,
-    fileNumber: 1,
+    fileNumber,
     level: 0,
     ...STORE_ID,
     blockBytes: 1024,
@@ -47,22 +46,36 @@ function writeTable(disk: SimulatedDisk, places: readonly Place[], codec: number
     lastSequence: 9,
   });
   if (!created.ok) throw new Error(created.detail);
+  return created.value;
+}
+
+function writeWords(words: Int32Array, place: Place, wordCount: number): void {
+  words.fill(0);
+  words[HEADER.wordCount] = wordCount;
+  words[HEADER.kind] = 1;
+  words[HEADER.bucketId] = place.bucketId;
+  words[HEADER.tokenHigh] = place.high;
+  words[HEADER.tokenLow] = place.low;
+  words[HEADER.keyAndContext] = 6;
+  words[HEADER_WORDS] = place.key;
+}
+
+/** Records of many sizes, the rest of each half noise, half repetition. */
+function writeTable(disk: SimulatedDisk, places: readonly Place[], codec: number): TableReader {
+  const writer = createWriter(disk, 1, codec);
   const prng = new Prng('rest');
   const words = new Int32Array(100);
-  for (const { bucketId, high, low, key } of places) {
+  for (const place of places) {
     const wordCount = HEADER_WORDS + 2 + prng.below(40) * 2;
-    words.fill(0);
-    words[HEADER.wordCount] = wordCount;
-    words[HEADER.kind] = 1;
-    words[HEADER.bucketId] = bucketId;
-    words[HEADER.tokenHigh] = high;
-    words[HEADER.tokenLow] = low;
-    words[HEADER.keyAndContext] = 6;
-    words[HEADER_WORDS] = key;
+    writeWords(words, place, wordCount);
     for (let at = HEADER_WORDS + 2; at < wordCount; at += 3) words[at] = prng.word();
-    created.value.add(words, 0);
+    writer.add(words, 0);
   }
-  const table = created.value.finish();
+  return finish(disk, writer);
+}
+
+function finish(disk: SimulatedDisk, writer: TableWriter): TableReader {
+  const table = writer.finish();
   if (!table.ok) throw new Error(table.detail);
   const opening = openTable(disk, table.value, checksum, NODE_BLOCK_CODECS);
   if (opening.kind !== 'open') throw new Error(opening.kind);
@@ -169,6 +182,42 @@ for (const [name, codec] of Object.entries(BLOCK_CODEC)) {
     }
   });
 }
+
+test('[TW1] a block ends with the record that reaches its target, or before one that is too large', () => {
+  const disk = new SimulatedDisk({ prng: new Prng('sizes') });
+  const places = Array.from({ length: 900 }, (_, key) => ({ bucketId: 1, high: key, low: 0, key }));
+  const [room, scratch] = [new BlockRoom(64), new BlockScratch()];
+  const targetWords = 1024 / 4 - BLOCK_HEADER_WORDS;
+  const reader = writeTable(disk, places, BLOCK_CODEC.none);
+  let recordCount = 0;
+  for (let block = 0; block < reader.blockCount; block += 1) {
+    readTo(room, disk, reader, block);
+    assert.ok(reader.openRoom(room, block, scratch));
+    const { words, from, to } = scratch;
+    let last = from;
+    for (let record = from; record < to; record += words[record + HEADER.wordCount]!) {
+      last = record;
+      recordCount += 1;
+    }
+    assert.ok(last - from < targetWords, 'one that reached its target goes on');
+    const isLast = block + 1 === reader.blockCount;
+    assert.ok(to - from >= targetWords || isLast, 'one that did not reach its target ends');
+  }
+  assert.is(recordCount, places.length);
+  // Records of about half a target and of several: two of the former, the latter alone.
+  const created = createWriter(disk, 2, BLOCK_CODEC.none);
+  const words = new Int32Array(1000);
+  for (const [key, wordCount] of [140, 140, 140, 140, 900, 10, 600, 10].entries()) {
+    writeWords(words, { bucketId: 1, high: key, low: 0, key }, wordCount);
+    created.add(words, 0);
+  }
+  const large = finish(disk, created);
+  const counts = Array.from({ length: large.blockCount }, (_, block) => {
+    readTo(room, disk, large, block);
+    return room.words[room.at + BLOCK.codecAndCount]! >>> 8;
+  });
+  assert.equal(counts, [2, 2, 1, 1, 1, 1]);
+});
 
 test('[BS2] a stream that is no records ends a search, and is no "not found" as far as it goes', () => {
   const prng = new Prng('streams');

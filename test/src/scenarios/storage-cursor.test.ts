@@ -263,7 +263,7 @@ test('[TR3] wherever tokens lie, and in however many buckets, the block is the r
       fc.array(where, { maxLength: 40 }),
       (places, strangers) => {
         const sorted = places.toSorted(comparePlaces);
-        const reader = writeTable(oneFileDisk(32 * 1024), sorted, { blockBytes: 112, codec: 0 });
+        const reader = writeTable(oneFileDisk(32 * 1024), sorted, { blockBytes: 96, codec: 0 });
         for (const one of [...sorted, ...strangers]) {
           // Two records a block: none of them lies behind what is looked for, the next block's does.
           const behind = sorted.filter((other) => comparePlaces(other, one) > 0).length;
