@@ -19,6 +19,7 @@ const LIMITS: LedgerLimits = {
 const PARTITIONS = 2;
 const NODES = 4;
 const PLACES = PARTITIONS * 3;
+const KEYS = 3;
 const { copy, mark, dirty } = OWED_KIND;
 
 function ledgerOf(limits: Partial<LedgerLimits> = {}): HintLedger {
@@ -235,7 +236,7 @@ class ModelledStore {
     if (!isFree) return;
     this.passes.push({
       count: this.ledger.open(place, node),
-      keys: [0, 1, 2, 3, 4, 5],
+      keys: Array.from({ length: KEYS }, (_, key) => key),
       inFlight: 0,
     });
   }
@@ -288,12 +289,17 @@ function checkAgainstStore(seed: number): void {
   const prng = new Prng(`ledger ${seed}`);
   const store = new ModelledStore(prng);
   const { ledger, passes } = store;
+  const slowness = prng.pick([0.2, 0.5, 1]);
+  // What is written again counts twice for a while, and would hide what is forgotten.
+  const writes = prng.pick([0.04, 0.3]);
   for (let turn = 0; turn < 400; turn += 1) {
-    const place = prng.below(PLACES);
-    if (prng.chance(0.3)) store.write(place, prng.below(6), prng.below(NODES), turn);
-    else if (passes.length < 3 && prng.chance(0.4)) store.begin(place, prng.below(NODES + 1) - 1);
+    // Few places, so that passes meet: copies and marks of one partition.
+    const place = PARTITIONS * prng.below(2);
+    if (prng.chance(writes)) store.write(place, prng.below(KEYS), prng.below(NODES), turn);
+    else if (passes.length < 3 && prng.chance(0.4))
+      store.begin(place, prng.chance(0.4) ? EVERYBODY : prng.below(NODES));
     else if (passes.length > 0 && prng.chance(0.5)) store.step(prng.pick(passes));
-    else store.goOn();
+    else if (prng.chance(slowness)) store.goOn();
     // What is not acknowledged nobody can know.
     if (!store.isHeard) continue;
     for (const total of exactTotals(store.places)) {
