@@ -247,13 +247,23 @@ class ExploredReplica implements LiveActor<ReplicaInput, ReplicaOutput> {
   }
 }
 
-/** Whether what a step appended was made here, or came from elsewhere. */
+/**
+ * Whether what a step appended was made here, or came from elsewhere. Several operations come together
+ * where one event ends several puts: then they are notes.
+ */
 function isWrite(request: Int32Array | undefined): boolean {
   assert(request !== undefined, 'nothing is appended before the first operation');
-  assert(request[FRAME.operationCount] === 1, 'operations of an explored case come one by one');
-  const opcode = request[FRAME_HEADER_WORDS + OPERATION.opcode]! & 0xff;
-  assert(APPENDING.includes(opcode), 'reads do not append');
-  return opcode === REPLICA_OPCODE.write;
+  const opcodes: number[] = [];
+  for (let at = FRAME_HEADER_WORDS; at < request.length; at += request[at + OPERATION.wordCount]!) {
+    opcodes.push(request[at + OPERATION.opcode]! & 0xff);
+  }
+  const isMade = opcodes.includes(REPLICA_OPCODE.write);
+  assert(!isMade || opcodes.length === 1, 'writes of an explored case come one by one');
+  assert(
+    opcodes.some((opcode) => APPENDING.includes(opcode)),
+    'reads do not append',
+  );
+  return isMade;
 }
 
 const APPENDING: readonly number[] = [
