@@ -7,7 +7,6 @@
 import { assert } from '@clockwise/kernel/assert';
 import { FrameList } from '@clockwise/kernel/core';
 import {
-  FRAME,
   FRAME_HEADER_WORDS,
   OPERATION,
   REPLICA_OPCODE,

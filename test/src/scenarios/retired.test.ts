@@ -137,7 +137,7 @@ for (const entriesMax of [ENTRIES_MAX, 64]) {
   const text = `contexts of ${entriesMax} entries, writes under contexts of any age`;
   test(`A10 ${REPLACEMENTS} replacements of nodes, ${text}: false siblings at worst`, () => {
     let againCount = 0;
-    for (const seed of ['1', '2', '3']) {
+    for (const seed of entriesMax === ENTRIES_MAX ? ['1', '2'] : ['1']) {
       const world = threeNodes(entriesMax);
       const key = world.keyOf([]);
       againCount += replaced(world, key, seed).falseSiblings;
