@@ -125,7 +125,6 @@ export function answerSoleWrite(
   recordOffset: number,
 ): void {
   const { slots } = context;
-  reachable('put: the only copy is acknowledged');
   const fields = slots.words;
   fields[slot + FIELD.answered] = 1;
   if (fields[slot + FIELD.standIns] !== 0) fields[slot + FIELD.sloppy] = 1;

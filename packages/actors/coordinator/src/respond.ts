@@ -214,6 +214,40 @@ export function respondWritten(
   sink.end(wordCount);
 }
 
+/** The same of the only copy, in this node, that no stand-in holds and nobody wants explained. */
+export function respondSoleWritten(
+  context: CoordinatorContext,
+  slot: number,
+  durability: number,
+  record: Int32Array,
+  recordOffset: number,
+): void {
+  keepHybrid(context, slot, record, recordOffset);
+  const sink = openResponse(context, slot);
+  if (sink === undefined) return;
+  const fields = context.slots.words;
+  const wanted = (fields[slot + FIELD.flags]! & REQUEST_FLAG.wantContext) !== 0;
+  const count = wanted ? contextCount(record, recordOffset) : 0;
+  const wordCount = RESPONSE_HEADER_WORDS + count * ENTRY_WORDS;
+  const offset = beginResponse(context, sink, wordCount);
+  if (offset < 0) return;
+  const { words } = sink;
+  const flags = fields[slot + FIELD.duplicate] === 0 ? 0 : RESPONSE_FLAG.duplicate;
+  words[offset + RESPONSE.status] =
+    STATUS_OK | (flags << 16) | (fields[slot + FIELD.opcode]! << 24);
+  words[offset + RESPONSE.requestId] = fields[slot + FIELD.requestId]!;
+  words[offset + RESPONSE.counts] = count;
+  words[offset + RESPONSE.answered] = 1 | (1 << 8) | (durability << 16);
+  words[offset + RESPONSE.retryAfterMs] = 0;
+  words[offset + RESPONSE.hybridLow] = fields[slot + FIELD.hybridLow]!;
+  words[offset + RESPONSE.hybridHigh] = fields[slot + FIELD.hybridHigh]!;
+  if (count > 0) {
+    const from = contextOffset(record, recordOffset);
+    copyWords(record, from, words, offset + RESPONSE_HEADER_WORDS, count * ENTRY_WORDS);
+  }
+  sink.end(wordCount);
+}
+
 /** The answer to a get: the record's context and what of its siblings is alive. */
 export function respondRecord(
   context: CoordinatorContext,

@@ -9,12 +9,13 @@
  *   SC1 an answer is taken here only for the request that asked, in its generation, and only where it names
  *       a record as it is in its own bucket
  */
+import { reachable } from '@clockwise/kernel/probe';
 import { STATUS_OK } from '@clockwise/protocol/errors';
 import { REPLICA_REPLY, REPLY_FLAG, REPLY_KIND } from '@clockwise/protocol/frame';
 import { isHidden } from '@clockwise/record/hidden';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { answerSoleRead } from './get-core.ts';
-import { answerSoleWrite } from './put-core.ts';
+import { respondSoleWritten } from './respond.ts';
 import { FIELD, isPlace } from './slot-layout.ts';
 
 /** [SC1] False: it is no such answer, or one that is not a success. */
@@ -46,7 +47,10 @@ export function takeSoleAnswer(
   if (kind === REPLY_KIND.written) {
     if (((kindWord >>> 24) & REPLY_FLAG.duplicate) !== 0) fields[slot + FIELD.duplicate] = 1;
     const durability = words[offset + REPLICA_REPLY.durability]!;
-    answerSoleWrite(context, slot, durability, record, recordOffset);
+    reachable('put: the only copy is acknowledged');
+    fields[slot + FIELD.answered] = 1;
+    respondSoleWritten(context, slot, durability, record, recordOffset);
+    slots.release(slot);
     return true;
   }
   if (kind !== REPLY_KIND.read) return false;
