@@ -54,7 +54,7 @@ function keptOf(world: ScriptedCluster, kind: string): number {
 
 test('C3 past the bounds of marks ranges become dirty, and are pushed whole when their target is back', () => {
   const drawn = drawConfiguration('1');
-  const limits = { ...drawn.limits, owedMarksMax: 5, handOffPageBytes: 2048 };
+  const limits = { ...drawn.limits, owedMarksMax: 5, handOffPageBytes: 512 };
   // Three copies on three nodes: nobody is left who could stand in.
   const world = new ScriptedCluster({ nodeCount: 3, copies: 3, fields: { limits } });
   world.down(2);
@@ -75,7 +75,7 @@ test('C3 past the bounds of marks ranges become dirty, and are pushed whole when
 
 test('C3 copies past their age go to an owner, and from all owners to whom they were owed', () => {
   const drawn = drawConfiguration('1');
-  const limits = { ...drawn.limits, hintAgeSecondsMax: 20, handOffPageBytes: 2048 };
+  const limits = { ...drawn.limits, hintAgeSecondsMax: 20, handOffPageBytes: 512 };
   const world = new ScriptedCluster({ nodeCount: 5, copies: 3, fields: { limits } });
   world.down(4);
   world.pass(12_000);
