@@ -112,9 +112,10 @@ export const CASES: readonly ExplorerCase[] = [
   }),
   explorerCase({
     name: 'retry-after-crash-three-nodes',
-    what: 'the same on three nodes, of which two must acknowledge',
+    what: 'the same with a third node, which stands in for whoever is down',
     nodeCount: 3,
-    statesMax: 800_000,
+    copies: 2,
+    statesMax: 2_000_000,
     operations: [put('A1', { retryVia: N2 })],
     crashes: [{ node: N1, when: 'unsynced-lost' }],
     budget: { ...NO_FAULTS, crashes: 1 },
