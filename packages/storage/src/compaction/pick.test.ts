@@ -138,9 +138,8 @@ const CASES: readonly Case[] = [
     expected: 'merge 1 2 3 4 5 -> L1 500 bottom',
   },
   {
-    name: 'at rest fewer than three quarters of the runs stay',
+    name: 'at rest fewer than half of the runs stay',
     tables: `
-      L0 11-20 | 00-ff:8
       L0 1-10 | 00-ff:8
       L1 00-7f:8 80-ff:8`,
     options: { isAtRest: true },

@@ -76,7 +76,7 @@ const LOSS_SCORE = 500;
 /** The share of records that must be worth a rewrite: more than 1 of so many. */
 const LOSS_SHARE = 4;
 /** At rest, this share of the runs goes down, if they hold this share of the bytes of level 1. */
-const REST_RUNS = 3 / 4;
+const REST_RUNS = 1 / 2;
 const REST_BYTES = 1 / 4;
 
 /**
