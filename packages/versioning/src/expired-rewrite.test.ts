@@ -113,7 +113,7 @@ function textOf(model: ModelRecord): string {
 /** Dots, ids and times: all but the values and what says whether they are there. */
 function skeleton({ context, siblings, recents }: ModelRecord): unknown {
   return {
-    context: [...context].toSorted(),
+    context: [...context].toSorted(([left], [right]) => (left < right ? -1 : 1)),
     siblings: siblings.map(({ dot, operation, hybrid }) => ({ dot, operation, hybrid })),
     recents,
   };

@@ -21,7 +21,7 @@ import {
   recentCount,
   recentsOffset,
   SIBLING,
-  siblingCount,
+  siblingCount as siblingCountOf,
   siblingsOffset,
   siblingWordCount,
 } from '@clockwise/record/layout';
@@ -88,7 +88,7 @@ export function operationIsKnown(
 ): boolean {
   if ((sessionLow | sessionHigh) === 0) return false;
   let sibling = siblingsOffset(words, record);
-  for (let remaining = siblingCount(words, record); remaining > 0; remaining -= 1) {
+  for (let remaining = siblingCountOf(words, record); remaining > 0; remaining -= 1) {
     if (sameOperation(words, sibling, sessionLow, sessionHigh, sequence)) return true;
     sibling += siblingWordCount(words, sibling);
   }
