@@ -46,7 +46,7 @@ threeNodes('[S2] I a forged context for 64 incarnations ends no actor', async ({
     const names = new Map<string, readonly [number, number]>();
     for (const [index, key] of KEYS.entries()) {
       const { context } = await bucketOf(good, index).put(key, `good-${round}`);
-      const words = context!.words;
+      const { words } = context;
       for (let at = 0; at < words.length; at += 4) {
         // Only what is near in age: what was forged before stands in the contexts, too.
         if (words[at + 3]! !== FAR)

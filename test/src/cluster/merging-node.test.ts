@@ -33,7 +33,10 @@ async function countOf(database: Database, value: string): Promise<number> {
   let count = 0;
   for (let part = 0; part < PARTS; part += 1) {
     const results = await database.bucket().getMany(keysOf(part));
-    count += results.filter((one) => one.ok && String(one.result.value).startsWith(value)).length;
+    for (const one of results) {
+      const held = one.ok ? one.result.value : undefined;
+      if (typeof held === 'string' && held.startsWith(value)) count += 1;
+    }
   }
   return count;
 }

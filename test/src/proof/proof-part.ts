@@ -114,7 +114,9 @@ function attempt<Outcome>(
   try {
     return run();
   } catch (error) {
-    failures.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : error}`);
+    failures.push(
+      `${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
     return undefined;
   }
 }

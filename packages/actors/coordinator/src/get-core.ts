@@ -296,7 +296,7 @@ export function onGetSuspected(context: CoordinatorContext, slot: number, node: 
   sometimes(isReplaced, 'get: another is asked in place of one that is believed down');
   sometimes(!isReplaced, 'get: nobody can be asked in place of one that is believed down');
   if (isReplaced) context.preference.ended(node);
-  else slots.failed[slot] = slots.failed[slot]! & ~bit;
+  else slots.failed[slot] &= ~bit;
 }
 
 /** The deadline has come, or the instant at which an answer was hoped for. */

@@ -16,6 +16,10 @@ const OWNER = { nodeCount: 3, replicas: [0, 1, 2] };
 const TIMER_SWEEP = 1;
 const KEYS = Array.from({ length: 40 }, (_, index) => `key-${String(index).padStart(2, '0')}`);
 
+function byNumber(left: number, right: number): number {
+  return left - right;
+}
+
 function tell(hands: HandOffWorld, node: number, state: 'up' | 'down'): void {
   const message = { kind: 'peer-state', nodeId: `node-${node}`, state } as const;
   hands.world.step([{ kind: 'told', from: 'gossiper', message }]);
@@ -36,10 +40,7 @@ test('a copy that several positions are owed goes to each of them', () => {
   const hands = new HandOffWorld(STAND_IN);
   hands.holdCopy('k', OWED.positionMask);
   hands.run(2000);
-  assert.equal(
-    hands.arrived.map(({ node }) => node).toSorted((left, right) => left - right),
-    [1, 2, 3],
-  );
+  assert.equal(hands.arrived.map(({ node }) => node).toSorted(byNumber), [1, 2, 3]);
   assert.equal(hands.owing(hint), []);
 });
 
@@ -141,7 +142,7 @@ test('C4 [HO4] a target that times out gets a probe a second, and all of it when
   const gaps = sent.slice(1).map((at, index) => at - sent[index]!);
   assert.ok(
     gaps.every((gap) => gap >= 1000),
-    `${gaps}`,
+    gaps.join(),
   );
   assert.equal(hands.owing(hint), KEYS);
   hands.manners.set(1, 'stores');
@@ -197,8 +198,8 @@ test('C6 [OR1] what positions of an earlier ring are owed goes to the present ow
   hands.run(5000);
   const nodesOf = (key: string): number[] =>
     hands.arrived.filter((one) => one.key === key).map(({ node }) => node);
-  assert.equal(nodesOf('copy').toSorted(), [1, 2]);
-  assert.equal(nodesOf('mark').toSorted(), [1, 2]);
+  assert.equal(nodesOf('copy').toSorted(byNumber), [1, 2]);
+  assert.equal(nodesOf('mark').toSorted(byNumber), [1, 2]);
   assert.ok(hands.log.includes('store copy') && hands.log.includes('note mark'));
   assert.equal([...hands.owing(hint), ...hands.owing(mark)], []);
 });
@@ -318,7 +319,7 @@ test('a page that cannot be read holds up nothing but its own place', () => {
   const hands = new HandOffWorld(STAND_IN);
   for (const key of KEYS) hands.holdCopy(key, 0b001);
   const partitions = new Set(KEYS.map((key) => partitionOf(tokenOf(bytes(key)).high, 3)));
-  const [first] = [...partitions].toSorted((left, right) => left - right);
+  const [first] = [...partitions].toSorted(byNumber);
   hands.damaged.add(first!);
   hands.run(3000);
   const left = hands.owing(hint);
@@ -354,7 +355,7 @@ test('what is acknowledged meanwhile is owed from then on', () => {
   hands.world.step([{ kind: 'channel-up', target: 0 }]);
   hands.run(4000);
   assert.is(hands.owedWordOf(mark, 'k') & owed(0, 0xffff), owed(0));
-  assert.equal(hands.arrived.map(({ node }) => node).toSorted(), [1, 2]);
+  assert.equal(hands.arrived.map(({ node }) => node).toSorted(byNumber), [1, 2]);
 });
 
 test.run();

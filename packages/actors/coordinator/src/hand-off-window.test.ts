@@ -135,7 +135,7 @@ test('[HW1, HW2] whatever is answered, the window and its bytes hold', () => {
       const gaps = probes.slice(1).map((at, index) => at - probes[index]!);
       assert.ok(
         gaps.every((gap) => gap >= LIMITS.handOffRoundMs),
-        `seed ${seed}: ${gaps}`,
+        `seed ${seed}: ${gaps.join()}`,
       );
     }
   }

@@ -31,7 +31,7 @@ export function visibleOf(words: Int32Array): Int32Array {
 
 export function nameOf(words: Int32Array): string {
   const { bucketId, key } = decodeRecord(words, 0);
-  return `${bucketId}/${[...key]}`;
+  return `${bucketId}/${[...key].join()}`;
 }
 
 export function keyBytesIn(sent: Sent, header: number): Uint8Array {
@@ -42,7 +42,7 @@ export function keyBytesIn(sent: Sent, header: number): Uint8Array {
 }
 
 export function nameIn(sent: Sent, header: number): string {
-  return `${field(sent, REPLICA_REQUEST.bucketId)}/${[...keyBytesIn(sent, header)]}`;
+  return `${field(sent, REPLICA_REQUEST.bucketId)}/${[...keyBytesIn(sent, header)].join()}`;
 }
 
 export function keyIn(sent: Sent, header: number, from: number): string {

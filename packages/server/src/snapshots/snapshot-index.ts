@@ -83,7 +83,11 @@ async function writeIndex(
     await fs.writeFile(aside, text, { flush: true });
     await fs.rename(aside, file);
     const folder = await fs.open(dataFolder, 'r');
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
     return { ok: true, value: null };
   } catch (error) {
     return refusalOf(file, error);
