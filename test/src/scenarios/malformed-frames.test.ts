@@ -6,7 +6,7 @@
  * runner: test limit 100s
  */
 import { CoordinatorWorld, opcodeOf, statusOf } from '@clockwise/coordinator/coordinator-world';
-import { get, put } from '@clockwise/coordinator/sample-requests';
+import { get, put } from '@clockwise/coordinator/requests/sample-requests';
 import { Prng } from '@clockwise/kernel/prng';
 import { CONNECTION_TARGET } from '@clockwise/kernel/effects';
 import { ERRORS, STATUS_NOT_FOUND } from '@clockwise/protocol/errors';

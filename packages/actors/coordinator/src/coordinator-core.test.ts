@@ -12,7 +12,7 @@ import {
 } from '@clockwise/protocol/frame-corpus';
 import { controlArrival } from '@clockwise/protocol/step-world';
 import { CoordinatorWorld, helloOf, requestIdOf, statusOf } from './coordinator-world.ts';
-import { get, put, record } from './sample-requests.ts';
+import { get, put, record } from './requests/sample-requests.ts';
 
 const CLIENT = 1;
 const VALUE = record({ dots: [[9, 1]] });

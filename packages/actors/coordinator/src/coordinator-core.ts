@@ -38,16 +38,16 @@ import {
   type CoordinatorEffect,
   type CoordinatorOptions,
 } from './coordinator-context.ts';
-import { onProxiedFrame } from './proxy-core.ts';
-import { HandOffCore } from './hand-off-core.ts';
-import { hintsMessage } from './owed-records.ts';
-import { PassedQuestions } from './passed-questions.ts';
-import { relayFrame } from './peer-relay.ts';
-import { ReplyDispatch } from './reply-dispatch.ts';
-import { RequestIntake } from './request-intake.ts';
-import { ScanCore } from './scan-core.ts';
-import { Sweep } from './sweep.ts';
-import { welcomeOf } from './welcome-of.ts';
+import { onProxiedFrame } from './peers/proxy-core.ts';
+import { HandOffCore } from './hand-off/hand-off-core.ts';
+import { hintsMessage } from './hand-off/owed-records.ts';
+import { PassedQuestions } from './peers/passed-questions.ts';
+import { relayFrame } from './peers/peer-relay.ts';
+import { ReplyDispatch } from './peers/reply-dispatch.ts';
+import { RequestIntake } from './requests/request-intake.ts';
+import { ScanCore } from './gets/scan-core.ts';
+import { Sweep } from './requests/sweep.ts';
+import { welcomeOf } from './requests/welcome-of.ts';
 
 export type CoordinatorEvent = WorldEvent<ActorMessage, never>;
 

@@ -27,8 +27,8 @@ import {
   type ReplyFields,
   type Sent,
 } from './coordinator-world.ts';
-import { proxyRequestId } from './proxy-core.ts';
-import { get, put, record, remove, scan } from './sample-requests.ts';
+import { proxyRequestId } from './peers/proxy-core.ts';
+import { get, put, record, remove, scan } from './requests/sample-requests.ts';
 import { collectFrame } from '@clockwise/protocol/frame-corpus';
 
 const CORPUS = frameCorpus();

@@ -8,7 +8,7 @@ import {
   positionsRequired,
   resolveLevel,
 } from './levels.ts';
-import { type PlacedSlot, placedSlot } from './placed-slot.ts';
+import { type PlacedSlot, placedSlot } from './requests/placed-slot.ts';
 
 const IMPOSSIBLE = LEVEL_IMPOSSIBLE;
 const { bucketDefault, quorum, all, localQuorum, eachQuorum } = LEVEL;

@@ -10,8 +10,8 @@
 import { LEVEL } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import { localPositions, primaryAt } from './positions.ts';
-import { bitCount } from './respond.ts';
-import { FIELD } from './slot-layout.ts';
+import { bitCount } from './requests/respond.ts';
+import { FIELD } from './requests/slot-layout.ts';
 
 export const LEVEL_IMPOSSIBLE = -1;
 

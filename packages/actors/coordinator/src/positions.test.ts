@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import fc from 'fast-check';
-import { placedSlot, type SlotShape } from './placed-slot.ts';
+import { placedSlot, type SlotShape } from './requests/placed-slot.ts';
 import {
   allPositions,
   isUsable,
