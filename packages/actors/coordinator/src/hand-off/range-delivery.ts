@@ -47,7 +47,7 @@ export type RangeStep =
       readonly sentAt: Instant;
     };
 
-/** What comes of a range for now. `left`: it goes on in a later pass. */
+/** What comes of a range in this pass. `left`: it goes on in a later one. */
 export type RangeProgress = 'under-way' | 'left' | 'whole';
 
 export class RangeDeliveries {
