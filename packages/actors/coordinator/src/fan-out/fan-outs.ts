@@ -24,8 +24,10 @@ export class FanOuts {
   readonly isNeeded: boolean;
   /** By slot of a put that was forwarded: positions whose record was sent to a relay ... */
   readonly relayed: Int32Array;
-  /** ... and those of them that are sent it without one since. */
+  /** ... those of them that are to be sent it without one since ... */
   readonly redirected: Int32Array;
+  /** ... and those whose primaries this node has sent it to, behind a relay or not. */
+  readonly direct: Int32Array;
   /** By slot of a relay: the slot, and its generation, of the put at the node that asked. */
   readonly askerSlot: Int32Array;
   readonly askerGeneration: Int32Array;
@@ -42,6 +44,7 @@ export class FanOuts {
     const capacity = this.isNeeded ? limits.requestsInFlightMax : 0;
     this.relayed = slots.relayed;
     this.redirected = slots.redirected;
+    this.direct = slots.direct;
     this.askerSlot = slots.askerSlot;
     this.askerGeneration = slots.askerGeneration;
     this.#relays = new Int16Array(capacity * POSITIONS_MAX);
@@ -53,6 +56,7 @@ export class FanOuts {
   begin(slot: number): void {
     this.relayed[slot] = 0;
     this.redirected[slot] = 0;
+    this.direct[slot] = 0;
   }
 
   /** A relay has been sent the record for some positions besides its own. */
@@ -82,6 +86,11 @@ export class FanOuts {
   /** The positions that only their relay was sent the record for. */
   waiting(slot: number): number {
     return this.relayed[slot]! & ~this.redirected[slot]!;
+  }
+
+  /** The positions whose primaries nobody but their relay was sent the record by. */
+  behind(slot: number): number {
+    return this.relayed[slot]! & ~this.direct[slot]!;
   }
 
   /** Whether a relay was sent the record for a position. */

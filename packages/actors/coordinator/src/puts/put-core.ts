@@ -150,7 +150,7 @@ export function acknowledge(
   const waiting = isPrimary ? slots.openPrimaries : slots.openStandIns;
   sometimes(slots.responded[slot] === 1, 'put: an acknowledgement comes after the answer');
   // [P2] Nor does one count that nobody asked for.
-  if ((waiting[slot]! & bit) === 0 || isBehindRelay(context, slot, bit)) return;
+  if ((waiting[slot]! & bit) === 0 || (isPrimary && isBehindRelay(context, slot, bit))) return;
   waiting[slot] = waiting[slot]! & ~bit;
   count(context, slot, bit, isPrimary, durability);
 }
@@ -252,18 +252,18 @@ export function onPutNodeLost(
     onPutRefused(context, slot, node, status);
   } else {
     if (context.fanOuts.isNeeded) onRelayLost(context, slot, node);
-    const position = positionOfNode(context, slot, node);
-    const isAsked = position >= 0 && !isBehindRelay(context, slot, 1 << position);
+    const position = isListed(context, slot, node) ? positionOfNode(context, slot, node) : -1;
+    const isAsked = position < 0 || !isBehindRelay(context, slot, 1 << position);
     const bit = isAsked ? stopWaiting(context, slot, node) : 0;
     if (bit !== 0) readAgain(context, slot, bit);
   }
   if (slots.state[slot] === SLOT_STATE.put) settlePut(context, slot);
 }
 
-/** Whether nobody but a relay, which has links of its own, was sent the record for a position. */
+/** Whether nobody but a relay, which has links of its own, has sent a primary the record. */
 function isBehindRelay({ slots, fanOuts }: CoordinatorContext, slot: number, bit: number): boolean {
   if (!fanOuts.isNeeded || slots.phase[slot] !== PUT_PHASE.forwarded) return false;
-  return (fanOuts.waiting(slot) & bit) !== 0;
+  return (fanOuts.behind(slot) & bit) !== 0;
 }
 
 /** A node is believed down: its position gets a stand-in, and what a primary still says counts. */

@@ -450,4 +450,8 @@ test('[P1] [P2] [P3] [P4] [P5] [P6] [P7] [P8] [PS2] [FO1] [FO2] [FO3] puts under
   );
 });
 
+test('[P2] [P5] seed 986199374: a primary speaks before it is sent the record, its relay is suspected', () => {
+  new Schedule(986199374).run();
+});
+
 test.run();

@@ -28,8 +28,9 @@ export function openPosition(
   position: number,
   isStandIn: boolean,
 ): void {
-  const { slots } = context;
+  const { slots, fanOuts } = context;
   const bit = 1 << position;
+  if (fanOuts.isNeeded && !isStandIn) fanOuts.direct[slot] = fanOuts.direct[slot]! | bit;
   if (isStandIn) slots.openStandIns[slot] = slots.openStandIns[slot]! | bit;
   else slots.openPrimaries[slot] = slots.openPrimaries[slot]! | bit;
 }

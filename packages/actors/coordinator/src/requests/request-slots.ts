@@ -119,6 +119,7 @@ export class RequestSlots {
   /** What copies that cross to other data centres have here: see FanOuts. */
   readonly relayed: Int32Array;
   readonly redirected: Int32Array;
+  readonly direct: Int32Array;
   readonly askerSlot: Int32Array;
   readonly askerGeneration: Int32Array;
   /** Copy of the request, for a hedge: inline or allocated. */
@@ -184,6 +185,7 @@ export class RequestSlots {
     this.versionHigh = view(FIELD.versionHigh);
     this.relayed = view(FIELD.relayed);
     this.redirected = view(FIELD.redirected);
+    this.direct = view(FIELD.direct);
     this.askerSlot = view(FIELD.askerSlot);
     this.askerGeneration = view(FIELD.askerGeneration);
     const instants = new ArrayBuffer(this.end * Float64Array.BYTES_PER_ELEMENT);

@@ -61,6 +61,7 @@ export const FIELD = {
   redirected: 44,
   askerSlot: 45,
   askerGeneration: 46,
+  direct: 47,
 } as const;
 /** The same in `instants`. */
 export const INSTANT = { due: 0, startedAt: 1, hedgeAt: 2 } as const;
