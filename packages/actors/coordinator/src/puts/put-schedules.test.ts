@@ -454,4 +454,8 @@ test('[P2] [P5] seed 986199374: a primary speaks before it is sent the record, i
   new Schedule(986199374).run();
 });
 
+test('[P8] seed 500002058: a stand-in is asked, and the link to its primary is lost', () => {
+  new Schedule(500002058).run();
+});
+
 test.run();

@@ -14,7 +14,7 @@ import { OPERATION, REPLY_KIND, REQUEST } from '@clockwise/protocol/frame';
 import { operationIsKnown } from '@clockwise/versioning/recents';
 import type { CoordinatorContext } from '../coordinator-context.ts';
 import { hasRoom, mergeAnswer } from '../gets/get-core.ts';
-import { isUsable, positionOfNode, primaryAt, takeStandIn } from '../positions.ts';
+import { isUsable, nodeAt, positionOfNode, primaryAt, takeStandIn } from '../positions.ts';
 import { sendRead, type KeyToken } from '../peers/replica-operations.ts';
 import { PUT_PHASE } from '../requests/request-slots.ts';
 
@@ -77,8 +77,7 @@ export function onAsked(
   recordOffset: number,
 ): number {
   const { slots } = context;
-  const position = positionOfNode(context, slot, node);
-  const bit = position < 0 ? 0 : slots.asked[slot]! & (1 << position);
+  const bit = askedBit(context, slot, node);
   if (bit === 0 || kind !== REPLY_KIND.read) return ASKED.wait;
   if (status !== STATUS_OK && status !== STATUS_NOT_FOUND) {
     return onAskedLost(context, slot, node, status);
@@ -108,8 +107,7 @@ export function onAskedLost(
   status: number,
 ): number {
   const { slots } = context;
-  const position = positionOfNode(context, slot, node);
-  const bit = position < 0 ? 0 : slots.asked[slot]! & (1 << position);
+  const bit = askedBit(context, slot, node);
   if (bit === 0) return ASKED.wait;
   slots.asked[slot] = slots.asked[slot]! & ~bit;
   if (node === context.ring.ownNode) {
@@ -137,6 +135,14 @@ export function endAsking(context: CoordinatorContext, slot: number): void {
   slots.current[slot] = 0;
   slots.hedgeAt[slot] = Infinity;
   slots.forgetStandIns(slot);
+}
+
+/** The bit of the position that a node was asked for and has not spoken of, or 0. */
+function askedBit(context: CoordinatorContext, slot: number, node: number): number {
+  const position = positionOfNode(context, slot, node);
+  // Where a stand-in is asked for a position its primary is not.
+  if (position < 0 || nodeAt(context, slot, position) !== node) return 0;
+  return context.slots.asked[slot]! & (1 << position);
 }
 
 function isKnownTo(
