@@ -1,43 +1,51 @@
 /**
  * `npm run storage-proof`: the store against a model, on simulated disks.
  *
- *   npm run storage-proof -- [--seed S] [--workers 2]      lists of operations on fifty configurations each,
- *                                                          a thousand crashes, and the n-th failures to 50
+ *   npm run storage-proof -- [--seed S] [--workers 2]      some lists of operations on fifty configurations
+ *                                                          each, a thousand crashes, the n-th failures to 50,
+ *                                                          two thousand openings of stores that rotted
  *   npm run storage-proof -- --all [...]                   every call x every crash model of a run of 500
  *                                                          writes, and every call of each kind failing
- *   npm run storage-proof -- --minutes 10 [...]            lists of operations until the time is over
- *   npm run storage-proof -- --only crashes|faults|metamorphic
+ *   npm run storage-proof -- --minutes 10 [...]            rot and lists of operations until the time is over
+ *   npm run storage-proof -- --journal FILE [--minutes M]  the whole proof, in as many runs as one likes: all of
+ *                                                          --all, then ten million damaged places and 10^9
+ *                                                          operations. FILE says what is done; each run goes on
+ *                                                          behind it
+ *   npm run storage-proof -- --only crashes|faults|damage|metamorphic [...]
  *
- * Prints what each part took. The exit code is 1 if any run failed; each failure
- * prints its seed, and belongs into a named test.
+ * Prints what each kind took. The exit code is 1 if any run failed, of this command or of those before it
+ * in the journal; each failure prints its seed, and belongs into a named test.
  */
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureRun } from './scenarios/crash-run.ts';
-import { faultKinds } from './scenarios/fault-cases.ts';
+import { ProofJournal } from './proof/proof-journal.ts';
+import { NOTHING_DONE, ProofLedger, type ProofSums } from './proof/proof-ledger.ts';
 import type { ProofPart } from './proof/proof-part.ts';
+import {
+  GOALS,
+  planOf,
+  PROOF_KINDS,
+  type ProofExtent,
+  type ProofKind,
+} from './proof/proof-plan.ts';
 import { runParts } from './proof/proof-pool.ts';
 
-const WRITES = 500;
-const FAULT_WRITES = 150;
-const FAULT_WRITES_ALL = 500;
-const CALLS_PER_PART = 20;
-const SAMPLED_CALLS = 143;
-const CONFIGURATIONS = 50;
-const CONFIGURATIONS_PER_PART = 10;
-const LISTS = 4;
-const OPERATIONS = 400;
-const NTH_MAX = 50;
 const SEED_MAX = 2 ** 31;
 const MINUTE_MS = 60_000;
+/** Between two lines that say how far it is. */
+const TOLD_EVERY_MS = 60_000;
 
 const { values: options } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
-    seed: { type: 'string', default: String(randomInt(SEED_MAX)) },
+    seed: { type: 'string' },
     workers: { type: 'string', default: String(availableParallelism()) },
     minutes: { type: 'string' },
+    journal: { type: 'string' },
     only: { type: 'string' },
   },
 });
@@ -46,77 +54,122 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function* metamorphicParts(seed: string, lists: number): Generator<ProofPart> {
-  for (let list = 0; list < lists; list += 1) {
-    for (let from = 0; from < CONFIGURATIONS; from += CONFIGURATIONS_PER_PART) {
-      const count = CONFIGURATIONS_PER_PART;
-      yield { kind: 'metamorphic', list: `${seed}-${list}`, operations: OPERATIONS, from, count };
-    }
-  }
+/** The head of this file. */
+function help(): string {
+  const source = readFileSync(fileURLToPath(import.meta.url), 'utf8');
+  const head = source.slice(source.indexOf('/**') + 3, source.indexOf('*/'));
+  return head
+    .split('\n')
+    .map((line) => line.replace(/^ \* ?/, ''))
+    .join('\n')
+    .trim();
 }
 
-function* crashParts(seed: string, isAll: boolean): Generator<ProofPart> {
-  const { calls, snapshots, figures } = measureRun(seed, WRITES);
-  const { mergesEnded, flushes } = figures;
-  print(
-    `seed ${seed}: ${calls} calls to the disk; at the end ${flushes} flushes, ${mergesEnded} merges, ` +
-      `${snapshots} snapshots`,
-  );
-  const stride = isAll ? CALLS_PER_PART : Math.max(1, Math.floor(calls / SAMPLED_CALLS));
-  const count = isAll ? CALLS_PER_PART : 1;
-  for (let from = 1; from <= calls; from += stride) {
-    yield { kind: 'crashes', seed, writes: WRITES, from, count, secondEvery: 3 };
-  }
+interface Proof {
+  readonly seed: string;
+  readonly extent: ProofExtent;
+  readonly journal: ProofJournal | undefined;
+  readonly untilMs: number;
 }
 
-function* faultParts(seed: string, isAll: boolean): Generator<ProofPart> {
-  const writes = isAll ? FAULT_WRITES_ALL : FAULT_WRITES;
-  const nthMax = isAll ? Number.MAX_SAFE_INTEGER : NTH_MAX;
-  for (const forever of [false, true]) {
-    for (const [faultKind] of faultKinds(seed, forever).entries()) {
-      yield { kind: 'faults', seed, writes, faultKind, forever, nthMax };
-    }
-  }
-}
-
-/** Returns how many runs failed. */
-async function prove(name: string, parts: Iterable<ProofPart>, untilMs: number): Promise<number> {
-  const startedAt = performance.now();
-  let [runs, failed] = [0, 0];
+/** What is done of the kind when the run is over, with all that was done before. */
+async function prove(
+  kind: ProofKind,
+  { seed, extent, journal, untilMs }: Proof,
+): Promise<ProofSums> {
+  const ledger = new ProofLedger(journal?.sumsOf(kind) ?? NOTHING_DONE);
+  const [, goal] = GOALS[kind];
+  const isOver = (): boolean => performance.now() > untilMs || ledger.sums.amount >= goal;
+  if (isOver()) return ledger.sums;
+  const { text, parts } = planOf(kind, seed, extent);
+  if (text !== '') print(text);
+  const numbers = new Map<ProofPart, number>();
+  let toldAtMs = performance.now();
   await runParts({
-    parts,
+    parts: numbered(parts, ledger.sums.partsDone, numbers),
     workers: Number(options.workers),
-    isOver: () => performance.now() > untilMs,
-    onReport: (_, report) => {
-      runs += report.runs;
-      failed += report.failures.length;
+    isOver,
+    onReport: (part, report) => {
+      ledger.ended(numbers.get(part)!, report);
+      numbers.delete(part);
       for (const failure of report.failures) print(failure);
+      journal?.note(kind, ledger.sums);
+      if (performance.now() < toldAtMs + TOLD_EVERY_MS) return;
+      toldAtMs = performance.now();
+      print(lineOf(kind, ledger.sums));
     },
   });
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  print(`${name}: ${runs} runs, ${failed} failed, ${seconds} s`);
-  return failed;
+  return ledger.sums;
+}
+
+/** Those from number `from` on. */
+function* numbered(
+  parts: Iterable<ProofPart>,
+  from: number,
+  numbers: Map<ProofPart, number>,
+): Generator<ProofPart> {
+  let number = 0;
+  for (const part of parts) {
+    if (number >= from) {
+      numbers.set(part, number);
+      yield part;
+    }
+    number += 1;
+  }
+}
+
+function lineOf(kind: ProofKind, sums: ProofSums): string {
+  const { runs, amount, failures, milliseconds } = sums;
+  const [unit, goal] = GOALS[kind];
+  const of = goal < Infinity ? ` of ${goal.toLocaleString('en')}` : '';
+  const seconds = (milliseconds / 1000).toFixed(1);
+  const counted = `${amount.toLocaleString('en')}${of} ${unit}`;
+  return `${kind}: ${runs} runs, ${counted}, ${failures.length} failed, ${seconds} s of a processor`;
+}
+
+function extentOf(): ProofExtent {
+  if (options.journal !== undefined || options.minutes !== undefined) return 'endless';
+  return options.all ? 'all' : 'sample';
+}
+
+/** Those that end by themselves are none for a while of minutes. */
+function kindsOf(): readonly ProofKind[] {
+  const { only, minutes, journal } = options;
+  const kinds =
+    minutes === undefined || journal !== undefined
+      ? PROOF_KINDS
+      : PROOF_KINDS.filter((kind) => GOALS[kind][1] < Infinity);
+  if (only === undefined) return kinds;
+  const chosen = PROOF_KINDS.find((kind) => kind === only);
+  if (chosen === undefined) throw new Error(`--only ${only}: ${PROOF_KINDS.join(', ')}`);
+  return [chosen];
 }
 
 async function main(): Promise<void> {
-  const { seed, all, only, minutes } = options;
+  const { minutes } = options;
+  const drawn = options.seed ?? String(randomInt(SEED_MAX));
+  const journal =
+    options.journal === undefined
+      ? undefined
+      : ProofJournal.open(options.journal, drawn, options.seed !== undefined);
+  const seed = journal?.seed ?? drawn;
   print(`seed ${seed}`);
-  const isWanted = (name: string): boolean => only === undefined || only === name;
   const untilMs =
     minutes === undefined ? Infinity : performance.now() + Number(minutes) * MINUTE_MS;
   let failed = 0;
-  if (minutes === undefined && isWanted('crashes')) {
-    failed += await prove('crashes', crashParts(seed, all), untilMs);
-  }
-  if (minutes === undefined && isWanted('faults')) {
-    failed += await prove('faults', faultParts(seed, all), untilMs);
-  }
-  if (isWanted('metamorphic')) {
-    const lists = minutes === undefined ? LISTS : Number.MAX_SAFE_INTEGER;
-    failed += await prove('metamorphic', metamorphicParts(seed, lists), untilMs);
+  const kinds = kindsOf();
+  for (const [index, kind] of kinds.entries()) {
+    // Kinds without an end share the time that is left.
+    const leftMs = untilMs - performance.now();
+    const shareMs = GOALS[kind][1] < Infinity ? leftMs / (kinds.length - index) : leftMs;
+    const ownUntilMs = performance.now() + shareMs;
+    const sums = await prove(kind, { seed, extent: extentOf(), journal, untilMs: ownUntilMs });
+    failed += sums.failures.length;
+    print(lineOf(kind, sums));
   }
   print(failed === 0 ? 'nothing failed' : `${failed} failed`);
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
-await main();
+if (options.help) print(help());
+else await main();

@@ -6,6 +6,7 @@ import { unreachable } from '@clockwise/kernel/assert';
 import { Prng } from '@clockwise/kernel/prng';
 import { CRASH_MODELS } from '@clockwise/simulator/simulated-disk';
 import { runCrash } from '../scenarios/crash-run.ts';
+import { makeStore, runDamage } from '../scenarios/damage-run.ts';
 import { faultKinds } from '../scenarios/fault-cases.ts';
 import { runFault } from '../scenarios/fault-run.ts';
 import { drawConfiguration } from '../scenarios/local-configurations.ts';
@@ -23,6 +24,8 @@ export type ProofPart =
       readonly from: number;
       readonly count: number;
     }
+  /** So many openings of one store that rotted, each at other places. */
+  | { readonly kind: 'damage'; readonly store: string; readonly count: number }
   /** A crash before each of these calls, under every model; every `secondEvery`-th again later. */
   | {
       readonly kind: 'crashes';
@@ -42,15 +45,31 @@ export type ProofPart =
       readonly nthMax: number;
     };
 
-export interface ProofReport {
+/** What a part did, as its kind counts it. */
+interface PartOutcome {
   readonly runs: number;
+  readonly amount: number;
   readonly failures: readonly string[];
 }
 
+export interface ProofReport extends PartOutcome {
+  /** Of a processor. */
+  readonly milliseconds: number;
+}
+
 export function runPart(part: ProofPart): ProofReport {
+  const before = process.cpuUsage();
+  const outcome = outcomeOf(part);
+  const { user, system } = process.cpuUsage(before);
+  return { ...outcome, milliseconds: Math.round((user + system) / 1000) };
+}
+
+function outcomeOf(part: ProofPart): PartOutcome {
   switch (part.kind) {
     case 'metamorphic':
       return runMetamorphic(part);
+    case 'damage':
+      return runDamages(part);
     case 'crashes':
       return runCrashes(part);
     case 'faults':
@@ -60,7 +79,7 @@ export function runPart(part: ProofPart): ProofReport {
   }
 }
 
-function runMetamorphic(part: Extract<ProofPart, { readonly kind: 'metamorphic' }>): ProofReport {
+function runMetamorphic(part: Extract<ProofPart, { readonly kind: 'metamorphic' }>): PartOutcome {
   const failures: string[] = [];
   const operations = drawOperations(new Prng(`operations ${part.list}`), part.operations);
   for (let index = part.from; index < part.from + part.count; index += 1) {
@@ -69,10 +88,25 @@ function runMetamorphic(part: Extract<ProofPart, { readonly kind: 'metamorphic' 
       runOperations(operations, drawConfiguration(new Prng(`configuration ${seed}`)), seed);
     });
   }
-  return { runs: part.count, failures };
+  return { runs: part.count, amount: part.count * part.operations, failures };
 }
 
-function runCrashes(part: Extract<ProofPart, { readonly kind: 'crashes' }>): ProofReport {
+function runDamages({
+  store,
+  count,
+}: Extract<ProofPart, { readonly kind: 'damage' }>): PartOutcome {
+  const failures: string[] = [];
+  let amount = 0;
+  const sound = attempt(failures, `damage ${store}`, () => makeStore(`damage ${store}`));
+  if (sound === undefined) return { runs: 0, amount, failures };
+  for (let run = 0; run < count && failures.length < FAILURES_MAX; run += 1) {
+    const name = `damage ${store} ${run}`;
+    amount += attempt(failures, name, () => runDamage(sound, name))?.placeCount ?? 0;
+  }
+  return { runs: count, amount, failures };
+}
+
+function runCrashes(part: Extract<ProofPart, { readonly kind: 'crashes' }>): PartOutcome {
   const { seed, writes, secondEvery } = part;
   const failures: string[] = [];
   let runs = 0;
@@ -86,10 +120,10 @@ function runCrashes(part: Extract<ProofPart, { readonly kind: 'crashes' }>): Pro
       });
     }
   }
-  return { runs, failures };
+  return { runs, amount: runs, failures };
 }
 
-function runFaults(part: Extract<ProofPart, { readonly kind: 'faults' }>): ProofReport {
+function runFaults(part: Extract<ProofPart, { readonly kind: 'faults' }>): PartOutcome {
   const { seed, writes, nthMax, forever } = part;
   const { name, caseOf } = faultKinds(seed, forever)[part.faultKind]!;
   const failures: string[] = [];
@@ -102,7 +136,7 @@ function runFaults(part: Extract<ProofPart, { readonly kind: 'faults' }>): Proof
     });
     isTouched = outcome?.isTouched ?? true;
   }
-  return { runs: nth, failures };
+  return { runs: nth, amount: nth, failures };
 }
 
 /** What a run throws is what it found: it is kept, and the others go on. Undefined: it threw. */
