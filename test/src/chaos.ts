@@ -1,9 +1,6 @@
 /**
  * `npm run chaos`: real node processes under faults, judged as the simulator's are.
  *
- *   npm run chaos -- --kills 60 [--seed S] [--nodes 3] [--faults kill,stop,net,disk] [--seconds S]
- *   npm run chaos -- --availability [--seconds 60] [--rate 2200] [--seed S] [--faults kill,stop,cut] [--json FILE]
- *
  * With --availability it is five nodes under an open load, and each second of it is judged as well.
  *
  * Ends in `N rounds passed, N failed`, and with exit code 1 if one failed; a round that fails ends the
@@ -13,11 +10,14 @@
 import { randomInt } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { commandOptions, integer, refuse } from './command-options.ts';
 import { linesOf, reportOf } from './cluster/availability/availability-report.ts';
 import type { AvailabilityFamily } from './cluster/availability/fault-schedule.ts';
-import { runAvailability } from './cluster/availability/run-availability.ts';
-import { type ChaosResult, runChaos } from './cluster/chaos/run-chaos.ts';
+import {
+  type AvailabilityOptions,
+  runAvailability,
+} from './cluster/availability/run-availability.ts';
+import { type ChaosOptions, type ChaosResult, runChaos } from './cluster/chaos/run-chaos.ts';
 import type { FaultFamily } from './cluster/chaos/fault-plan.ts';
 
 const AVAILABILITY_FAMILIES: readonly AvailabilityFamily[] = ['kill', 'stop', 'cut'];
@@ -26,7 +26,10 @@ const VIOLATIONS_PRINTED = 20;
 const TEXT_PRINTED = 400;
 const NODES_MAX = 9;
 
-const { values: options } = parseArgs({
+const USAGE = `npm run chaos -- --kills 60 [--seed S] [--nodes 3] [--faults kill,stop,net,disk] [--seconds S]
+npm run chaos -- --availability [--seconds 60] [--rate 2200] [--seed S] [--faults kill,stop,cut] [--json FILE]`;
+
+const { values: options } = commandOptions(USAGE, {
   options: {
     kills: { type: 'string', default: '20' },
     seed: { type: 'string' },
@@ -41,17 +44,6 @@ const { values: options } = parseArgs({
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function refuse(reason: string): never {
-  process.stderr.write(`${reason}\n`);
-  process.exit(2);
-}
-
-function integer(name: string, text: string, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  return refuse(`--${name} ${text}: an integer from 1 to ${max}`);
 }
 
 function familiesOf<Family extends string>(
@@ -86,6 +78,7 @@ function report({ violations, rounds, counters, faults, skipped, folder }: Chaos
 }
 
 const seed = options.seed ?? String(randomInt(1, 2 ** 31));
+const HEADING = `seed ${seed}, node ${process.version}`;
 const begunAt = performance.now();
 
 function log(line: string): void {
@@ -93,27 +86,31 @@ function log(line: string): void {
 }
 
 async function chaos(): Promise<boolean> {
-  const result = await runChaos({
+  const request: ChaosOptions = {
     seed,
-    nodeCount: integer('nodes', options.nodes, NODES_MAX),
-    kills: integer('kills', options.kills, 1_000_000),
+    nodeCount: integer('nodes', options.nodes, 1, NODES_MAX),
+    kills: integer('kills', options.kills, 1, 1_000_000),
     families: familiesOf(options.faults, FAMILIES),
     seconds:
-      options.seconds === undefined ? undefined : integer('seconds', options.seconds, 86_400),
+      options.seconds === undefined ? undefined : integer('seconds', options.seconds, 1, 86_400),
     log,
-  });
+  };
+  print(HEADING);
+  const result = await runChaos(request);
   report(result);
   return result.violations.length === 0;
 }
 
 async function availability(): Promise<boolean> {
-  const result = await runAvailability({
+  const request: AvailabilityOptions = {
     seed,
-    seconds: integer('seconds', options.seconds ?? '60', 86_400),
-    requestsPerSecond: integer('rate', options.rate, 100_000),
+    seconds: integer('seconds', options.seconds ?? '60', 1, 86_400),
+    requestsPerSecond: integer('rate', options.rate, 1, 100_000),
     families: familiesOf(options.faults, AVAILABILITY_FAMILIES),
     log,
-  });
+  };
+  print(HEADING);
+  const result = await runAvailability(request);
   const told = reportOf(seed, result);
   for (const line of linesOf(told)) print(line);
   if (result.folder !== undefined) print(`data and logs are kept in ${result.folder}`);
@@ -125,5 +122,4 @@ async function availability(): Promise<boolean> {
   return told.met;
 }
 
-print(`seed ${seed}, node ${process.version}`);
 process.exitCode = (await (options.availability ? availability() : chaos())) ? 0 : 1;

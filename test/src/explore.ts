@@ -1,22 +1,26 @@
 /**
  * `npm run explore`: looks at every schedule of small cases.
  *
- *   npm run explore [-- CASE ...] [--states N]
- *   npm run explore -- CASE --schedule FILE|TEXT
- *
  * A line per case says how many states, transitions and ends there are and whether that was all. A
  * violation prints its schedule; in a file, or as a text with `;;` between the lines, it is played
  * again. Exit code 1 where anything was violated.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { commandOptions, integer, refuse } from './command-options.ts';
 import { CASES } from './explorer/cases.ts';
 import { ExploredWorld } from './explorer/explored-world.ts';
 import type { ExplorerCase } from './explorer/explorer-case.ts';
 import { describePlan, followSchedule, printSchedule } from './explorer/schedule-text.ts';
 import { search, type SearchResult } from './explorer/search.ts';
 
-const { values: options, positionals } = parseArgs({
+const STATES_MAX = 2 ** 31;
+
+const USAGE = `npm run explore [-- CASE ...] [--states N]
+npm run explore -- CASE --schedule FILE|TEXT
+
+cases: ${CASES.map(({ name }) => name).join(', ')}`;
+
+const { values: options, positionals } = commandOptions(USAGE, {
   options: { states: { type: 'string' }, schedule: { type: 'string' } },
   allowPositionals: true,
 });
@@ -31,14 +35,16 @@ function chosenCases(): readonly ExplorerCase[] {
     const found = CASES.find((explorerCase) => explorerCase.name === name);
     if (found !== undefined) return found;
     const names = CASES.map((other) => other.name).join(', ');
-    throw new Error(`no case is called ${name}; there are ${names}`);
+    return refuse(`no case is called ${name}; there are ${names}`);
   });
 }
 
 function explore(explorerCase: ExplorerCase): boolean {
   const begunAt = performance.now();
   const world = new ExploredWorld(explorerCase);
-  const statesMax = Number(options.states ?? explorerCase.statesMax);
+  const { states } = options;
+  const statesMax =
+    states === undefined ? explorerCase.statesMax : integer('states', states, 1, STATES_MAX);
   const result = search(world, statesMax);
   const seconds = (performance.now() - begunAt) / 1000;
   if (result.found !== undefined) printFailure(world, result);
@@ -98,6 +104,6 @@ if (options.schedule === undefined) {
   process.exitCode = failedCount === 0 ? 0 : 1;
 } else {
   const [only] = cases;
-  if (cases.length !== 1) throw new Error('--schedule belongs to one case');
+  if (cases.length !== 1) refuse('--schedule belongs to one case');
   process.exitCode = replay(only!, options.schedule) ? 0 : 1;
 }

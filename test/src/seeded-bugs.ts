@@ -3,10 +3,6 @@
  * the checkout, builds what it touches, runs the patch's command there and demands that it fails, and
  * that what failed passes without the patch.
  *
- *   npm run seeded-bugs [-- PATTERN ...]          those whose name contains a pattern; all
- *   npm run seeded-bugs -- --quick [PATTERN ...]  commands of the simulator from one first seed, not three
- *   npm run seeded-bugs -- --list [PATTERN ...]   name, bug and command of each
- *
  * Where the command is the simulator, the seeds that it took are printed, from each first seed and their
  * median. A patch that does not apply, does not build or survives, and one whose command fails without it
  * too, is a failure: exit code 1. What a patch says of itself: seeded-bugs/patch-text.ts.
@@ -14,7 +10,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { commandOptions, refuse } from './command-options.ts';
 import { CheckoutCopy } from './seeded-bugs/checkout-copy.ts';
 import { BugJudge } from './seeded-bugs/judge-bug.ts';
 import { parseBug, type SeededBug } from './seeded-bugs/patch-text.ts';
@@ -24,7 +20,11 @@ const PATCHES = path.join(ROOT, 'test/seeded-bugs');
 const ENDING = '.patch';
 const COMMAND_MS_MAX = 600_000;
 
-const { values: options, positionals: patterns } = parseArgs({
+const USAGE = `npm run seeded-bugs [-- PATTERN ...]          those whose name contains a pattern; all
+npm run seeded-bugs -- --quick [PATTERN ...]  commands of the simulator from one first seed, not three
+npm run seeded-bugs -- --list [PATTERN ...]   name, bug and command of each`;
+
+const { values: options, positionals: patterns } = commandOptions(USAGE, {
   options: {
     quick: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
@@ -73,7 +73,7 @@ if (options.list) {
   for (const { name, bug, command } of bugs) print(`${name}\n  ${bug}\n  ${command.join(' ')}`);
   print(`${bugs.length} bugs`);
 } else {
-  if (bugs.length === 0) throw new Error(`no patch is called ${patterns.join(' or ')}`);
+  if (bugs.length === 0) refuse(`no patch is called ${patterns.join(' or ')}`);
   const failedCount = judgeAll(bugs);
   print(`${bugs.length - failedCount} caught, ${failedCount} not caught`);
   process.exitCode = failedCount === 0 ? 0 : 1;

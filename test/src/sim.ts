@@ -1,13 +1,6 @@
 /**
  * `npm run sim`: runs seeds of the simulator and judges them.
  *
- *   npm run sim -- --seeds 200 [--from 1] [--workers 2] [--stop-at-first] [--probes]
- *   npm run sim -- --hours 1 [--from 1]                 fresh seeds until the time is over
- *   npm run sim -- --seed 17 [--trace FILE] [--until MS] [--only TEXT] [--shrink]
- *   npm run sim -- --failure results/simulation/seed-17.json [--shrink] [...]
- *   npm run sim -- --loaded                             speed: five nodes under load, one core
- *   npm run sim -- --rewrite-probe-lists                test/probes as the usual seeds have it now
- *
  * Says which marks of the cores (kernel/probe) no seed hit; with `--probes`, which share of the seeds
  * hit each. Ends in `N passed, N failed`, and with exit code 1 if any failed. A failing seed prints
  * itself, the commit, what it drew, its faults and the end of its trace, and leaves all that in a file;
@@ -17,7 +10,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
+import { commandOptions, duration, integer } from './command-options.ts';
 import { failureLines, writeFailure } from './simulation/failure-report.ts';
 import { loadedLines } from './simulation/loaded-run.ts';
 import { readCatalogue } from './simulation/probe-catalogue.ts';
@@ -36,8 +29,16 @@ const SHRINK_TRIALS_MAX = 1500;
 const HOUR_MS = 3_600_000;
 const PROGRESS_MS = 60_000;
 const SEED_MAX = 2 ** 31;
+const WORKERS_MAX = 64;
 
-const { values: options } = parseArgs({
+const USAGE = `npm run sim -- --seeds 200 [--from 1] [--workers 2] [--stop-at-first] [--probes]
+npm run sim -- --hours 1 [--from 1]                 fresh seeds until the time is over
+npm run sim -- --seed 17 [--trace FILE] [--until MS] [--only TEXT] [--shrink]
+npm run sim -- --failure results/simulation/seed-17.json [--shrink] [...]
+npm run sim -- --loaded                             speed: five nodes under load, one core
+npm run sim -- --rewrite-probe-lists                test/probes as the usual seeds have it now`;
+
+const { values: options } = commandOptions(USAGE, {
   options: {
     seeds: { type: 'string', default: '200' },
     hours: { type: 'string' },
@@ -47,7 +48,7 @@ const { values: options } = parseArgs({
     trace: { type: 'string' },
     until: { type: 'string' },
     only: { type: 'string' },
-    workers: { type: 'string' },
+    workers: { type: 'string', default: String(availableParallelism()) },
     shrink: { type: 'boolean', default: false },
     loaded: { type: 'boolean', default: false },
     'stop-at-first': { type: 'boolean', default: false },
@@ -109,11 +110,17 @@ function shrinkFailing(plan: RunPlan): boolean {
 }
 
 async function runMany(): Promise<boolean> {
-  const from = options.from === undefined ? randomInt(1, SEED_MAX) : Number(options.from);
+  const from =
+    options.from === undefined
+      ? randomInt(1, SEED_MAX)
+      : integer('from', options.from, 0, SEED_MAX);
   const untilMs =
-    options.hours === undefined ? Infinity : performance.now() + Number(options.hours) * HOUR_MS;
-  const seedCount = options.hours === undefined ? Number(options.seeds) : Infinity;
-  const workerCount = Number(options.workers ?? availableParallelism());
+    options.hours === undefined
+      ? Infinity
+      : performance.now() + duration('hours', options.hours) * HOUR_MS;
+  const seedCount =
+    options.hours === undefined ? integer('seeds', options.seeds, 1, SEED_MAX) : Infinity;
+  const workerCount = integer('workers', options.workers, 1, WORKERS_MAX);
   const totals = new SimTotals();
   const tally = new ProbeTally();
   const howMany =

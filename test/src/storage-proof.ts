@@ -1,26 +1,12 @@
 /**
  * `npm run storage-proof`: the store against a model, on simulated disks.
  *
- *   npm run storage-proof -- [--seed S] [--workers 2]      some lists of operations on fifty configurations
- *                                                          each, a thousand crashes, the n-th failures to 50,
- *                                                          two thousand openings of stores that rotted
- *   npm run storage-proof -- --all [...]                   every call x every crash model of a run of 500
- *                                                          writes, and every call of each kind failing
- *   npm run storage-proof -- --minutes 10 [...]            rot and lists of operations until the time is over
- *   npm run storage-proof -- --journal FILE [--minutes M]  the whole proof, in as many runs as one likes: all of
- *                                                          --all, then ten million damaged places and 10^9
- *                                                          operations. FILE says what is done; each run goes on
- *                                                          behind it
- *   npm run storage-proof -- --only crashes|faults|damage|metamorphic [...]
- *
  * Prints what each kind took. The exit code is 1 if any run failed, of this command or of those before it
  * in the journal; each failure prints its seed, and belongs into a named test.
  */
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { commandOptions, duration, integer, refuse } from './command-options.ts';
 import { ProofJournal } from './proof/proof-journal.ts';
 import { NOTHING_DONE, ProofLedger, type ProofSums } from './proof/proof-ledger.ts';
 import type { ProofPart } from './proof/proof-part.ts';
@@ -34,13 +20,25 @@ import {
 import { runParts } from './proof/proof-pool.ts';
 
 const SEED_MAX = 2 ** 31;
+const WORKERS_MAX = 64;
 const MINUTE_MS = 60_000;
 /** Between two lines that say how far it is. */
 const TOLD_EVERY_MS = 60_000;
 
-const { values: options } = parseArgs({
+const USAGE = `npm run storage-proof -- [--seed S] [--workers 2]      some lists of operations on fifty configurations
+                                                       each, a thousand crashes, the n-th failures to 50,
+                                                       two thousand openings of stores that rotted
+npm run storage-proof -- --all [...]                   every call x every crash model of a run of 500
+                                                       writes, and every call of each kind failing
+npm run storage-proof -- --minutes 10 [...]            rot and lists of operations until the time is over
+npm run storage-proof -- --journal FILE [--minutes M]  the whole proof, in as many runs as one likes: all of
+                                                       --all, then ten million damaged places and 10^9
+                                                       operations. FILE says what is done; each run goes on
+                                                       behind it
+npm run storage-proof -- --only crashes|faults|damage|metamorphic [...]`;
+
+const { values: options } = commandOptions(USAGE, {
   options: {
-    help: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
     seed: { type: 'string' },
     workers: { type: 'string', default: String(availableParallelism()) },
@@ -50,19 +48,10 @@ const { values: options } = parseArgs({
   },
 });
 
+const workers = integer('workers', options.workers, 1, WORKERS_MAX);
+
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-/** The head of this file. */
-function help(): string {
-  const source = readFileSync(fileURLToPath(import.meta.url), 'utf8');
-  const head = source.slice(source.indexOf('/**') + 3, source.indexOf('*/'));
-  return head
-    .split('\n')
-    .map((line) => line.replace(/^ \* ?/, ''))
-    .join('\n')
-    .trim();
 }
 
 interface Proof {
@@ -87,7 +76,7 @@ async function prove(
   let toldAtMs = performance.now();
   await runParts({
     parts: numbered(parts, ledger.sums.partsDone, numbers),
-    workers: Number(options.workers),
+    workers,
     isOver,
     onReport: (part, report) => {
       ledger.ended(numbers.get(part)!, report);
@@ -141,12 +130,12 @@ function kindsOf(): readonly ProofKind[] {
       : PROOF_KINDS.filter((kind) => GOALS[kind][1] < Infinity);
   if (only === undefined) return kinds;
   const chosen = PROOF_KINDS.find((kind) => kind === only);
-  if (chosen === undefined) throw new Error(`--only ${only}: ${PROOF_KINDS.join(', ')}`);
-  return [chosen];
+  return [chosen ?? refuse(`--only ${only}: one of ${PROOF_KINDS.join(', ')}`)];
 }
 
 async function main(): Promise<void> {
   const { minutes } = options;
+  const kinds = kindsOf();
   const drawn = options.seed ?? String(randomInt(SEED_MAX));
   const journal =
     options.journal === undefined
@@ -155,9 +144,8 @@ async function main(): Promise<void> {
   const seed = journal?.seed ?? drawn;
   print(`seed ${seed}`);
   const untilMs =
-    minutes === undefined ? Infinity : performance.now() + Number(minutes) * MINUTE_MS;
+    minutes === undefined ? Infinity : performance.now() + duration('minutes', minutes) * MINUTE_MS;
   let failed = 0;
-  const kinds = kindsOf();
   for (const [index, kind] of kinds.entries()) {
     // Kinds without an end share the time that is left.
     const leftMs = untilMs - performance.now();
@@ -171,5 +159,4 @@ async function main(): Promise<void> {
   process.exitCode = failed === 0 ? 0 : 1;
 }
 
-if (options.help) print(help());
-else await main();
+await main();

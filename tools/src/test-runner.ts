@@ -14,15 +14,36 @@ import { killEverything, runFile, type FileResult } from './runner/run-file.ts';
 import { schedule } from './runner/schedule.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { values, positionals } = parseArgs({
-  options: {
-    jobs: { type: 'string', default: '2' },
-    full: { type: 'boolean', default: false },
-  },
-  allowPositionals: true,
-});
-const jobs = Number(values.jobs);
-if (!Number.isInteger(jobs) || jobs < 1) throw new Error(`--jobs ${values.jobs}: a number from 1`);
+const USAGE = 'npm test [-- [--jobs N] [--full] [PATTERN...]]';
+
+function refuse(reason: string): never {
+  console.error(`${reason}\n${USAGE}`);
+  process.exit(2);
+}
+
+function parsed(): { help: boolean; jobs: string; full: boolean; patterns: string[] } {
+  try {
+    const { values, positionals } = parseArgs({
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        jobs: { type: 'string', default: '2' },
+        full: { type: 'boolean', default: false },
+      },
+      allowPositionals: true,
+    });
+    return { ...values, patterns: positionals };
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+const options = parsed();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const jobs = Number(options.jobs);
+if (!Number.isInteger(jobs) || jobs < 1) refuse(`--jobs ${options.jobs}: an integer from 1`);
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
@@ -32,7 +53,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const beganAt = process.hrtime.bigint();
-const { files, faults } = discover(root, positionals, values.full);
+const { files, faults } = discover(root, options.patterns, options.full);
 const results: FileResult[] = [];
 await schedule(files, jobs, async (file) => {
   const result = await runFile(file);
