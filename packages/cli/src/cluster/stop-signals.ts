@@ -1,4 +1,8 @@
-/** SIGINT, SIGTERM and SIGHUP as values: the first asks to stop, the second to be quick about it. */
+/**
+ * SIGINT, SIGTERM and SIGHUP as values: the first asks to stop, a later one to be quick about it. What
+ * comes together with the first is the same wish: a terminal's Ctrl-C reaches this process from the
+ * terminal and once more from npm.
+ */
 import process from 'node:process';
 
 export interface StopSignals {
@@ -12,26 +16,34 @@ export interface StopSignals {
   release(): void;
 }
 
+const TOGETHER_MS = 1000;
 const NAMES = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-export function stopSignals(): StopSignals {
-  const seen: string[] = [];
+export function stopSignals(now: () => number = () => performance.now()): StopSignals {
+  let wanted: string | undefined;
+  let wantedAtMs = 0;
+  let isUrgent = false;
   let settle: (name: string) => void = () => undefined;
   const first = new Promise<string>((resolve) => {
     settle = resolve;
   });
   const listener = (name: NodeJS.Signals): void => {
-    seen.push(name);
+    if (wanted !== undefined) {
+      isUrgent ||= now() > wantedAtMs + TOGETHER_MS;
+      return;
+    }
+    wanted = name;
+    wantedAtMs = now();
     settle(name);
   };
   for (const name of NAMES) process.on(name, listener);
   return {
     first,
     get wanted() {
-      return seen[0];
+      return wanted;
     },
     get isUrgent() {
-      return seen.length > 1;
+      return isUrgent;
     },
     pause: (timeoutMs) => pause(first, timeoutMs),
     release: () => {

@@ -50,7 +50,7 @@ export const start: Command = {
   },
   notes: [
     'Addresses are chosen at the first start and kept in cluster.json beside the data.',
-    'Ctrl-C and SIGTERM stop every node of the cluster; a second one kills them at once.',
+    'Ctrl-C and SIGTERM stop every node of the cluster; one more, a second later, kills them at once.',
   ],
   run,
 };
