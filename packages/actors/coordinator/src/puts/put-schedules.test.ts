@@ -88,7 +88,7 @@ class Schedule {
       replicas: this.replicas,
       walk: this.walk,
       dataCentres: this.dataCentres,
-      limits: { lateAcksMs: LATE_MS },
+      limits: { lateAcksMs: LATE_MS, requestsInFlightMax: 64 },
     });
   }
 
