@@ -81,6 +81,18 @@ test('[ML2] one record more changes the root of its partition and of no other', 
   );
 });
 
+test('[ML1] a partition that is cleared holds nothing, and the others what they held', () => {
+  fc.assert(
+    fc.property(fc.array(item), fc.nat(2 ** PARTITION_BITS - 1), (items, partition) => {
+      const table = tableOf(items);
+      table.clear(partition);
+      const isElsewhere = ({ token }: Item): boolean =>
+        token >>> (32 - PARTITION_BITS) !== partition;
+      assert.equal(table.words, tableOf(items.filter(isElsewhere)).words);
+    }),
+  );
+});
+
 test('C11 roots of small multisets are equal only where the multisets are', () => {
   const hashes: readonly (readonly [number, number])[] = [
     [1, 0],

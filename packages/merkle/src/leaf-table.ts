@@ -56,6 +56,11 @@ export class LeafTable {
     words[leaf + 1] = (words[leaf + 1]! + installedHigh - replacedHigh + carry - borrow) | 0;
   }
 
+  /** The slice holds nothing any more. */
+  clear(partition: number): void {
+    clearLeaves(this.words, this.partitionBits, partition);
+  }
+
   /** The root of one partition, as two words into `result` at `offset`: low, high. */
   root(partition: number, result: Int32Array, offset: number): void {
     const { words } = this;
@@ -70,6 +75,13 @@ export class LeafTable {
     result[offset] = low | 0;
     result[offset + 1] = high;
   }
+}
+
+/** Sets the leaves of one partition to zero, in the words of a whole ring of 2^partitionBits. */
+export function clearLeaves(words: Int32Array, partitionBits: number, partition: number): void {
+  assert(words.length === leafTableWords(partitionBits), 'the table has all leaves');
+  const wordCount = LEAVES_PER_PARTITION * LEAF_WORDS;
+  words.fill(0, partition * wordCount, (partition + 1) * wordCount);
 }
 
 /** murmur3's finalizer, offset so that zeros do not stay zeros. */

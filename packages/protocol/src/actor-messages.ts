@@ -131,6 +131,42 @@ export type ActorMessage =
    * and it took another name: a client's context is forged, or two shards go by one name.
    */
   | { readonly kind: 'name-ahead'; readonly shard: number; readonly count: number }
+  /**
+   * ring-manager -> replica: the ring that rules from now on; one of an earlier epoch is not heeded. Lost:
+   * the replica begins with the ring of its process. `owned` by partition: 1 where the node is an owner.
+   */
+  | {
+      readonly kind: 'ring-decided';
+      readonly epoch: number;
+      readonly owned: Uint8Array;
+      readonly bucketIds: readonly number[];
+    }
+  /**
+   * ring-manager -> replica: drop all objects of a partition that this node does not own in the ring of
+   * the epoch. REQUIRES: all that others should have of them they have, and nothing of the partition's own
+   * objects is owed. Lost: said again; what is done already is answered so.
+   */
+  | {
+      readonly kind: 'partition-given-up';
+      readonly request: number;
+      readonly partition: number;
+      readonly epoch: number;
+    }
+  /** ring-manager -> replica: a partition that came back holds all that it should. Lost: said again. */
+  | {
+      readonly kind: 'partition-filled';
+      readonly request: number;
+      readonly partition: number;
+      readonly epoch: number;
+    }
+  /** replica -> ring-manager: it is so, durably; or why not. */
+  | {
+      readonly kind: 'partition-answer';
+      readonly request: number;
+      readonly partition: number;
+      readonly ok: boolean;
+      readonly reason: string;
+    }
   /** coordinator -> main and back: the node's status as JSON, asked for by a client. Lost: the client times out. */
   | { readonly kind: 'status-wanted'; readonly request: number }
   | { readonly kind: 'status'; readonly request: number; readonly json: string }

@@ -11,6 +11,7 @@ import type { Checksum } from '@clockwise/storage/checksum';
 import type { Disk } from '@clockwise/storage/disk';
 import type { NodeData } from './node-data.ts';
 import { openShard, type OpenedShard } from './open-shard.ts';
+import { ownedPartitions } from './ring-view-of.ts';
 
 /** What only this life of the actor has of a thread's context. */
 export type ActorContext = Omit<ThreadContext<NodeData>, 'shardMemories'>;
@@ -49,6 +50,7 @@ export function openReplica(
     shardCount: data.shardCount,
     coordinatorCount: 1,
     partitionBits: data.ring.partitionBits,
+    owned: ownedPartitions(data.ring),
     limits,
     disk,
     checksum,

@@ -13,6 +13,7 @@ import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { type JobInput, type JobOutput, runJob } from '@clockwise/storage/jobs';
 import type { LogStart } from '@clockwise/storage/log-writer';
+import { ownerOfAll } from '@clockwise/replica/held-partitions';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openShard } from './open-shard.ts';
@@ -48,6 +49,7 @@ function open(folder: string, incarnationLow: number, shardCount = 1): Shard | s
     shardCount,
     coordinatorCount: 1,
     partitionBits: PARTITION_BITS,
+    owned: ownerOfAll(PARTITION_BITS, [1]),
     limits,
     disk: new NodeDisk(folder),
     checksum: crc32,

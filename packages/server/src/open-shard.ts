@@ -5,6 +5,7 @@
  * Invariants:
  *   OP1 the leaves are those of the floor, with every replayed record's change applied
  */
+import type { OwnedPartitions } from '@clockwise/replica/held-partitions';
 import type { Incarnation, ReplicaOptions } from '@clockwise/replica/replica-context';
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Limits } from '@clockwise/kernel/limits';
@@ -26,6 +27,7 @@ export interface OpenShardOptions {
   readonly shardCount: number;
   readonly coordinatorCount: number;
   readonly partitionBits: number;
+  readonly owned: OwnedPartitions;
   readonly limits: Limits;
   readonly disk: Disk;
   readonly checksum: Checksum;
@@ -96,6 +98,7 @@ export function openShard(options: OpenShardOptions): OpenedShard {
       combine: NO_COMBINES['none']!,
       memtable,
       leaves: new LeafTable(partitionBits, leafWords),
+      owned: options.owned,
       floorLeaves,
       tables: store.tables,
       manifest: store.manifest,

@@ -4,7 +4,7 @@ import { defaultBucket, type Ring } from '@clockwise/placement/ring';
 import { DURABILITY, LEVEL, POLICY } from '@clockwise/protocol/frame';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ringViewOf } from './ring-view-of.ts';
+import { ownedPartitions, ringViewOf } from './ring-view-of.ts';
 
 function makeRing(nodeCount: number): Ring {
   const first = firstRing({
@@ -51,6 +51,19 @@ test('[RV2] a node spreads what it holds over its shards', () => {
       if (ring.assignments.some((table) => isReplica(table, partition, index))) counts[shard]! += 1;
     });
     assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
+  }
+});
+
+test('a replica is told of the partitions that its node owns in any class, and of no others', () => {
+  const ring = makeRing(5);
+  for (const [index, node] of ring.nodes.entries()) {
+    const view = ringViewOf({ ring, hash: 'h', nodeId: node.id, shardCount: 3 });
+    const { epoch, owned, bucketIds } = ownedPartitions(view);
+    assert.equal([epoch, bucketIds], [1, [1, 2, 3]]);
+    owned.forEach((isOwned, partition) => {
+      const isListed = ring.assignments.some((table) => isReplica(table, partition, index));
+      assert.is(isOwned === 1, isListed);
+    });
   }
 });
 

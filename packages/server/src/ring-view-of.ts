@@ -15,6 +15,7 @@ import {
 } from '@clockwise/coordinator/ring-view';
 import { isReplica } from '@clockwise/placement/placement-table';
 import type { BucketDefinition, ConsistencyLevel, Ring } from '@clockwise/placement/ring';
+import type { OwnedPartitions } from '@clockwise/replica/held-partitions';
 import { walkOrder } from '@clockwise/placement/walk';
 import { DURABILITY, LEVEL, POLICY } from '@clockwise/protocol/frame';
 
@@ -49,6 +50,21 @@ export function ringViewOf({ ring, hash, nodeId, shardCount }: RingPlace): RingV
     ),
     shardOfPartition: shardsOf(ring, ownNode, shardCount),
   };
+}
+
+/** What a replica of the view's own node knows of the ring. */
+export function ownedPartitions({
+  epoch,
+  partitionBits,
+  tables,
+  buckets,
+  ownNode,
+}: RingView): OwnedPartitions {
+  const owned = new Uint8Array(2 ** partitionBits);
+  for (let partition = 0; partition < owned.length; partition += 1) {
+    if (tables.some((table) => isReplica(table, partition, ownNode))) owned[partition] = 1;
+  }
+  return { epoch, owned, bucketIds: [...buckets.keys()] };
 }
 
 function shardsOf(ring: Ring, ownNode: number, shardCount: number): Int32Array {

@@ -91,7 +91,7 @@ function explainManifest({ disk, name, tools }: FileToExplain, edition: number):
 }
 
 function manifestRows(manifest: Manifest): (readonly [string, string])[] {
-  const { storeIdLow, storeIdHigh, sealed, rangeDrops, tables } = manifest;
+  const { storeIdLow, storeIdHigh, sealed, rangeDrops, givenUp, tables } = manifest;
   return [
     ['store', storeIdText(storeIdLow, storeIdHigh)],
     ['shard', `${manifest.shardIndex} of ${manifest.shardCount}`],
@@ -103,6 +103,7 @@ function manifestRows(manifest: Manifest): (readonly [string, string])[] {
     ['sealed segments', String(sealed.length)],
     ['tables', String(tables.length)],
     ['range drops', String(rangeDrops.length)],
+    ['partitions given up', String(givenUp.length)],
     ['dropped by merges', `${manifest.droppedRecordCount} records`],
   ];
 }

@@ -1,7 +1,7 @@
 /**
  * The work of a shard that the pool does, as plain data both ways: flush a chunk, publish an edition
- * of the manifest, merge tables by one beat, remove files that no edition names, make the disk's
- * reserve whole, read a file from end to end, take a snapshot or take it away.
+ * of the manifest, merge tables by one beat, write leaves without a table, remove files that no edition
+ * names, make the disk's reserve whole, read a file from end to end, take a snapshot or take it away.
  *
  * Invariants:
  *   JB1 a flush that is ok names a table that can be read: it was opened after it was written
@@ -21,6 +21,7 @@ import type { Disk, DiskError, DiskResult } from './disk.ts';
 import { explainFile } from './file-verify.ts';
 import { flushChunk, type FlushInput } from './flush-job.ts';
 import { type HeldSnapshot, readHeldSnapshot } from './held-snapshot.ts';
+import { type LeavesSnapshot, writeLeaves } from './leaves-file.ts';
 import type { Manifest } from './manifest.ts';
 import { publishManifest } from './manifest-files.ts';
 import { makeReserve } from './reserve.ts';
@@ -37,6 +38,7 @@ export type JobInput =
       readonly previousEdition: number;
     }
   | { readonly kind: 'merge'; readonly input: MergeInput }
+  | { readonly kind: 'leaves'; readonly snapshot: LeavesSnapshot }
   | { readonly kind: 'remove'; readonly names: readonly string[] }
   | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number }
   | { readonly kind: 'verify'; readonly name: string }
@@ -60,6 +62,7 @@ export type JobOutput =
       readonly fileNumber: number;
       readonly failure: DiskError;
     }
+  | { readonly kind: 'leaves' }
   | { readonly kind: 'remove' }
   /** So many reserve files there are; fewer than asked for where the disk is full. */
   | { readonly kind: 'reserve'; readonly fileCount: number }
@@ -86,6 +89,11 @@ export function runJob(
     }
     case 'merge':
       return mergeOutput(mergeBeat({ disk, checksum, codecs, combines }, job.input));
+    case 'leaves': {
+      const written = writeLeaves(disk, job.snapshot, checksum);
+      const synced = written.ok ? disk.syncDirectory() : written;
+      return synced.ok ? { ok: true, value: { kind: 'leaves' } } : synced;
+    }
     case 'remove':
       return remove(disk, job.names);
     case 'reserve': {

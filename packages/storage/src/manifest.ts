@@ -3,6 +3,7 @@
  * edition is a whole new file; manifest-files.ts says which one counts.
  *
  *     header (32 words) | sealed segments (6 each) | tables (32 each) | range drops (8 each)
+ *         | partitions given up (2 each)
  *
  * Invariants:
  *   MF1 decode(encode(value)) is the value; a file with any byte changed does not decode
@@ -16,13 +17,14 @@ import type { SealedSegment } from './log-reader.ts';
 import { compareTokenHalves, type TokenRange } from './token-range.ts';
 import { checksumWords } from './whole-transfer.ts';
 
-export const MANIFEST_VERSION = 2;
+export const MANIFEST_VERSION = 3;
 /** 'CWMF' */
 const MANIFEST_MAGIC = 0x464d5743;
 const HEADER_WORDS = 32;
 const SEALED_WORDS = 6;
 const TABLE_WORDS = 32;
 const RANGE_DROP_WORDS = 8;
+const GIVEN_UP_WORDS = 2;
 
 /** Positions are append-only: they are on disks. */
 const HEADER = {
@@ -42,6 +44,7 @@ const HEADER = {
   sealedCount: 13,
   tableCount: 14,
   rangeDropCount: 15,
+  givenUpCount: 16,
   droppedRecordCountLow: 17,
   /** CRC-32 of the whole file, this word as zero. */
   checksum: 31,
@@ -80,6 +83,13 @@ export interface RangeDrop extends TokenRange {
   readonly sequence: number;
 }
 
+/** A partition whose objects were dropped, and that has not been filled again since. */
+export interface GivenUpPartition {
+  readonly partition: number;
+  /** Of the ring in which the node did not own it. */
+  readonly epoch: number;
+}
+
 export interface Manifest {
   readonly edition: number;
   readonly storeIdLow: number;
@@ -98,6 +108,8 @@ export interface Manifest {
   /** Oldest first. [MF3] */
   readonly tables: readonly TableMetadata[];
   readonly rangeDrops: readonly RangeDrop[];
+  /** Each partition once. */
+  readonly givenUp: readonly GivenUpPartition[];
   /** Records that merges left away since the store began: a figure. */
   readonly droppedRecordCount: number;
 }
@@ -130,9 +142,14 @@ function areInOrder(tables: readonly TableMetadata[]): boolean {
 }
 
 export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Array {
-  const { sealed, tables, rangeDrops } = manifest;
+  const { sealed, tables, rangeDrops, givenUp } = manifest;
   assert(areInOrder(tables), 'MF3 the tables of an edition are listed oldest first');
-  const wordCount = wordCountOf(sealed.length, tables.length, rangeDrops.length);
+  const wordCount = wordCountOf({
+    sealedCount: sealed.length,
+    tableCount: tables.length,
+    rangeDropCount: rangeDrops.length,
+    givenUpCount: givenUp.length,
+  });
   const words = new Int32Array(wordCount);
   words[HEADER.magic] = MANIFEST_MAGIC;
   words[HEADER.version] = MANIFEST_VERSION;
@@ -149,6 +166,7 @@ export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Arr
   words[HEADER.sealedCount] = sealed.length;
   words[HEADER.tableCount] = tables.length;
   words[HEADER.rangeDropCount] = rangeDrops.length;
+  words[HEADER.givenUpCount] = givenUp.length;
   writeSequence(words, HEADER.droppedRecordCountLow, manifest.droppedRecordCount);
   let at = HEADER_WORDS;
   for (const segment of sealed) {
@@ -166,13 +184,27 @@ export function encodeManifest(manifest: Manifest, checksum: Checksum): Int32Arr
     encodeRangeDrop(words, at, drop);
     at += RANGE_DROP_WORDS;
   }
+  for (const { partition, epoch } of givenUp) {
+    words[at] = partition;
+    words[at + 1] = epoch;
+    at += GIVEN_UP_WORDS;
+  }
   words[HEADER.checksum] = checksumWords(checksum, words, 0, wordCount);
   return words;
 }
 
-function wordCountOf(sealedCount: number, tableCount: number, rangeDropCount: number): number {
-  const tableWords = tableCount * TABLE_WORDS;
-  return HEADER_WORDS + sealedCount * SEALED_WORDS + tableWords + rangeDropCount * RANGE_DROP_WORDS;
+interface PartCounts {
+  readonly sealedCount: number;
+  readonly tableCount: number;
+  readonly rangeDropCount: number;
+  readonly givenUpCount: number;
+}
+
+function wordCountOf(counts: PartCounts): number {
+  const { sealedCount, tableCount, rangeDropCount, givenUpCount } = counts;
+  const tableWords = sealedCount * SEALED_WORDS + tableCount * TABLE_WORDS;
+  const dropWords = rangeDropCount * RANGE_DROP_WORDS + givenUpCount * GIVEN_UP_WORDS;
+  return HEADER_WORDS + tableWords + dropWords;
 }
 
 export type ManifestReading =
@@ -195,20 +227,28 @@ export function decodeManifest(words: Int32Array, checksum: Checksum): ManifestR
     const version = `manifest version ${words[HEADER.version]}`;
     return { kind: 'foreign', reason: `${version}; this build reads version ${MANIFEST_VERSION}` };
   }
-  const sealedCount = words[HEADER.sealedCount]!;
-  const tableCount = words[HEADER.tableCount]!;
-  if (wordCountOf(sealedCount, tableCount, words[HEADER.rangeDropCount]!) !== words.length) {
+  const counts: PartCounts = {
+    sealedCount: words[HEADER.sealedCount]!,
+    tableCount: words[HEADER.tableCount]!,
+    rangeDropCount: words[HEADER.rangeDropCount]!,
+    givenUpCount: words[HEADER.givenUpCount]!,
+  };
+  if (wordCountOf(counts) !== words.length) {
     return { kind: 'damaged', reason: 'counts and length disagree' };
   }
-  const manifest = decodeBody(words, sealedCount, tableCount);
+  const manifest = decodeBody(words, counts);
   // [MF3]
   if (!areInOrder(manifest.tables)) return { kind: 'damaged', reason: 'order of the tables' };
   return { kind: 'valid', manifest };
 }
 
-function decodeBody(words: Int32Array, sealedCount: number, tableCount: number): Manifest {
+function decodeBody(
+  words: Int32Array,
+  { sealedCount, tableCount, rangeDropCount, givenUpCount }: PartCounts,
+): Manifest {
   const tablesAt = HEADER_WORDS + sealedCount * SEALED_WORDS;
   const dropsAt = tablesAt + tableCount * TABLE_WORDS;
+  const givenUpAt = dropsAt + rangeDropCount * RANGE_DROP_WORDS;
   return {
     edition: words[HEADER.edition]!,
     storeIdLow: words[HEADER.storeIdLow]!,
@@ -231,9 +271,13 @@ function decodeBody(words: Int32Array, sealedCount: number, tableCount: number):
     tables: Array.from({ length: tableCount }, (_, index) =>
       decodeTable(words, tablesAt + index * TABLE_WORDS),
     ),
-    rangeDrops: Array.from({ length: words[HEADER.rangeDropCount]! }, (_, index) =>
+    rangeDrops: Array.from({ length: rangeDropCount }, (_, index) =>
       decodeRangeDrop(words, dropsAt + index * RANGE_DROP_WORDS),
     ),
+    givenUp: Array.from({ length: givenUpCount }, (_, index) => {
+      const at = givenUpAt + index * GIVEN_UP_WORDS;
+      return { partition: words[at]!, epoch: words[at + 1]! };
+    }),
     droppedRecordCount: readSequence(words, HEADER.droppedRecordCountLow),
   };
 }

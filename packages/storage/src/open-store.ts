@@ -164,6 +164,7 @@ function findManifest(options: OpenStoreOptions, names: readonly string[]): Base
     sealed: [],
     tables: [],
     rangeDrops: [],
+    givenUp: [],
     droppedRecordCount: 0,
   };
   return { kind: 'found', manifest, highestEdition: load.highestEdition };

@@ -5,9 +5,16 @@
  *   SE1 the floor passes only sequences whose records are in tables, or were dropped: no hole
  *   SE2 a range drop stays while the log, the memory or a table may hold what it took away
  *   SE3 a merge takes out only tables that are there
+ *   SE4 a partition that was given up is named until it is filled again, whatever becomes of its drops
  */
 import { assert, unreachable } from '@clockwise/kernel/assert';
-import { type Manifest, type RangeDrop, type TableMetadata, tableOrder } from './manifest.ts';
+import {
+  type GivenUpPartition,
+  type Manifest,
+  type RangeDrop,
+  type TableMetadata,
+  tableOrder,
+} from './manifest.ts';
 import type { TableParts } from './sstable-reader.ts';
 import { meetsRange } from './table-extent.ts';
 
@@ -27,6 +34,8 @@ export type StoreEdit =
     }
   | { readonly kind: 'move'; readonly fileNumber: number; readonly level: number }
   | { readonly kind: 'range-drop'; readonly drop: RangeDrop; readonly leavesFileNumber: number }
+  | { readonly kind: 'given-up'; readonly givenUp: GivenUpPartition }
+  | { readonly kind: 'filled'; readonly partition: number }
   /** An edition that changes nothing, so that the one before the last goes. */
   | { readonly kind: 'settle' };
 
@@ -48,11 +57,22 @@ function withEdit(manifest: Manifest, edit: StoreEdit): Manifest {
       const { drop, leavesFileNumber } = edit;
       return { ...manifest, leavesFileNumber, rangeDrops: [...manifest.rangeDrops, drop] };
     }
+    case 'given-up': {
+      const others = withoutGivenUp(manifest, edit.givenUp.partition);
+      return { ...manifest, givenUp: [...others, edit.givenUp] };
+    }
+    case 'filled':
+      return { ...manifest, givenUp: withoutGivenUp(manifest, edit.partition) };
     case 'settle':
       return manifest;
     default:
       return unreachable(edit);
   }
+}
+
+/** [SE4] */
+function withoutGivenUp({ givenUp }: Manifest, partition: number): readonly GivenUpPartition[] {
+  return givenUp.filter((other) => other.partition !== partition);
 }
 
 /** What lies between floor and first record, if anything, was dropped and so not replayed (OS7). */

@@ -22,6 +22,7 @@ const EMPTY: Manifest = {
   sealed: [],
   tables: [],
   rangeDrops: [],
+  givenUp: [],
   droppedRecordCount: 0,
 };
 

@@ -24,7 +24,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import { leavesName, tableName } from './file-names.ts';
 import { LevelSet } from './level-set.ts';
-import type { Manifest, RangeDrop, TableMetadata } from './manifest.ts';
+import type { GivenUpPartition, Manifest, RangeDrop, TableMetadata } from './manifest.ts';
 import type { TableParts, TableReader } from './sstable-reader.ts';
 import { type StoreEdit, withEdits } from './store-edit.ts';
 
@@ -135,6 +135,16 @@ export class StoreVersions {
    */
   planRangeDrop(drop: RangeDrop, leavesFileNumber: number): void {
     this.#plan({ kind: 'range-drop', drop, leavesFileNumber });
+  }
+
+  /** [SE4] In one edition with the drops of its objects: whoever opens the store next knows both. */
+  planGivenUp(givenUp: GivenUpPartition): void {
+    this.#plan({ kind: 'given-up', givenUp });
+  }
+
+  /** The partition holds all that it should again. */
+  planFilled(partition: number): void {
+    this.#plan({ kind: 'filled', partition });
   }
 
   /** The next edition changes nothing, so that the files go which only the one before named. */

@@ -273,12 +273,12 @@ test('a table or manifest of another version is foreign, and says which one is r
     assert.is(opening.reason, expected);
   }
   const words = encodeManifest(manifestOf([]), checksum);
-  words[1] = 3;
+  words[1] = 4;
   words[31] = 0;
   words[31] = checksum(new Uint8Array(words.buffer), 0);
   assert.equal(decodeManifest(words, checksum), {
     kind: 'foreign',
-    reason: 'manifest version 3; this build reads version 2',
+    reason: 'manifest version 4; this build reads version 3',
   });
 });
 
@@ -309,6 +309,7 @@ function manifestOf(tables: readonly TableMetadata[]): Manifest {
     sealed: [],
     tables,
     rangeDrops: [],
+    givenUp: [],
     droppedRecordCount: 0,
   };
 }

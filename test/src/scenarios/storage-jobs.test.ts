@@ -40,6 +40,7 @@ function flush(disk: SimulatedDisk, spoil: () => void): DiskResult<JobOutput> {
     codec: 0,
     bloomBitsPerKey: 10,
     rangeDrops: [],
+    givenUp: [],
     leaves: undefined,
   };
   return runJob(disk, checksum, { kind: 'flush', input });

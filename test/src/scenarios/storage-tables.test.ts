@@ -256,6 +256,10 @@ const MANIFEST: Manifest = {
   rangeDrops: [
     { bucketId: 1, fromHigh: -8, fromLow: 1, toHigh: -7, toLow: -1, sequence: 2 ** 40 + 4 },
   ],
+  givenUp: [
+    { partition: 5, epoch: 2 },
+    { partition: 0, epoch: 0x7fffffff },
+  ],
   droppedRecordCount: 2 ** 33 + 1,
 };
 

@@ -175,7 +175,7 @@ test('a file of another version says which version this build reads', () => {
   words[31] = checksumWords(checksum, words, 0, words.length);
   const bytes = new Uint8Array(words.buffer);
   for (let at = 0; at < bytes.length; at += 1) disk.corrupt(name, at, bytes[at]!);
-  const expected = 'manifest version 1; this build reads version 2';
+  const expected = 'manifest version 1; this build reads version 3';
   assert.equal(explainFile(disk, name, TOOLS).faults, [`${name}: ${expected}`]);
   assert.equal(explained(disk).faults, [`${expected}: the store does not open in this build`]);
 });

@@ -7,6 +7,7 @@ import { crc32 } from 'node:zlib';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
+import { ownerOfAll, type OwnedPartitions } from '@clockwise/replica/held-partitions';
 import { openShard, type OpenedShard } from '@clockwise/server/open-shard';
 import type { AppendedRange, LogSink } from '@clockwise/simulator/durable-lane';
 import type { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
@@ -25,6 +26,8 @@ export interface ShardStoreOptions {
   readonly shardCount: number;
   readonly storeId: Word64;
   readonly partitionBits: number;
+  /** Left out: all of them. */
+  readonly owned?: OwnedPartitions;
   /** All shards of this disk's node have been open before: an empty folder is damage (F16). */
   readonly mustExist?: boolean;
   /** By the wall clock of who opens it. */
@@ -45,6 +48,7 @@ export function openSimulatedShard(options: ShardStoreOptions): OpenedSimulatedS
     shardCount,
     coordinatorCount: 1,
     partitionBits,
+    owned: options.owned ?? ownerOfAll(partitionBits, [1, 2, 3]),
     limits,
     disk,
     checksum,

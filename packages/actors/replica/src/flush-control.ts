@@ -51,6 +51,8 @@ export class FlushControl {
   #floorLeaves: Int32Array;
   #state: FlushState = { kind: 'idle' };
   #reported: Set<number> = new Set();
+  /** No flush begins: somebody is about to change the leaves. */
+  #isHeld = false;
 
   constructor(context: ReplicaContext, publisher: StorePublisher, options: ReplicaOptions) {
     this.#context = context;
@@ -96,7 +98,7 @@ export class FlushControl {
   flush(chunk: number): void {
     if (this.#context.fenced) return;
     const state = this.#state;
-    const isBusy = state.kind === 'writing' || state.kind === 'publishing';
+    const isBusy = this.#isHeld || state.kind === 'writing' || state.kind === 'publishing';
     sometimes(isBusy, 'flush: one is asked for while another is under way');
     if (isBusy || buggify('replica: put a flush off')) {
       // A compactor that began anew knows nothing of the flush under way: it tries again.
@@ -116,6 +118,19 @@ export class FlushControl {
       return;
     }
     this.#begin(chunk, description);
+  }
+
+  /** The leaves as of the floor; until `release` no flush begins. Undefined: one is under way. */
+  hold(): Int32Array | undefined {
+    if (this.#state.kind !== 'idle') return undefined;
+    this.#isHeld = true;
+    return this.#floorLeaves;
+  }
+
+  /** `leaves`: those that count at the floor from the edits that wait now; undefined: as they were. */
+  release(leaves: Int32Array | undefined): void {
+    this.#isHeld = false;
+    if (leaves !== undefined) this.#floorLeaves = leaves;
   }
 
   #begin(asked: number, chunk: ChunkDescription): void {

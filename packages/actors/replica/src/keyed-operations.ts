@@ -33,6 +33,7 @@ import type { ReplicaContext } from './replica-context.ts';
 import { replyStatus, type Asker } from './reply.ts';
 import { applyStoreOperation } from './store-operation.ts';
 import { type ReadEnded, SEARCHED, type TableReads } from './table-reads.ts';
+import { isUnheld } from './unheld-operation.ts';
 import { THROTTLE_MS } from './write-throttle.ts';
 import { applyWriteOperation } from './write-operation.ts';
 
@@ -322,6 +323,7 @@ export class KeyedOperations {
       asker.source = operation.source;
       asker.words = operation.words;
       asker.offset = 0;
+      asker.isForeground = operation.isForeground;
       if (isDuePassed(operation.due, nowWord)) {
         reachable('replica: an operation waited until nobody waited for it');
         this.refuseExpired();
@@ -362,6 +364,8 @@ export class KeyedOperations {
 
   #run(opcode: number, hash: number, chunk: number, current: number): void {
     const context = this.#context;
+    // [GP1] [GP2]
+    if (context.held.notWholeCount > 0 && isUnheld(context, this.#asker, opcode, current)) return;
     switch (opcode) {
       case REPLICA_OPCODE.read:
         applyReadOperation(context, this.#asker, chunk, current);

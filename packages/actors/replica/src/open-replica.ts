@@ -15,6 +15,7 @@ import { heldSnapshots } from '@clockwise/storage/held-snapshot';
 import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import { Memtable } from '@clockwise/storage/memtable';
 import { openStore } from '@clockwise/storage/open-store';
+import { ownerOfAll, type OwnedPartitions } from './held-partitions.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import type { ReplicaOptions } from './replica-context.ts';
 
@@ -52,6 +53,7 @@ export function openReplica(
   incarnation: number,
   limits: Limits,
   combine: Combine = NO_COMBINES['none']!,
+  owned: OwnedPartitions = ownerOfAll(PARTITION_BITS, [1, 2, 3]),
 ): { readonly options: ReplicaOptions; readonly log: CommitLogWriter } {
   const memtable = makeMemtable(limits);
   const leafWords = new Int32Array(leafTableWords(PARTITION_BITS));
@@ -101,6 +103,7 @@ export function openReplica(
     combine,
     memtable,
     leaves: new LeafTable(PARTITION_BITS, leafWords),
+    owned,
     floorLeaves,
     tables: store.tables,
     manifest: store.manifest,

@@ -15,12 +15,13 @@ import { type Asker, NOBODY } from './reply.ts';
 
 /**
  * Who asked: the coordinator, and a copy of the operation, which begins at word 0; and from when on it
- * is not done any more (FRAME.due; 0: it always is).
+ * is not done any more (FRAME.due; 0: it always is); and whether a request of somebody's waits for it.
  */
 export interface ParkedOperation {
   source: number;
   readonly words: Int32Array;
   readonly due: number;
+  readonly isForeground: boolean;
 }
 
 /** A key whose record is being read. */
@@ -98,7 +99,13 @@ export class ParkedOperations {
     const { source, words, offset } = asker;
     const size = words[offset + OPERATION.wordCount]!;
     const due = isDropped(asker) ? asker.due : 0;
-    parked.operations.push({ source, words: words.slice(offset, offset + size), due });
+    const { isForeground } = asker;
+    parked.operations.push({
+      source,
+      words: words.slice(offset, offset + size),
+      due,
+      isForeground,
+    });
     return true;
   }
 

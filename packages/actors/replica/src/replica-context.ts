@@ -23,6 +23,7 @@ import { HYBRID_AHEAD_MS_MAX, HybridClock } from '@clockwise/versioning/hybrid-c
 import { RecordJoin } from '@clockwise/versioning/join';
 import { RecordWriter } from '@clockwise/versioning/write';
 import { WriteOperands } from '@clockwise/versioning/write-operands';
+import { HeldPartitions, type OwnedPartitions } from './held-partitions.ts';
 import { IncarnationBook } from './incarnation-book.ts';
 import { JobWatch } from './job-watch.ts';
 import { LatencyGauge } from './latency-gauge.ts';
@@ -72,6 +73,8 @@ export interface ReplicaOptions {
   readonly memtable: Memtable;
   /** As of the last record in memory. */
   readonly leaves: LeafTable;
+  /** What is this node's in the ring that the process began with. */
+  readonly owned: OwnedPartitions;
   /** As of the manifest's floor. */
   readonly floorLeaves: Int32Array;
   /** Oldest first, as the manifest lists them. */
@@ -121,6 +124,8 @@ export class ReplicaContext {
   readonly memtable: Memtable;
   readonly leaves: LeafTable;
   readonly book: IncarnationBook;
+  /** What of the shard may be answered for. */
+  readonly held: HeldPartitions;
   readonly writer: RecordWriter;
   readonly join: RecordJoin;
   readonly clock: HybridClock = new HybridClock(HYBRID_AHEAD_MS_MAX);
@@ -191,6 +196,8 @@ export class ReplicaContext {
     this.memtable = options.memtable;
     this.leaves = options.leaves;
     this.book = new IncarnationBook(options.incarnation, options.openedSeconds);
+    const { partitionBits, manifest } = options;
+    this.held = new HeldPartitions(options.owned, partitionBits, manifest.givenUp);
     this.writer = new RecordWriter(options.limits);
     this.join = new RecordJoin(options.limits);
     this.#handedOut = this.#openedSequence | 0;

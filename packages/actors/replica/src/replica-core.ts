@@ -110,6 +110,11 @@ export class ReplicaCore implements Core<ReplicaEvent, ReplicaEffect, ReplicaBat
     return frozen >= limits.memtableFrozenMax ? 'its flushes are behind' : undefined;
   }
 
+  /** HOLDING of a partition. */
+  holding(partition: number): number {
+    return this.#context.held.stateOf(partition);
+  }
+
   hash(): number {
     const { memtable, counters } = this.#context;
     let hash = (memtable.nextSequence ^ this.#keyed.parkedCount) | 0;

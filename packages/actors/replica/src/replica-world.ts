@@ -20,6 +20,7 @@ import { runJob } from '@clockwise/storage/jobs';
 import type { CommitLogWriter } from '@clockwise/storage/log-writer';
 import type { Memtable } from '@clockwise/storage/memtable';
 import { readWhole } from '@clockwise/storage/whole-transfer';
+import type { OwnedPartitions } from './held-partitions.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { checksum, COORDINATORS, openReplica, SMALL_LIMITS } from './open-replica.ts';
 import type { ReplicaEffect, ReplicaEvent, ReplicaOptions, ReplicaOut } from './replica-context.ts';
@@ -77,10 +78,11 @@ export class ReplicaWorld {
     incarnation = 1,
     limits: Limits = SMALL_LIMITS,
     combine?: Combine,
+    owned?: OwnedPartitions,
   ) {
     this.disk = disk;
     this.limits = limits;
-    const opened = openReplica(disk, incarnation, limits, combine);
+    const opened = openReplica(disk, incarnation, limits, combine, owned);
     this.options = opened.options;
     this.memtable = opened.options.memtable;
     this.core = new ReplicaCore(opened.options);
@@ -292,9 +294,9 @@ export class ReplicaWorld {
   }
 
   /** The process ends and another begins on the same disk, as another incarnation. */
-  restart(incarnation: number, powerLoss = false): ReplicaWorld {
+  restart(incarnation: number, powerLoss = false, owned?: OwnedPartitions): ReplicaWorld {
     this.disk.crash(powerLoss);
-    return new ReplicaWorld(this.disk, incarnation, this.limits);
+    return new ReplicaWorld(this.disk, incarnation, this.limits, undefined, owned);
   }
 
   #published(): ReplicaPublished {

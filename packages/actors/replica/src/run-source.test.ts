@@ -30,6 +30,7 @@ const MANIFEST: Omit<Manifest, 'tables' | 'rangeDrops'> = {
   floorSequence: 0,
   leavesFileNumber: 0,
   sealed: [],
+  givenUp: [],
   droppedRecordCount: 0,
 };
 

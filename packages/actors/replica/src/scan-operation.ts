@@ -28,7 +28,7 @@ import {
   TAG,
 } from '@clockwise/protocol/frame';
 import { copyWords } from '@clockwise/record/copy';
-import { isHidden, isSettled } from '@clockwise/record/hidden';
+import { isHidden, isHiddenBucket, isSettled } from '@clockwise/record/hidden';
 import { paddedWords, RECENT, recentsOffset, siblingCount } from '@clockwise/record/layout';
 import { BlockScratch } from '@clockwise/storage/block-codec';
 import { collectPartition } from '@clockwise/storage/memtable-scan';
@@ -82,6 +82,15 @@ export class ScanOperations {
   }
 
   start(asker: Asker): void {
+    const { words, offset, isForeground } = asker;
+    const keyByteCount = words[offset + REPLICA_REQUEST.keyAndContext]! & 0xffff;
+    const at = offset + REPLICA_READ_HEADER_WORDS + paddedWords(keyByteCount);
+    const isVisible = !isHiddenBucket(words[offset + REPLICA_REQUEST.bucketId]!);
+    // [GP2]
+    if (isVisible && this.#context.held.isPageRefused(words[at + SCAN.partition]!, isForeground)) {
+      this.#refuse(asker, ERRORS.NOT_READY.code);
+      return;
+    }
     if (!this.#waiting.push(this.#scanOf(asker))) this.#refuse(asker, ERRORS.OVERLOADED.code);
     this.#beginWaiting();
   }

@@ -1,6 +1,6 @@
 /**
  * What a replica does for its store beside answering: flushes, merges, editions, removals,
- * snapshots, the reserve.
+ * snapshots, partitions that are given up, the reserve.
  * Hands the ends of jobs, timers and the compactor's words to whoever they are for.
  *
  * Boundary: works only within a step of the replica, on its context.
@@ -14,6 +14,7 @@ import type { JobOutput } from '@clockwise/storage/jobs';
 import { CompactionControl } from './compaction-control.ts';
 import { DiskSpace } from './disk-space.ts';
 import { FlushControl } from './flush-control.ts';
+import { PartitionDrops } from './partition-drops.ts';
 import type { ReplicaContext, ReplicaOptions } from './replica-context.ts';
 import { SnapshotControl } from './snapshot-control.ts';
 import { StorePublisher } from './store-publisher.ts';
@@ -25,6 +26,7 @@ export class StoreWork {
   readonly #merges: CompactionControl;
   readonly #snapshots: SnapshotControl;
   readonly #space: DiskSpace;
+  readonly #partitions: PartitionDrops;
 
   constructor(context: ReplicaContext, options: ReplicaOptions) {
     this.#context = context;
@@ -33,6 +35,7 @@ export class StoreWork {
     this.#merges = new CompactionControl(context, this.#publisher);
     this.#snapshots = new SnapshotControl(context, this.#publisher, options);
     this.#space = new DiskSpace(context);
+    this.#partitions = new PartitionDrops(context, this.#publisher, this.#flushes);
   }
 
   /** The replica's first step. */
@@ -46,6 +49,7 @@ export class StoreWork {
     this.#publisher.afterStep();
     this.#merges.afterStep();
     this.#snapshots.afterStep();
+    this.#partitions.afterStep();
   }
 
   jobDone(job: number, output: JobOutput): void {
@@ -59,9 +63,11 @@ export class StoreWork {
       this.#merges.jobFailed(job, output.failure.code, output.fileNumber);
     }
     this.#snapshots.jobDone(job, output);
+    if (this.#partitions.jobDone(job)) return;
     if (this.#publisher.jobDone(job) !== 'published') return;
     this.#flushes.published();
     this.#merges.published();
+    this.#partitions.published();
     this.#publisher.publish();
   }
 
@@ -72,15 +78,17 @@ export class StoreWork {
     // [SW1]
     if (this.#context.fenced) return;
     if (this.#flushes.jobFailed(job, failure) || this.#merges.jobFailed(job, failure)) return;
-    if (this.#snapshots.jobFailed(job, failure)) return;
+    if (this.#snapshots.jobFailed(job, failure) || this.#partitions.jobFailed(job)) return;
     if (this.#publisher.jobFailed(job) !== 'failed') return;
     this.#flushes.publishFailed(failure);
     this.#merges.publishFailed(failure);
+    this.#partitions.publishFailed();
   }
 
   onTimer(timer: number): void {
     this.#space.onTimer(timer);
     this.#publisher.onTimer(timer);
+    this.#partitions.onTimer(timer);
   }
 
   /** The log has written on in the room of its reserve. */
@@ -88,7 +96,7 @@ export class StoreWork {
     this.#space.logFull(reserveUsed);
   }
 
-  /** The compactor's words, and main's about snapshots; others are not for the store. */
+  /** The compactor's words, main's about snapshots, and the ring-manager's; others are not for the store. */
   takeMessage(from: string, message: ActorMessage): void {
     if (message.kind === 'flush-chunk') {
       this.#flushes.flush(message.chunk);
@@ -103,6 +111,13 @@ export class StoreWork {
       this.#snapshots.tellHeld(from, message.request);
     } else if (message.kind === 'snapshot-drop') {
       this.#snapshots.drop(from, message.request, message.snapshotNumber);
+    } else if (message.kind === 'partition-given-up') {
+      this.#partitions.giveUp(from, message);
+    } else if (message.kind === 'partition-filled') {
+      this.#partitions.filled(from, message);
+    } else if (message.kind === 'ring-decided') {
+      const { held } = this.#context;
+      if (message.epoch > held.ring.epoch) held.ruledBy(message);
     }
   }
 
@@ -113,6 +128,7 @@ export class StoreWork {
       ...this.#merges.figures(),
       ...this.#snapshots.figures(),
       ...this.#space.figures(),
+      ...this.#partitions.figures(),
       ...this.#context.jobs.figures(this.#context.now),
     };
   }

@@ -84,6 +84,7 @@ function versionsOf(tables: readonly TableMetadata[]): StoreVersions {
     sealed: [],
     tables,
     rangeDrops: [],
+    givenUp: [],
     droppedRecordCount: 0,
   };
   return new StoreVersions({

@@ -124,6 +124,7 @@ export function manifestOf(
     sealed: [],
     tables: tableOrder(tables),
     rangeDrops,
+    givenUp: [],
     droppedRecordCount: 0,
   };
 }
