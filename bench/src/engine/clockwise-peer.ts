@@ -11,7 +11,7 @@ import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { SyncAheadDisk } from '@clockwise/runtime/disk/sync-ahead-disk';
 import { SyncThread } from '@clockwise/runtime/disk/sync-thread';
-import { WorkerJobs } from '@clockwise/runtime/embedded/worker-jobs';
+import { JobThread, WorkerJobs } from '@clockwise/runtime/embedded/worker-jobs';
 import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
 import type { JobInput } from '@clockwise/storage/jobs';
 import { localSibling } from '@clockwise/storage/local-record';
@@ -47,6 +47,9 @@ const RESERVE_SHARE = 4;
 const RUNS_MIN = 16;
 const SYNC_AHEAD_BYTES = MIB;
 const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
+
+/** Of all stores of the process, which are open one after the other: what runs there is compiled once. */
+let threads: { readonly jobs: JobThread; readonly sync: SyncThread } | undefined;
 
 export const clockwisePeer: PeerModule = { name: 'clockwise', settings: ['its own'], open };
 
@@ -96,11 +99,12 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     tableBytes: Math.min(DEFAULT_LIMITS.tableBytes, memtableChunkBytes),
     diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes / RESERVE_SHARE),
   };
-  const jobs = new CountedJobs(new WorkerJobs(folder));
+  threads ??= { jobs: new JobThread(), sync: new SyncThread() };
+  const jobs = new CountedJobs(new WorkerJobs(folder, threads.jobs));
   const secret = randomBytes(8);
   const store = LocalStore.open({
     // As a node's log: what its segments end with is on the disk by then, for the most part.
-    disk: new SyncAheadDisk(new NodeDisk(folder), new SyncThread(), SYNC_AHEAD_BYTES),
+    disk: new SyncAheadDisk(new NodeDisk(folder), threads.sync, SYNC_AHEAD_BYTES),
     tools: { checksum: crc32, codecs: NODE_BLOCK_CODECS },
     limits,
     allocate: (byteCount) => new SharedArrayBuffer(byteCount),

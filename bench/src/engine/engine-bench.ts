@@ -1,8 +1,9 @@
 /**
  * `npm run bench -- engine`: our store beside LevelDB and LMDB, in one process each, one after the
  * other, with the same keys, values, budget and durability. What is not measured: several threads that
- * ask at once, a disk slower than this one, values of many sizes in one store. Each process fills a
- * small store first that is not measured, so that what is compiled as it runs is compiled.
+ * ask at once, a disk slower than this one, values of many sizes in one store. Each process fills
+ * small stores first that are not measured, so that what is compiled as it runs is compiled; the thread
+ * of our jobs, which compiles for itself, runs theirs, too.
  *
  *   --keys N       5,000,000; with 1 KB values a fifth of them
  *   --times N      instead: as many keys as make keys and values N times the memory, for each size

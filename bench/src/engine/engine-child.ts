@@ -25,8 +25,9 @@ export interface ChildTask {
   readonly syncedBatches: number;
 }
 
-/** As many as fill some write buffers of that memory. */
-const WARM_KEYS_MAX = 60_000;
+/** As many as fill some write buffers of that memory, and are merged once. */
+const WARM_KEYS_MAX = 100_000;
+const WARM_ROUNDS = 2;
 const WARM_MEMORY_BYTES = 16 * 1024 * 1024;
 const WARM_REST_MS = 100;
 
@@ -51,18 +52,19 @@ export interface TrialFigures {
 }
 
 async function run({ peer: name, ...task }: ChildTask): Promise<void> {
+  const { setting, keyCount, valueBytes } = task;
+  const keys = new KeySpace(keyCount, valueBytes);
   const module = await PEERS[name]();
-  const { setting } = task;
-  if (setting === 'each') await tryEach(module, task);
-  else await measure(module, { ...task, setting });
+  const ownBytes = residentBytes();
+  if (setting === 'each') await tryEach(module, task, keys);
+  else await measure(module, { ...task, setting }, keys, ownBytes);
   rmSync(task.folder, { recursive: true });
 }
 
 type Task = Omit<ChildTask, 'peer'>;
 
-async function tryEach(module: PeerModule, task: Task): Promise<void> {
-  const { folder, keyCount, valueBytes, sizes } = task;
-  const keys = new KeySpace(keyCount, valueBytes);
+async function tryEach(module: PeerModule, task: Task, keys: KeySpace): Promise<void> {
+  const { folder, valueBytes, sizes } = task;
   for (const [setting, title] of module.settings.entries()) {
     const own = path.join(folder, `setting-${setting}`);
     mkdirSync(own, { recursive: true });
@@ -79,13 +81,13 @@ async function tryEach(module: PeerModule, task: Task): Promise<void> {
 async function measure(
   module: PeerModule,
   task: Task & { readonly setting: number },
+  keys: KeySpace,
+  ownBytes: ResidentBytes,
 ): Promise<void> {
-  const { folder, keyCount, valueBytes, sizes } = task;
+  const { folder, valueBytes, sizes } = task;
   const main = path.join(folder, 'main');
   mkdirSync(main, { recursive: true });
-  const keys = new KeySpace(keyCount, valueBytes);
-  await warm(module, task);
-  const ownBytes = residentBytes();
+  await warm(module, task, keys);
   let peer = await module.open(main, { ...task, isSynced: false });
   say({ kind: 'notes', notes: peer.notes });
   const workloads = new Workloads(peer, main, keys, valueBytes);
@@ -106,25 +108,32 @@ async function measure(
 }
 
 /**
- * A small store that is filled and thrown away: who is compiled while he runs is compiled when the
- * measuring begins, as he is after the first seconds of a process that lives for months.
+ * Small stores that are filled and thrown away, one after the other: who is compiled while he runs is
+ * compiled when the measuring begins, also for a store that is opened anew, as he is after the first
+ * seconds of a process that lives for months.
  */
-async function warm(module: PeerModule, task: Task & { readonly setting: number }): Promise<void> {
+async function warm(
+  module: PeerModule,
+  task: Task & { readonly setting: number },
+  { values }: KeySpace,
+): Promise<void> {
   const folder = path.join(task.folder, 'warm');
-  mkdirSync(folder);
   const { memoryBytes, valueBytes } = task;
-  const keyCount = Math.min(task.keyCount, WARM_KEYS_MAX);
+  const keys = new KeySpace(Math.min(task.keyCount, WARM_KEYS_MAX), valueBytes, values);
   const small = {
     ...task,
     sizes: { ...task.sizes, restMs: WARM_REST_MS },
     memoryBytes: Math.min(memoryBytes, WARM_MEMORY_BYTES),
     isSynced: false,
   };
-  const peer = await module.open(folder, small);
-  const workloads = new Workloads(peer, folder, new KeySpace(keyCount, valueBytes), valueBytes);
-  await workloads.fill(small.sizes);
-  await peer.close();
-  rmSync(folder, { recursive: true });
+  for (let round = 0; round < WARM_ROUNDS; round += 1) {
+    mkdirSync(folder);
+    const peer = await module.open(folder, small);
+    const workloads = new Workloads(peer, folder, keys, valueBytes);
+    await workloads.fill(small.sizes);
+    await peer.close();
+    rmSync(folder, { recursive: true });
+  }
 }
 
 async function synced(
@@ -154,7 +163,7 @@ async function synced(
   };
 }
 
-/** `before` the store was opened there was only the process. */
+/** `before` any store was opened, those of the warming included, there was only the process. */
 function memory(before: ResidentBytes): Figures {
   const { now, highest, ofFiles } = residentBytes();
   const ofStore = now - ofFiles - (before.now - before.ofFiles);

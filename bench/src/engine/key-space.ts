@@ -18,11 +18,12 @@ export class KeySpace {
   readonly values: readonly Uint8Array[];
   readonly #stride: number;
 
-  constructor(count: number, valueBytes: number) {
+  /** `values`: those of another run, which must be of that size. */
+  constructor(count: number, valueBytes: number, values?: readonly Uint8Array[]) {
     this.count = count;
     this.#stride = STRIDE % count;
     const kinds = Math.floor(VALUE_POOL_BYTES / valueBytes);
-    this.values = Array.from({ length: kinds }, (_, kind) => valueOf(kind, valueBytes));
+    this.values = values ?? Array.from({ length: kinds }, (_, kind) => valueOf(kind, valueBytes));
   }
 
   /** The number of the key that is put as the `place`th. [KS1] */

@@ -6,7 +6,7 @@ import type { JobResult } from '@clockwise/storage/job-runner';
 import type { JobInput } from '@clockwise/storage/jobs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { WorkerJobs } from './worker-jobs.ts';
+import { JobThread, WorkerJobs } from './worker-jobs.ts';
 
 async function withJobs(run: (jobs: WorkerJobs, folder: string) => void): Promise<void> {
   const folder = mkdtempSync(path.join(tmpdir(), 'clockwise-jobs-'));
@@ -52,6 +52,29 @@ test('[WJ2] what a job throws is thrown where the job was asked for', async () =
     jobs.wait();
     assert.throws(() => jobs.poll(), /job 1/);
   });
+});
+
+test('[WJ1] stores that share a thread hear of their own jobs only, also when another is closed', async () => {
+  const thread = new JobThread();
+  const folders = [1, 2].map(() => mkdtempSync(path.join(tmpdir(), 'clockwise-jobs-')));
+  const [first, second] = folders.map((folder) => new WorkerJobs(folder, thread));
+  try {
+    for (const folder of folders) writeFileSync(path.join(folder, 'file'), 'x');
+    const asked = first!.submit({ kind: 'remove', names: ['file'] });
+    assert.equal(
+      all(first!, 1).map(({ job }) => job),
+      [asked],
+    );
+    assert.equal(readdirSync(folders[1]!), ['file']);
+    await first!.close();
+    second!.submit({ kind: 'remove', names: ['file'] });
+    assert.equal(all(second!, 1).length, 1);
+    assert.equal(readdirSync(folders[1]!), []);
+  } finally {
+    await second!.close();
+    await thread.close();
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  }
 });
 
 test.run();

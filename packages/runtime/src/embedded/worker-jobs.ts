@@ -1,12 +1,13 @@
 /**
- * One thread that runs the jobs of one embedded store, in the order in which they are asked for, while
- * the store's own thread goes on; it may also wait for one of them.
+ * A thread that runs the jobs of an embedded store, in the order in which they are asked for, while
+ * the store's own thread goes on; it may also wait for one of them. Several stores of a process, or one
+ * after the other, may share a thread: it takes memory, and what it runs is compiled for it alone.
  *
  *     submit: message with the job ---> thread: runJob ---> message with the result, counter + 1
  *     poll:   takes results without an event loop       wait: sleeps until the counter moves
  *
  * Invariants:
- *   WJ1 a job's result is told once, in the order of the jobs
+ *   WJ1 a job's result is told once, in the order of the jobs, to the store that asked
  *   WJ2 a job that throws (a broken promise of the store, not of the disk) throws in the owner's thread
  */
 import { setPriority } from 'node:os';
@@ -14,6 +15,7 @@ import {
   isMainThread,
   MessageChannel,
   type MessagePort,
+  parentPort,
   receiveMessageOnPort,
   Worker,
   workerData,
@@ -34,8 +36,12 @@ const NICENESS = 5;
  */
 const YOUNG_MEBIBYTES = 2;
 
-interface WorkerJobsData {
-  readonly kind: 'worker-jobs';
+interface JobThreadData {
+  readonly kind: 'job-thread';
+}
+
+/** What a thread is told of a store. */
+interface Served {
   readonly folder: string;
   readonly port: MessagePort;
   /** Jobs that ended. */
@@ -49,30 +55,44 @@ interface Asked {
 
 type Told = JobResult | { readonly job: number; readonly thrown: string };
 
-export class WorkerJobs implements JobRunner {
+/** Ends with the process, or when it is closed, after the stores that it serves. */
+export class JobThread {
   readonly #worker: Worker;
+
+  constructor() {
+    const data: JobThreadData = { kind: 'job-thread' };
+    this.#worker = new Worker(new URL(import.meta.url), {
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
+    });
+    // It ends with its owner; until then it keeps nobody up.
+    this.#worker.unref();
+  }
+
+  serve(served: Served): void {
+    this.#worker.postMessage(served, [served.port]);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+export class WorkerJobs implements JobRunner {
+  readonly #ownThread: JobThread | undefined;
   readonly #port: MessagePort;
   readonly #endedCount: Int32Array = new Int32Array(new SharedArrayBuffer(4));
   #askedCount = 0;
   #toldCount = 0;
 
-  constructor(folder: string) {
+  /** `thread`: one that the caller shares out; without it the store has one of its own. */
+  constructor(folder: string, thread?: JobThread) {
     const { port1, port2 } = new MessageChannel();
-    const data: WorkerJobsData = {
-      kind: 'worker-jobs',
-      folder,
-      port: port2,
-      counter: this.#endedCount.buffer as SharedArrayBuffer,
-    };
     this.#port = port1;
-    this.#worker = new Worker(new URL(import.meta.url), {
-      workerData: data,
-      transferList: [port2],
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
-    });
-    // It ends with its owner; until then it keeps nobody up.
-    this.#worker.unref();
     this.#port.unref();
+    this.#ownThread = thread === undefined ? new JobThread() : undefined;
+    const counter = this.#endedCount.buffer as SharedArrayBuffer;
+    (thread ?? this.#ownThread!).serve({ folder, port: port2, counter });
   }
 
   submit(input: JobInput): number {
@@ -107,15 +127,13 @@ export class WorkerJobs implements JobRunner {
 
   async close(): Promise<void> {
     this.#port.close();
-    await this.#worker.terminate();
+    await this.#ownThread?.close();
   }
 }
 
 const NOTHING: readonly JobResult[] = [];
 
-function serve({ folder, port, counter }: WorkerJobsData): void {
-  // On Linux the call is for this thread alone; elsewhere it would be for the whole process.
-  if (process.platform === 'linux') setPriority(0, NICENESS);
+function serve({ folder, port, counter }: Served): void {
   const disk = new NodeDisk(folder);
   const endedCount = new Int32Array(counter);
   port.on('message', ({ job, input }: Asked) => {
@@ -146,5 +164,9 @@ function run(disk: NodeDisk, job: number, input: JobInput): Told {
   }
 }
 
-const data = workerData as WorkerJobsData | null;
-if (!isMainThread && data?.kind === 'worker-jobs') serve(data);
+const data = workerData as JobThreadData | null;
+if (!isMainThread && data?.kind === 'job-thread') {
+  // On Linux the call is for this thread alone; elsewhere it would be for the whole process.
+  if (process.platform === 'linux') setPriority(0, NICENESS);
+  parentPort!.on('message', serve);
+}
