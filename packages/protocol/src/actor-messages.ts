@@ -152,6 +152,17 @@ export type ActorMessage =
       readonly partition: number;
       readonly epoch: number;
     }
+  /**
+   * ring-manager -> coordinator: nodes that own a partition in the ring of the epoch are owed all that this
+   * node holds of it. Lost, or not noted: said again; what the node owes tells when they have it (`hints`).
+   */
+  | {
+      readonly kind: 'range-owed';
+      readonly partition: number;
+      readonly replicationClass: number;
+      readonly epoch: number;
+      readonly nodeIds: readonly string[];
+    }
   /** ring-manager -> replica: a partition that came back holds all that it should. Lost: said again. */
   | {
       readonly kind: 'partition-filled';

@@ -81,15 +81,24 @@ test('[HS2] a hello is judged by cluster, version, ring and node', () => {
     [{ clusterId: 'west' }, 'WRONG_CLUSTER'],
     [{ clusterId: '' }, 'WRONG_CLUSTER'],
     [{ ringHash: 'abd' }, 'WRONG_RING'],
-    [{ ringHash: 'abd', epoch: 6 }, 3],
+    [{ ringHash: 'abd', epoch: 6 }, 'STALE_EPOCH'],
+    [{ epoch: 4 }, 'STALE_EPOCH'],
     [{ nodeId: 'n9' }, 'WRONG_RING'],
-    [{ nodeId: 'n9', epoch: 6 }, 3],
+    [{ nodeId: 'n9', epoch: 6 }, 'STALE_EPOCH'],
     [{ nodeId: '' }, 'BAD_REQUEST'],
     [{ nodeId: 'n1' }, 'BAD_REQUEST'],
     [{ nodeId: 'n1', session: SELF.session }, 'BAD_REQUEST'],
   ];
   for (const [change, expected] of table) {
     assert.is(outcome(judgeHello({ ...PEER, ...change }, SELF)), expected, JSON.stringify(change));
+  }
+});
+
+test('[HS2] gossipers of two epochs talk, and say which is the newest', () => {
+  const gossiper: Self = { ...SELF, endpoint: 'gossiper' };
+  for (const other of [{ epoch: 4 }, { epoch: 6, ringHash: 'abd' }, { epoch: 6, nodeId: 'n9' }]) {
+    assert.is(outcome(judgeHello({ ...PEER, ...other }, gossiper)), 3);
+    assert.is(outcome(judgeWelcome({ ...WELCOME, ...other }, gossiper, '')), 3);
   }
 });
 
@@ -108,7 +117,7 @@ test('[HS2] a welcome is judged as strictly as a hello', () => {
     [{ clusterId: 'west' }, 'WRONG_CLUSTER'],
     [{ nodeId: 'n3' }, 'WRONG_RING'],
     [{ ringHash: 'abd' }, 'WRONG_RING'],
-    [{ ringHash: 'abd', epoch: 4 }, 3],
+    [{ ringHash: 'abd', epoch: 4 }, 'STALE_EPOCH'],
   ];
   for (const [change, expected] of table) {
     const verdict = judgeWelcome({ ...WELCOME, ...change }, SELF, 'n2');

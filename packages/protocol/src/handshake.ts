@@ -7,7 +7,8 @@
  *
  * Invariants:
  *   HS1 nothing but a hello is believed before a hello, nothing but a welcome before a welcome
- *   HS2 two nodes that differ in cluster, protocol or (for the same epoch) ring never talk
+ *   HS2 two nodes that differ in cluster, protocol or (for the same epoch) ring never talk; nor do
+ *       coordinators of two epochs, whose operations name positions of replica lists. Gossip goes on
  *   HS3 nobody sends what its role does not send: answers come only from who is asked
  */
 import { unreachable } from '@clockwise/kernel/assert';
@@ -179,7 +180,13 @@ function judgePeer(
       : `another process calls itself node ${self.nodeId}`;
     return refuse('BAD_REQUEST', text);
   }
-  if (other.epoch !== self.epoch) return { accept: true, version };
+  if (other.epoch !== self.epoch) {
+    if (self.endpoint !== 'coordinator') return { accept: true, version };
+    return refuse(
+      'STALE_EPOCH',
+      `the ring of ${other.nodeId} is of epoch ${other.epoch}, not ${self.epoch}`,
+    );
+  }
   if (other.ringHash !== self.ringHash) {
     return refuse('WRONG_RING', `the rings of epoch ${self.epoch} differ`);
   }

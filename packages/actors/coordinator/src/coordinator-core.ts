@@ -40,6 +40,7 @@ import {
 } from './coordinator-context.ts';
 import { onProxiedFrame } from './peers/proxy-core.ts';
 import { HandOffCore } from './hand-off/hand-off-core.ts';
+import { oweRange } from './hand-off/owed-range.ts';
 import { hintsMessage } from './hand-off/owed-records.ts';
 import { PassedQuestions } from './peers/passed-questions.ts';
 import { relayFrame } from './peers/peer-relay.ts';
@@ -361,6 +362,8 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     } else if (message.kind === 'ring') {
       const { bytes } = message;
       this.#questions.answer(message.request, (requestId) => ({ kind: 'ring', requestId, bytes }));
+    } else if (message.kind === 'range-owed') {
+      oweRange(context, message);
     } else if (message.kind === 'probe') {
       this.#probe(message.probe);
     } else if (message.kind === 'figures-wanted') {

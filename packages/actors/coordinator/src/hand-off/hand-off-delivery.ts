@@ -19,7 +19,6 @@
 import { unreachable } from '@clockwise/kernel/assert';
 import type { Instant } from '@clockwise/kernel/core';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
-import { partitionStart } from '@clockwise/placement/token';
 import { STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import {
   PRIORITY,
@@ -52,6 +51,7 @@ import { NOBODY, type Settlement } from './hand-off-task.ts';
 import type { HandOffWindow } from './hand-off-window.ts';
 import { sendNote, sendSettle } from './hidden-operations.ts';
 import type { OwedRecord } from './hint-ledger.ts';
+import { rangeKey } from './owed-range.ts';
 import { classOf, owedWord, wholeList } from './owed-records.ts';
 import { sendRead, sendStore } from '../peers/replica-operations.ts';
 
@@ -129,14 +129,7 @@ export function beginGivingUp(
 function note(context: CoordinatorContext, slot: number, delivery: Delivery): boolean {
   const { pass, record } = delivery;
   const { ring, slots } = context;
-  const partition = slots.partition[slot]!;
-  const key = {
-    bucketId: partition,
-    token: { high: partitionStart(partition, ring.partitionBits), low: 0 },
-    words: Int32Array.of(classOf(ring, pass.words, record)),
-    offset: 0,
-    byteCount: 4,
-  };
+  const key = rangeKey(ring, slots.partition[slot]!, classOf(ring, pass.words, record));
   const owed = owedOf(pass.words, record);
   reachable('hand-off: what cannot be kept becomes a dirty range');
   context.counters.rangesDirtied += 1;
@@ -332,7 +325,8 @@ function read(
   copyWords(words, keyOffset(record) + 1, request, REQUEST_HEADER_WORDS, contentWords);
   renew(context, slot);
   const token = { high: words[record + HEADER.tokenHigh]!, low: words[record + HEADER.tokenLow]! };
-  return sendRead(context, slot, context.ring.ownNode, request, 0, token, false);
+  const { background } = PRIORITY;
+  return sendRead(context, slot, context.ring.ownNode, request, 0, token, false, background);
 }
 
 /** [HO1] REQUIRES: what the record stands for is where it belongs. */

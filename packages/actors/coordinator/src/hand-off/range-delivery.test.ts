@@ -116,7 +116,17 @@ test('[HR1] of a range of former copies all owners but the target are walked, ea
   hands.run(3000);
   assert.equal(arrivedAt(hands, 1).toSorted(), KEYS);
   assert.equal(hands.owing(dirty), []);
-  assert.ok(hands.pages.every(({ node, bucketId }) => (node === 0) === bucketId >= hint));
+  assert.ok(hands.pages.every(({ node, bucketId }) => node === 0 || bucketId < hint));
+});
+
+test('C6 [HR1] what an owner of an earlier ring has noted of its own goes to the present owners', () => {
+  // Node 0 is none any more: the range stands for what it holds itself, and nobody else has.
+  const hands = new HandOffWorld({ ...STAND_IN, limits: SMALL_PAGES });
+  for (const key of KEYS) hands.holdObject(key);
+  hands.holdDirty(PARTITION, 0b010, 0);
+  hands.run(8000);
+  for (const node of [1, 2, 3]) assert.equal(arrivedAt(hands, node).toSorted(), KEYS, `${node}`);
+  assert.equal(hands.owing(dirty), []);
 });
 
 test('[HR1] a peer that skips what it holds, or shows what was not asked for, makes no range clean', () => {

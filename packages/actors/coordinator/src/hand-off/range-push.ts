@@ -4,8 +4,9 @@
  * range-delivery sends.
  *
  * Whoever owns the partition pushes from its own shard: its mark stood for objects of its own. Whoever
- * does not was a stand-in: what it held it has given to an owner before it noted the range, so all owners
- * but the target are walked, over their links.
+ * does not was a stand-in, or an owner in an earlier ring. What a stand-in held it has given to an owner
+ * before it noted the range, so all owners but the target are walked, over their links; what a former
+ * owner's mark stood for may be nowhere but in its own shard, which is walked before them.
  *
  * Invariants:
  *   HR1 a range is whole only when its target has acknowledged every record that its sources showed
@@ -168,5 +169,5 @@ function sourcesOf(
   const all = owedWord(ring, wholeList(ring, replicationClass));
   const owners = ownersOf(ring, replicationClass, partition, all);
   if (target !== ring.ownNode && owners.includes(ring.ownNode)) return [ring.ownNode];
-  return owners.filter((node) => node !== target);
+  return [ring.ownNode, ...owners].filter((node) => node !== target);
 }

@@ -98,12 +98,14 @@ export function sendRead(
   requestOffset: number,
   token: KeyToken,
   hint: boolean,
+  priority: number = PRIORITY.foreground,
 ): boolean {
   const { slots } = context;
   const fields = slots.words;
   const shard = fields[slot + FIELD.shard]!;
   const sink = sinkFor(context, node, shard);
   if (sink === undefined) return false;
+  sink.priority = priority;
   const keyWords = paddedWords(request[requestOffset + REQUEST.keyAndContext]! & 0xffff);
   const wordCount = REPLICA_READ_HEADER_WORDS + keyWords;
   const offset = sink.begin(TAG.replicaRequest, wordCount);
