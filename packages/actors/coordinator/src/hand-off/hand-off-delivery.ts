@@ -294,8 +294,9 @@ function onStored(
   return settle(context, slot, delivery);
 }
 
-function onSettled({ ledger }: CoordinatorContext, { pass, owed, settlement }: Delivery): void {
-  ledger.settled(pass.count, owed, settlement.isLast);
+function onSettled({ ledger, now }: CoordinatorContext, delivery: Delivery): void {
+  const { pass, owed, settlement } = delivery;
+  ledger.settled(pass.count, owed, settlement.isLast, now);
 }
 
 function store(

@@ -72,7 +72,7 @@ test('[HL1] what is added behind the pass that settles all the rest is still owe
   const count = ledger.open(0, 1);
   ledger.saw(count, first);
   ledger.added(owed([1]), 0);
-  ledger.settled(count, first, true);
+  ledger.settled(count, first, true, 0);
   assert.is(ledger.owes(0, 1), true);
   ledger.close(count);
   assert.is(ledger.report()[0]!.copies, 1);
@@ -129,7 +129,7 @@ test('[HL3] a target whose oldest copy is too old is given no more, until that c
   assert.is(ledger.oldestCopySeconds, 5000);
   const count = ledger.open(0, 1);
   ledger.saw(count, old);
-  ledger.settled(count, old, true);
+  ledger.settled(count, old, true, 0);
   ledger.close(count);
   assert.is(ledger.admits([1], 1, 5102), true);
   assert.is(ledger.oldestCopySeconds, 5050);
@@ -143,8 +143,8 @@ test('[HL1] what a pass for everybody gives up is owed until that pass has seen 
   const delivery = ledger.open(0, 1);
   const upkeep = ledger.open(0, EVERYBODY);
   for (const count of [delivery, upkeep]) ledger.saw(count, one);
-  ledger.settled(delivery, one, true);
-  ledger.settled(upkeep, one, true);
+  ledger.settled(delivery, one, true, 0);
+  ledger.settled(upkeep, one, true, 0);
   assert.is(ledger.owes(0, 1), true);
   ledger.abandon(upkeep);
   ledger.saw(delivery, two);
@@ -166,7 +166,7 @@ test('[HL1] what was settled before a count of everybody is not taken from what 
     const count = ledger.open(0, EVERYBODY);
     ledger.saw(count, isNotedAnew ? one : two);
     ledger.close(count);
-    ledger.settled(delivery, one, true);
+    ledger.settled(delivery, one, true, 0);
     assert.is(ledger.report()[0]?.copies, 1);
     assert.ok(ledger.holdsAny(0));
     // The target is silent, and the pass ends.
@@ -202,10 +202,11 @@ interface Pass {
  * time after that, in order. A pass may be cut short when nothing of it is under way.
  */
 class ModelledStore {
+  /** Nothing is admitted, so that what there is in all is what there is too much. */
   readonly ledger: HintLedger = counted({
-    hintBytesMax: 1e9,
+    hintBytesMax: 0,
     hintAgeSecondsMax: 1e9,
-    owedMarksMax: 1e9,
+    owedMarksMax: 0,
   });
   readonly places: readonly Map<number, Held>[] = Array.from({ length: PLACES }, () => new Map());
   readonly passes: Pass[] = [];
@@ -280,13 +281,13 @@ class ModelledStore {
     }
     this.#acknowledgements.push(() => {
       pass.inFlight -= 1;
-      this.ledger.settled(pass.count, record, record.nodes.length === 1);
+      this.ledger.settled(pass.count, record, record.nodes.length === 1, 0);
     });
   }
 }
 
-function checkAgainstStore(seed: number): void {
-  const prng = new Prng(`ledger ${seed}`);
+function checkAgainstStore(seed: string): void {
+  const prng = new Prng(seed);
   const store = new ModelledStore(prng);
   const { ledger, passes } = store;
   const slowness = prng.pick([0.2, 0.5, 1]);
@@ -307,6 +308,9 @@ function checkAgainstStore(seed: number): void {
       assert.ok((said?.copies ?? 0) >= total.copies, `[HL1] seed ${seed}, turn ${turn}`);
       assert.ok((said?.marks ?? 0) >= total.marks, `[HL1] seed ${seed}, turn ${turn}`);
     }
+    const whole = wholeOf(store.places);
+    assert.ok(ledger.excessCopyBytes >= whole.copyBytes, `[HL1] seed ${seed}, turn ${turn}`);
+    assert.ok(ledger.excessMarks >= whole.marks, `[HL1] seed ${seed}, turn ${turn}`);
   }
   const finish = (): void => {
     while (passes.length > 0) if (!store.goOn()) store.step(passes[0]!);
@@ -330,6 +334,18 @@ function checkAgainstStore(seed: number): void {
   const owing = (total: { copies: number; marks: number }): boolean =>
     total.copies + total.marks > 0;
   assert.equal(said.filter(owing), exact.filter(owing), `[HL2] seed ${seed}`);
+  const whole = wholeOf(store.places);
+  assert.is(ledger.excessCopyBytes, whole.copyBytes, `[HL2] seed ${seed}`);
+  assert.is(ledger.excessMarks, whole.marks, `[HL2] seed ${seed}`);
+}
+
+/** Records, each once: to how many nodes they are owed does not count. */
+function wholeOf(places: readonly Map<number, Held>[]): { copyBytes: number; marks: number } {
+  const of = (kind: number): number =>
+    places
+      .slice(kind * PARTITIONS, (kind + 1) * PARTITIONS)
+      .reduce((sum, place) => sum + place.size, 0);
+  return { copyBytes: of(copy) * owed([]).byteCount, marks: of(mark) };
 }
 
 function exactTotals(
@@ -350,7 +366,42 @@ function exactTotals(
 }
 
 test('[HL1, HL2] never less than the store holds, and exact when all was counted', () => {
-  for (let seed = 0; seed < 200; seed += 1) checkAgainstStore(seed);
+  for (let seed = 0; seed < 200; seed += 1) checkAgainstStore(`ledger ${seed}`);
+});
+
+test('[HL2] a count of everybody that a pass took from wants another when it is quiet', () => {
+  const ledger = counted();
+  ledger.added(owed([0]), 0);
+  ledger.added(owed([1]), 0);
+  const pass = ledger.open(0, 0);
+  ledger.saw(pass, owed([0]));
+  const whole = ledger.open(0, EVERYBODY);
+  for (const node of [0, 1]) ledger.saw(whole, owed([node]));
+  ledger.settled(pass, owed([0]), true, 5000);
+  ledger.close(pass);
+  ledger.close(whole);
+  assert.equal(
+    ledger.report().map(({ node }) => node),
+    [0, 1],
+  );
+  assert.is(ledger.wantsCount(0, 5999), false);
+  assert.is(ledger.wantsCount(0, 6000), true);
+});
+
+test('[HL2] a pass that is cut short when a count of everybody has overtaken it wants another', () => {
+  const ledger = counted();
+  ledger.added(owed([0, 1]), 0);
+  ledger.added(owed([0]), 0);
+  const pass = ledger.open(0, 0);
+  ledger.saw(pass, owed([0]));
+  const whole = ledger.open(0, EVERYBODY);
+  for (const nodes of [[0, 1], [0]]) ledger.saw(whole, owed(nodes));
+  ledger.close(whole);
+  assert.is(ledger.wantsCount(0, 10_000), false);
+  ledger.settled(pass, owed([0]), true, 0);
+  ledger.abandon(pass);
+  assert.is(ledger.report()[0]!.copies, 2);
+  assert.is(ledger.wantsCount(0, 10_000), true);
 });
 
 test.run();

@@ -9,7 +9,7 @@
  *
  * Invariants:
  *   HL1 once every place was counted, a target is never said to be owed less than the store holds for it
- *   HL2 a place to which nothing was added since its last count began is said exactly
+ *   HL2 a place is said exactly, or it wants a count when nothing comes and goes any more
  *   HL3 a copy is admitted only while the bytes of all copies are within their limit, and the age of those
  *       for one of its targets
  */
@@ -65,6 +65,11 @@ export interface PlaceCount {
    * not taken from what that one found. Its own end says it.
    */
   isOvertaken: boolean;
+  /**
+   * What it says, or leaves said, may be too much: of what it settled something was not taken from what
+   * is known, or another pass settled something that it had counted.
+   */
+  isDoubtful: boolean;
 }
 
 export type LedgerLimits = Pick<
@@ -87,7 +92,7 @@ export class HintLedger {
   /** By kind, of all places; their ages are not kept. */
   readonly #totals: readonly Tally[] = Array.from({ length: KINDS }, emptyTally);
   readonly #isCounted: Uint8Array;
-  /** By place: acknowledgements that no count of everybody has found. */
+  /** By place: acknowledgements, and what was settled, that no count of everybody has found. */
   readonly #added: Int32Array;
   readonly #open: Set<PlaceCount> = new Set();
   /** By node: since when its oldest copy waits. */
@@ -97,7 +102,7 @@ export class HintLedger {
   #oldestFoundSeconds = 0;
   #uncounted: number;
   #addedPlaces = 0;
-  #addedAt: Instant = -Infinity;
+  #changedAt: Instant = -Infinity;
 
   constructor(nodeCount: number, partitionCount: number, limits: LedgerLimits) {
     this.#limits = limits;
@@ -140,14 +145,13 @@ export class HintLedger {
     for (const node of nodes) this.#addTo(node, record);
     add(this.#wholes[place]!, record);
     add(this.#totals[this.kindOf(place)]!, record);
-    if (this.#added[place] === 0) this.#addedPlaces += 1;
-    this.#added[place] = this.#added[place]! + 1;
-    this.#addedAt = now;
+    this.#touch(place);
+    this.#changedAt = now;
     for (const count of this.#open) if (count.place === place) countIn(count, record);
   }
 
   /** A record that `count` saw is owed to its node no more; `isLast`: to nobody. */
-  settled(count: PlaceCount, record: OwedRecord, isLast: boolean): void {
+  settled(count: PlaceCount, record: OwedRecord, isLast: boolean, now: Instant): void {
     const { place, node } = count;
     const nodes = node === EVERYBODY ? record.nodes : [node];
     for (const other of nodes) {
@@ -157,12 +161,16 @@ export class HintLedger {
     // [HL1] A pass for one of its nodes may have settled it besides: for everybody, the close says it.
     const isTaken = node !== EVERYBODY && !count.isOvertaken;
     if (isTaken) this.#takeFrom(this.#keyOf(place, node), record);
+    else count.isDoubtful = true;
+    for (const other of this.#open) {
+      const isCounted = other.node === EVERYBODY || nodes.includes(other.node);
+      if (other !== count && other.place === place && isCounted) other.isDoubtful = true;
+    }
     this.#oldestIsKnown = false;
-    if (!isLast || count.isOvertaken) return;
-    const left = { ...this.#wholes[place]! };
-    take(left, record);
-    this.#setWhole(place, left);
+    this.#changedAt = now;
+    if (!isLast) return;
     take(count.whole, record);
+    if (!count.isOvertaken) this.#takeFromWhole(place, record);
   }
 
   /** Begins to count a place. REQUIRES: the place's first page is asked for after this. */
@@ -170,7 +178,10 @@ export class HintLedger {
     const addedBefore = this.#added[place]!;
     const tallies: PlaceCount['tallies'] = new Map();
     const whole = emptyTally();
-    const count: PlaceCount = { place, node, tallies, whole, addedBefore, isOvertaken: false };
+    const count: PlaceCount = {
+      ...{ place, node, tallies, whole, addedBefore },
+      ...{ isOvertaken: false, isDoubtful: false },
+    };
     this.#open.add(count);
     return count;
   }
@@ -184,29 +195,34 @@ export class HintLedger {
   /** [HL2] The pass has shown the place's last record: what it counted is what there is. */
   close(count: PlaceCount): void {
     assert(this.#open.delete(count), 'a count is ended once');
-    const { place, node, tallies, whole } = count;
+    const { place, node, tallies } = count;
     this.#oldestIsKnown = false;
-    if (node !== EVERYBODY) {
+    if (node === EVERYBODY) this.#closeForEverybody(count);
+    else {
       this.#replace(place, node, tallies.get(node));
       // Where several targets were served at once none of them saw that it was the last.
       if (!this.#isOwedToAny(place)) this.#setWhole(place, emptyTally());
-      return;
     }
+    if (count.isDoubtful) this.#touch(place);
+  }
+
+  #closeForEverybody({ place, tallies, whole, addedBefore }: PlaceCount): void {
     for (let other = 0; other < this.#nodeCount; other += 1) {
       this.#replace(place, other, tallies.get(other));
     }
     for (const other of this.#open) if (other.place === place) other.isOvertaken = true;
     this.#setWhole(place, whole);
-    const left = this.#added[place]! - count.addedBefore;
+    const left = this.#added[place]! - addedBefore;
     if (left === 0 && this.#added[place] !== 0) this.#addedPlaces -= 1;
     this.#added[place] = left;
     if (this.#isCounted[place] === 0) this.#uncounted -= 1;
     this.#isCounted[place] = 1;
   }
 
-  /** The pass was cut short: what was known before stays. */
+  /** The pass was cut short: what was known before stays, [HL2] and is counted where that is too much. */
   abandon(count: PlaceCount): void {
     assert(this.#open.delete(count), 'a count is ended once');
+    if (count.isDoubtful) this.#touch(count.place);
   }
 
   /** The shard of a place is gone with what it had not answered: the place is unknown again. */
@@ -220,8 +236,8 @@ export class HintLedger {
     if (this.#isCounted[place] === 0) return true;
     const added = this.#added[place]!;
     if (added === 0) return false;
-    // Where nothing comes any more, what came is counted exactly.
-    if (now - this.#addedAt >= this.#limits.handOffRoundMs) return true;
+    // Where nothing comes and goes any more, what there is is counted exactly.
+    if (now - this.#changedAt >= this.#limits.handOffRoundMs) return true;
     return added >= ADDED_MIN + this.#wholes[place]!.count / 2;
   }
 
@@ -296,6 +312,12 @@ export class HintLedger {
     return totals.filter(({ copies, marks, dirty }) => copies + marks + dirty > 0);
   }
 
+  /** What is known of a place is not what a count of everybody has found. */
+  #touch(place: number): void {
+    if (this.#added[place] === 0) this.#addedPlaces += 1;
+    this.#added[place] = this.#added[place]! + 1;
+  }
+
   #keyOf(place: number, node: number): number {
     return place * this.#nodeCount + node;
   }
@@ -318,6 +340,12 @@ export class HintLedger {
   #takeFrom(key: number, record: OwedRecord): void {
     const tally = this.#tallies.get(key);
     if (tally !== undefined && take(tally, record) === 0) this.#tallies.delete(key);
+  }
+
+  #takeFromWhole(place: number, record: OwedRecord): void {
+    const left = { ...this.#wholes[place]! };
+    take(left, record);
+    this.#setWhole(place, left);
   }
 
   #setWhole(place: number, whole: Tally): void {
