@@ -1,6 +1,7 @@
 /**
  * `npm run chaos`: real node processes under faults, judged as the simulator's are.
  *
+ * With --disk the real disk of one node is full, or hangs, for so long (cluster/disks).
  * With --availability it is five nodes under an open load, and each second of it is judged as well.
  *
  * Ends in `N rounds passed, N failed`, and with exit code 1 if one failed; a round that fails ends the
@@ -17,6 +18,8 @@ import {
   type AvailabilityOptions,
   runAvailability,
 } from './cluster/availability/run-availability.ts';
+import { runCapacity } from './cluster/disks/run-capacity.ts';
+import { runFrozen } from './cluster/disks/run-frozen.ts';
 import { type ChaosOptions, type ChaosResult, runChaos } from './cluster/chaos/run-chaos.ts';
 import type { FaultFamily } from './cluster/chaos/fault-plan.ts';
 
@@ -27,7 +30,8 @@ const TEXT_PRINTED = 400;
 const NODES_MAX = 9;
 
 const USAGE = `npm run chaos -- --kills 60 [--seed S] [--nodes 3] [--faults kill,stop,net,disk] [--seconds S]
-npm run chaos -- --availability [--seconds 60] [--rate 2200] [--seed S] [--faults kill,stop,cut] [--json FILE]`;
+npm run chaos -- --availability [--seconds 60] [--rate 2200] [--seed S] [--faults kill,stop,cut] [--json FILE]
+npm run chaos -- --disk capacity|frozen [--seconds 60]`;
 
 const { values: options } = commandOptions(USAGE, {
   options: {
@@ -39,6 +43,7 @@ const { values: options } = commandOptions(USAGE, {
     availability: { type: 'boolean', default: false },
     rate: { type: 'string', default: '2200' },
     json: { type: 'string' },
+    disk: { type: 'string' },
   },
 });
 
@@ -122,4 +127,23 @@ async function availability(): Promise<boolean> {
   return told.met;
 }
 
-process.exitCode = (await (options.availability ? availability() : chaos())) ? 0 : 1;
+async function disk(kind: string): Promise<boolean> {
+  const runs = { capacity: runCapacity, frozen: runFrozen };
+  const run = kind === 'capacity' || kind === 'frozen' ? runs[kind] : undefined;
+  if (run === undefined) return refuse(`--disk ${kind}: capacity or frozen`);
+  const seconds = integer('seconds', options.seconds ?? '60', 1, 86_400);
+  print(HEADING);
+  const { violations, skipped, folder } = await run({ seed, seconds, log });
+  for (const text of violations.slice(0, VIOLATIONS_PRINTED)) print(`  ${text}`);
+  if (folder !== undefined) print(`the data are kept in ${folder}`);
+  if (skipped !== undefined) print(`SKIPPED: ${skipped}`);
+  else print(violations.length === 0 ? 'passed' : `${violations.length} violations`);
+  return violations.length === 0;
+}
+
+async function passes(): Promise<boolean> {
+  if (options.disk !== undefined) return disk(options.disk);
+  return options.availability ? availability() : chaos();
+}
+
+process.exitCode = (await passes()) ? 0 : 1;

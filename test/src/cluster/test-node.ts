@@ -48,6 +48,8 @@ export interface TestMember {
 export interface TestPlaces {
   readonly dataCentreOf?: (index: number) => string;
   readonly network?: HostNetwork | undefined;
+  /** The folder of their data; left out: a new one. */
+  readonly root?: string;
 }
 
 export type Settings = Readonly<Record<string, unknown>>;
@@ -193,9 +195,8 @@ export class TestCluster {
 export async function makeCluster(
   count: number,
   settings: Settings = {},
-  { dataCentreOf, network }: TestPlaces = {},
+  { dataCentreOf, network, root = newRoot() }: TestPlaces = {},
 ): Promise<TestCluster> {
-  const root = mkdtempSync(path.join(tmpdir(), 'clockwise-cluster-'));
   const ports = network === undefined ? await freePorts(count * PORTS_PER_NODE, HOST) : [];
   const members = Array.from({ length: count }, (_, index): TestMember => {
     const own = network === undefined ? ports.slice(index * PORTS_PER_NODE) : HOST_PORTS;
@@ -214,6 +215,10 @@ export async function makeCluster(
     return new TestNode(member, path.join(root, member.id), given, launcher);
   });
   return new TestCluster(nodes, root);
+}
+
+function newRoot(): string {
+  return mkdtempSync(path.join(tmpdir(), 'clockwise-cluster-'));
 }
 
 const FLAGS: Readonly<Record<string, string>> = {
