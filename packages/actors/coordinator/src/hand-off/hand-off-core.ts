@@ -40,7 +40,7 @@ import { HandOffPass } from './hand-off-pass.ts';
 import { HandOffSlots } from './hand-off-slots.ts';
 import { NOBODY, PASS_OVER, type Task, taskOf } from './hand-off-task.ts';
 import { HandOffWindow } from './hand-off-window.ts';
-import { EVERYBODY, type OwedRecord } from './hint-ledger.ts';
+import { EVERYBODY, type OwedRecord } from './place-count.ts';
 import { owedRecordOf } from './owed-records.ts';
 import { isUsable } from '../positions.ts';
 import { awaitedNodeOf, RangeDeliveries, type RangeStep } from './range-delivery.ts';

@@ -50,7 +50,7 @@ import { SILENCE_MS } from './hand-off-slots.ts';
 import { NOBODY, type Settlement } from './hand-off-task.ts';
 import type { HandOffWindow } from './hand-off-window.ts';
 import { sendNote, sendSettle } from './hidden-operations.ts';
-import type { OwedRecord } from './hint-ledger.ts';
+import type { OwedRecord } from './place-count.ts';
 import { rangeKey } from './owed-range.ts';
 import { classOf, owedWord, wholeList } from './owed-records.ts';
 import { sendRead, sendStore } from '../peers/replica-operations.ts';

@@ -7,7 +7,8 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import { HIDDEN_BUCKET } from '@clockwise/record/hidden';
-import type { HintLedger, PlaceCount } from './hint-ledger.ts';
+import type { HintLedger } from './hint-ledger.ts';
+import type { PlaceCount } from './place-count.ts';
 import { type PageBounds, PageCursor } from './page-cursor.ts';
 
 export class HandOffPass {

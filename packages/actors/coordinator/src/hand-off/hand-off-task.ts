@@ -2,7 +2,8 @@
 import { OWED, owedOf } from '@clockwise/record/hidden';
 import type { CoordinatorContext } from '../coordinator-context.ts';
 import type { HandOffPass } from './hand-off-pass.ts';
-import { EVERYBODY, OWED_KIND, type OwedRecord } from './hint-ledger.ts';
+import { OWED_KIND } from './hint-ledger.ts';
+import { EVERYBODY, type OwedRecord } from './place-count.ts';
 import {
   classOf,
   isOfEarlierRing,

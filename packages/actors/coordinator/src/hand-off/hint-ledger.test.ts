@@ -1,14 +1,8 @@
 import { Prng } from '@clockwise/kernel/prng';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  EVERYBODY,
-  HintLedger,
-  OWED_KIND,
-  type LedgerLimits,
-  type OwedRecord,
-  type PlaceCount,
-} from './hint-ledger.ts';
+import { HintLedger, OWED_KIND, type LedgerLimits } from './hint-ledger.ts';
+import { EVERYBODY, type OwedRecord, type PlaceCount } from './place-count.ts';
 
 const LIMITS: LedgerLimits = {
   hintBytesMax: 1000,

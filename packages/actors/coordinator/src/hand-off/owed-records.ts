@@ -21,7 +21,8 @@ import {
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { partitionOf } from '@clockwise/placement/token';
 import { hybridMilliseconds } from '@clockwise/versioning/hybrid-clock';
-import type { HintLedger, OwedRecord } from './hint-ledger.ts';
+import type { HintLedger } from './hint-ledger.ts';
+import type { OwedRecord } from './place-count.ts';
 import type { RingView } from '../ring-view.ts';
 
 const BYTES_PER_WORD = 4;
