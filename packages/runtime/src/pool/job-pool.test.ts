@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { JobPool } from './job-pool.ts';
@@ -57,6 +61,62 @@ test('[JP3] F19 a job that runs out of memory fails alone, and the next one has 
   assert.equal(await jobs.run('a', { input: { number: 4 } }), { ok: true, value: 16 });
   await jobs.settle('a');
   await jobs.close();
+});
+
+test('[JP3] F19 what waits behind a job that ends its thread has another one', async () => {
+  const module = new URL('../toy/toy-job.js', import.meta.url);
+  const limits = { threadsMax: 1, jobsQueuedMax: 8, idleTimeoutMs: 1000, heapMegabytesMax: 64 };
+  const jobs = new JobPool({ module, ...limits });
+  const ended = await Promise.allSettled(
+    [{ number: 2, hoards: true }, { number: 3 }, { number: 4 }].map((input) =>
+      jobs.run('a', { input }),
+    ),
+  );
+  assert.equal(
+    ended.map((end) => (end.status === 'fulfilled' ? end.value : 'failed')),
+    ['failed', { ok: true, value: 9 }, { ok: true, value: 16 }],
+  );
+  await jobs.close();
+});
+
+/** A module whose threads start only once `mayStart` was called: as where descriptors ran out. */
+function startsLater(folder: string): { readonly module: URL; readonly mayStart: () => void } {
+  const file = path.join(folder, 'job.mjs');
+  const flag = path.join(folder, 'may-start');
+  const lines = [
+    "import { existsSync } from 'node:fs';",
+    `if (!existsSync(${JSON.stringify(flag)})) {`,
+    "  throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });",
+    '}',
+    'export default (task) => ({ ok: true, value: task });',
+  ];
+  writeFileSync(file, lines.join('\n'));
+  return { module: pathToFileURL(file), mayStart: () => writeFileSync(flag, '') };
+}
+
+test('[JP4] F18 a thread that cannot be started fails the jobs that wait for it, and no more', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clockwise-pool-'));
+  const { module, mayStart } = startsLater(folder);
+  const jobs = new JobPool({ module, threadsMax: 2, jobsQueuedMax: 8, idleTimeoutMs: 1000 });
+  try {
+    for (let round = 0; round < 3; round += 1) {
+      const ended = await Promise.all([1, 2, 3, 4].map((task) => jobs.run('a', task)));
+      for (const result of ended) {
+        assert.ok(!result.ok && result.code === 'EMFILE', JSON.stringify(result));
+        assert.match(result.detail, /too many open files/);
+      }
+    }
+    mayStart();
+    const ended = await Promise.all([5, 6, 7].map((task) => jobs.run('a', task)));
+    assert.equal(
+      ended,
+      [5, 6, 7].map((value) => ({ ok: true, value })),
+    );
+    await jobs.settle('a');
+  } finally {
+    await jobs.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.run();
