@@ -28,6 +28,7 @@ import { makeReserve } from './reserve.ts';
 import { checkSnapshot, type PartCheck } from './snapshot-check.ts';
 import { removeSnapshot, type SnapshotInput, takeSnapshot } from './snapshot-job.ts';
 import type { TableParts } from './sstable-reader.ts';
+import { PART_BUFFERS, roomForPart } from './spare-buffers.ts';
 import { openTable } from './table-open.ts';
 
 export type JobInput =
@@ -39,7 +40,12 @@ export type JobInput =
     }
   | { readonly kind: 'merge'; readonly input: MergeInput }
   | { readonly kind: 'leaves'; readonly snapshot: LeavesSnapshot }
-  | { readonly kind: 'remove'; readonly names: readonly string[] }
+  | {
+      readonly kind: 'remove';
+      readonly names: readonly string[];
+      /** Indexes and filters of tables among them, for those of tables to come. */
+      readonly freed?: readonly Int32Array[];
+    }
   | { readonly kind: 'reserve'; readonly fileCount: number; readonly fileBytes: number }
   | { readonly kind: 'verify'; readonly name: string }
   | { readonly kind: 'snapshot'; readonly input: SnapshotInput }
@@ -95,6 +101,7 @@ export function runJob(
       return synced.ok ? { ok: true, value: { kind: 'leaves' } } : synced;
     }
     case 'remove':
+      for (const part of job.freed ?? []) PART_BUFFERS.give(part);
       return remove(disk, job.names);
     case 'reserve': {
       const made = makeReserve(disk, job.fileCount, job.fileBytes);
@@ -135,7 +142,7 @@ function flush(
   const { table, leaves } = flushed.value;
   if (table === undefined) return { ok: true, value: { kind: 'flush', parts: undefined, leaves } };
   // [JB1]
-  const opening = openTable(disk, table, checksum, codecs);
+  const opening = openTable(disk, table, checksum, codecs, roomForPart);
   if (opening.kind === 'failed') return opening.error;
   if (opening.kind !== 'open') return unreadable(opening.reason);
   return { ok: true, value: { kind: 'flush', parts: opening.reader.parts, leaves } };

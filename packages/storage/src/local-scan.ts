@@ -15,6 +15,7 @@ import type { LevelSet } from './level-set.ts';
 import type { Memtable } from './memtable.ts';
 import { collectPartition, type RecordPlaces } from './memtable-scan.ts';
 import type { OpenFiles } from './open-files.ts';
+import { SPARE_BUFFERS } from './spare-buffers.ts';
 import type { TableReader } from './sstable-reader.ts';
 import { type KeyBound, TableCursor } from './table-cursor.ts';
 import { meetsRange } from './table-extent.ts';
@@ -102,7 +103,7 @@ class PageScan {
   }
 
   close(): void {
-    for (const run of this.#runs) run.close();
+    for (const run of this.#runs) run.giveBack();
   }
 
   #collect(partition: number): void {
@@ -194,6 +195,8 @@ class RunWalk implements Head {
   readonly #bound: KeyBound | undefined;
   #index = -1;
   #cursor: TableCursor | undefined = undefined;
+  /** What its tables are read to. */
+  #buffer: Int32Array | undefined = undefined;
 
   constructor(options: ScanOptions, readers: readonly number[], bound: KeyBound | undefined) {
     this.#options = options;
@@ -232,6 +235,13 @@ class RunWalk implements Head {
     this.#cursor = undefined;
   }
 
+  /** Nothing of what it came to is read after this. */
+  giveBack(): void {
+    this.close();
+    if (this.#buffer !== undefined) SPARE_BUFFERS.give(this.#buffer);
+    this.#buffer = undefined;
+  }
+
   #end(): true {
     this.close();
     this.#index = this.#readers.length;
@@ -252,10 +262,12 @@ class RunWalk implements Head {
 
   #open(reader: TableReader): DiskResult<TableCursor> {
     const { disk, files } = this.#options;
-    const opened = TableCursor.open(disk, reader, this.#bound, READ_BYTES);
+    this.#buffer ??= SPARE_BUFFERS.take(READ_BYTES / 4);
+    const buffer = this.#buffer;
+    const opened = TableCursor.open(disk, reader, this.#bound, READ_BYTES, buffer);
     if (opened.ok || opened.code !== 'EMFILE' || files.count === 0) return opened;
     files.closeAll();
-    return TableCursor.open(disk, reader, this.#bound, READ_BYTES);
+    return TableCursor.open(disk, reader, this.#bound, READ_BYTES, buffer);
   }
 
   #isDropped(words: Int32Array, record: number): boolean {

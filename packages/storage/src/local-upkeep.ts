@@ -313,14 +313,15 @@ export class LocalUpkeep {
   #beginRemoval(): void {
     const { versions, files } = this.#options;
     if (this.#isRemoving || this.#nowMs < this.#removalRetry.atMs) return;
-    const names = versions.takeRemovable();
+    const freed: Int32Array[] = [];
+    const names = versions.takeRemovable(freed);
     if (names.length === 0) return;
     for (const name of names) {
       const file = parseFileName(name);
       if (file?.kind === 'table') files.forget(file.fileNumber);
     }
     this.#isRemoving = true;
-    this.ask({ kind: 'remove', names }, (result) => {
+    this.ask({ kind: 'remove', names, freed }, (result) => {
       this.#isRemoving = false;
       if (result.ok) {
         this.#removalRetry.succeeded();

@@ -14,12 +14,13 @@
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { type Disk, type DiskResult, DONE } from './disk.ts';
 import { parseFileName, reserveName } from './file-names.ts';
-import { writeNewFile } from './whole-transfer.ts';
+import { SPARE_BUFFERS } from './spare-buffers.ts';
+import { bytesOf, writeNewFile } from './whole-transfer.ts';
 
 /** Files that a store's reserve is cut into: the grain in which a full disk is given room. */
 export const RESERVE_FILE_COUNT = 4;
 
-const ZEROS_BYTES = 1024 * 1024;
+const ZEROS_BYTES = 256 * 1024;
 
 /** Makes what is missing of `fileCount` files of `fileBytes`; the value is how many there are. */
 export function makeReserve(disk: Disk, fileCount: number, fileBytes: number): DiskResult<number> {
@@ -87,12 +88,15 @@ function makeOne(disk: Disk, name: string, fileBytes: number): DiskResult<null> 
     const removed = disk.remove(name);
     if (!removed.ok && removed.code !== 'ENOENT') return removed;
   }
-  const zeros = new Uint8Array(Math.min(ZEROS_BYTES, fileBytes));
+  const buffer = SPARE_BUFFERS.take(ZEROS_BYTES / 4);
+  const zeros = bytesOf(buffer).fill(0);
   const parts: Uint8Array[] = [];
   for (let rest = fileBytes; rest > 0; rest -= zeros.length) {
     parts.push(rest < zeros.length ? zeros.subarray(0, rest) : zeros);
   }
-  return writeNewFile(disk, name, parts);
+  const written = writeNewFile(disk, name, parts);
+  SPARE_BUFFERS.give(buffer);
+  return written;
 }
 
 /** -1: there is no such file. */

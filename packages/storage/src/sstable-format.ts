@@ -43,15 +43,14 @@ export const INDEX_FLAG = { continued: -0x8000_0000 } as const;
 /** Of `offsetAndFlag`. */
 export const INDEX_OFFSET_MASK = 0x7fff_ffff;
 
-/** The columns of entries that stand one after the other, in the first `wordCount` words. */
-export function indexColumns(entries: Int32Array, wordCount: number): Int32Array {
+/** Fills `columns` with those of entries that stand one after the other, as many words of them. */
+export function fillIndexColumns(entries: Int32Array, columns: Int32Array): void {
+  const wordCount = columns.length;
   const blockCount = wordCount / INDEX_ENTRY_WORDS;
-  const columns = new Int32Array(wordCount);
   for (let at = 0; at < wordCount; at += 1) {
     const column = at % INDEX_ENTRY_WORDS;
     columns[column * blockCount + (at - column) / INDEX_ENTRY_WORDS] = entries[at]!;
   }
-  return columns;
 }
 
 export const FOOTER_WORDS = 64;

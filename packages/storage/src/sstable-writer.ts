@@ -24,17 +24,17 @@ import {
   BLOCK_HEADER_WORDS,
   BlockChecksum,
   encodeFooter,
+  fillIndexColumns,
   FOOTER_BYTES,
   INDEX_COLUMN,
   INDEX_ENTRY_WORDS,
   INDEX_FLAG,
   INDEX_OFFSET_MASK,
-  indexColumns,
   partChecksum,
 } from './sstable-format.ts';
 import type { KeyBound } from './table-cursor.ts';
 import { TableProperties } from './table-properties.ts';
-import { SPARE_BUFFERS } from './spare-buffers.ts';
+import { PART_BUFFERS, SPARE_BUFFERS } from './spare-buffers.ts';
 import { bytesOf, writeWhole } from './whole-transfer.ts';
 
 /** Finished blocks are written when they fill this much. */
@@ -277,7 +277,8 @@ export class TableWriter {
     const { checksum, fileNumber, storeIdLow, storeIdHigh, bloomBitsPerKey } = this.#options;
     this.#writeBlocks();
     const indexBytesFrom = this.#position;
-    const index = indexColumns(this.#index, this.#indexUsed);
+    const index = PART_BUFFERS.takeFitting(this.#indexUsed);
+    fillIndexColumns(this.#index, index);
     this.#write(bytesOf(index));
     const filterBytesFrom = this.#position;
     const filterProbes = bloomProbeCount(bloomBitsPerKey);
@@ -300,6 +301,9 @@ export class TableWriter {
       codec: this.#options.codec,
     };
     this.#write(bytesOf(encodeFooter(footer, checksum)));
+    // They are read again, from the file, into the same buffers.
+    PART_BUFFERS.give(index);
+    PART_BUFFERS.give(filter);
     return table;
   }
 

@@ -17,7 +17,7 @@
  * Invariants:
  *   SV1 a number of a file or an edition is given once, whatever came of it
  *   SV2 only files for which (a) to (d) hold are given out for removal
- *   SV3 a file of a version that is pinned is not given out
+ *   SV3 a file of a version that is pinned is not given out, nor are index and filter of its table freed
  *   SV4 an edit is in exactly one edition that counts, in the order in which edits were planned
  *   SV5 a table that holds records both sides of a range drop's sequence was written knowing the drop
  */
@@ -74,6 +74,8 @@ export class StoreVersions {
   #candidates: Set<string> = new Set();
   /** Files that no edition named, or that were given out before: nothing holds them. */
   #leftovers: Set<string> = new Set();
+  /** By file, of tables that are in no version that counts: until nobody reads them. */
+  readonly #oldParts: Map<string, TableParts> = new Map();
   /** By pin: slots of versions that are gone are used again. */
   readonly #slots: (Version | undefined)[] = [];
   #current = 0;
@@ -233,6 +235,9 @@ export class StoreVersions {
       assert(parts !== undefined, 'a table that an edition names was added, or was there');
       readers.set(table.fileNumber, isSame ? reader : this.#makeReader(parts, table));
     }
+    for (const [fileNumber, { parts }] of this.#readers) {
+      if (!readers.has(fileNumber)) this.#oldParts.set(tableName(fileNumber), parts);
+    }
     this.#readers = readers;
   }
 
@@ -291,8 +296,11 @@ export class StoreVersions {
     for (const name of names) this.#leftovers.add(name);
   }
 
-  /** [SV2] Files that may go now; each is given out once, and again after `removeFailed`. */
-  takeRemovable(): readonly string[] {
+  /**
+   * [SV2] Files that may go now; each is given out once, and again after `removeFailed`. Indexes and
+   * filters of tables among them, which nobody reads any more, are added to `freed`.
+   */
+  takeRemovable(freed: Int32Array[] = []): readonly string[] {
     const names = [...this.#leftovers];
     this.#leftovers = new Set();
     if (this.#underWay !== undefined || this.#isUnknown) return names;
@@ -304,7 +312,16 @@ export class StoreVersions {
       names.push(name);
     }
     for (const name of names) this.#candidates.delete(name);
+    this.#freeParts(names, freed);
     return names;
+  }
+
+  #freeParts(names: readonly string[], freed: Int32Array[]): void {
+    for (const name of names) {
+      const parts = this.#oldParts.get(name);
+      if (parts !== undefined) freed.push(parts.index, parts.filter);
+      this.#oldParts.delete(name);
+    }
   }
 
   /** They may go for ever: a number is given once, and no pin comes to an old version. */

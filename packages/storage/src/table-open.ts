@@ -19,14 +19,18 @@ export type TableOpening =
   | { readonly kind: 'foreign'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: DiskError };
 
-/** Reads footer, index and filter of a table that the manifest names. */
+/**
+ * Reads footer, index and filter of a table that the manifest names. `room` for exactly so many words of
+ * either, for as long as the table is there.
+ */
 export function openTable(
   disk: Disk,
   wanted: TableMetadata,
   checksum: Checksum,
   codecs: BlockCodecs = PURE_CODECS,
+  room: (wordCount: number) => Int32Array = newWords,
 ): TableOpening {
-  return open(disk, { wanted, checksum, codecs, withFilter: true, room: newWords });
+  return open(disk, { wanted, checksum, codecs, withFilter: true, room });
 }
 
 /**
@@ -96,7 +100,13 @@ function openTableFile(disk: Disk, file: FileHandle, options: OpenOptions): Tabl
     return { kind: 'damaged', reason: `${name}: index checksum` };
   }
   const filterBytes = withFilter ? footer.filterWords * 4 : 0;
-  const filter = readWords(disk, file, footer.filterBytesFrom, filterBytes);
+  const filter = readWords(
+    disk,
+    file,
+    footer.filterBytesFrom,
+    filterBytes,
+    withFilter ? room : newWords,
+  );
   if (!(filter instanceof Int32Array)) return { kind: 'failed', error: filter };
   const reader = new TableReader({ footer, index, filter }, checksum, codecs, wanted);
   return { kind: 'open', reader };

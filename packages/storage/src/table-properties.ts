@@ -21,7 +21,7 @@ import {
   bloomLineCount,
   bloomLineHash,
 } from './bloom.ts';
-import { SPARE_BUFFERS } from './spare-buffers.ts';
+import { PART_BUFFERS, SPARE_BUFFERS } from './spare-buffers.ts';
 
 const FIRST_HASHES = 1024;
 
@@ -56,9 +56,10 @@ export class TableProperties {
     }
   }
 
-  /** The filter of all records, of the size that suits their number. */
+  /** The filter of all records, of the size that suits their number; a buffer of PART_BUFFERS. */
   filter(bitsPerKey: number, probeCount: number): Int32Array {
-    const words = new Int32Array(bloomLineCount(this.recordCount, bitsPerKey) * BLOOM_LINE_WORDS);
+    const lineCount = bloomLineCount(this.recordCount, bitsPerKey);
+    const words = PART_BUFFERS.takeFitting(lineCount * BLOOM_LINE_WORDS).fill(0);
     const hashes = this.#hashes;
     for (let index = 0; index < this.recordCount; index += 1) {
       bloomAdd(words, probeCount, hashes[index * 2]!, hashes[index * 2 + 1]!);

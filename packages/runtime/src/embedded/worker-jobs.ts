@@ -98,7 +98,7 @@ export class WorkerJobs implements JobRunner {
   submit(input: JobInput): number {
     this.#askedCount += 1;
     const asked: Asked = { job: this.#askedCount, input };
-    this.#port.postMessage(asked);
+    this.#port.postMessage(asked, buffersFor(input));
     return this.#askedCount;
   }
 
@@ -142,6 +142,12 @@ function serve({ folder, port, counter }: Served): void {
     Atomics.add(endedCount, 0, 1);
     Atomics.notify(endedCount, 0);
   });
+}
+
+/** What goes over to the jobs' thread without a copy: indexes and filters of tables that are gone. */
+function buffersFor(input: JobInput): ArrayBuffer[] {
+  if (input.kind !== 'remove' || input.freed === undefined) return [];
+  return input.freed.map(({ buffer }) => buffer as ArrayBuffer);
 }
 
 /** What goes over to the owner's thread without a copy: index and filter of a table that was written. */

@@ -18,6 +18,7 @@ import type { Disk, DiskError, DiskResult } from '../disk.ts';
 import { runsOf } from '../level-set.ts';
 import type { RangeDrop, TableMetadata } from '../manifest.ts';
 import type { TableParts } from '../sstable-reader.ts';
+import { roomForPart } from '../spare-buffers.ts';
 import { openTable } from '../table-open.ts';
 import { TableWriter } from '../sstable-writer.ts';
 import type { KeyBound } from '../table-cursor.ts';
@@ -217,7 +218,7 @@ class MergeBeat {
     const table = finished.value;
     const synced = disk.syncDirectory();
     if (!synced.ok) return synced;
-    const opening = openTable(disk, table, checksum, codecs);
+    const opening = openTable(disk, table, checksum, codecs, roomForPart);
     if (opening.kind === 'failed') return opening.error;
     if (opening.kind !== 'open') {
       return { ok: false, code: 'EIO', detail: `a merged table cannot be read: ${opening.reason}` };
