@@ -142,9 +142,10 @@ export type ActorMessage =
       readonly bucketIds: readonly number[];
     }
   /**
-   * ring-manager -> replica: drop all objects of a partition that this node does not own in the ring of
-   * the epoch. REQUIRES: all that others should have of them they have, and nothing of the partition's own
-   * objects is owed. Lost: said again; what is done already is answered so.
+   * ring-manager -> coordinator -> replica: drop all objects of a partition that this node does not own in
+   * the ring of the epoch. The coordinator passes it on when nothing of the partition's own objects is owed
+   * any more. REQUIRES: `range-owed` was said before, so that the owners have all of them. Lost: said
+   * again; what is done already is answered so.
    */
   | {
       readonly kind: 'partition-given-up';
@@ -170,7 +171,7 @@ export type ActorMessage =
       readonly partition: number;
       readonly epoch: number;
     }
-  /** replica -> ring-manager: it is so, durably; or why not. */
+  /** replica -> who told it, coordinator -> ring-manager: it is so, durably; or why not. */
   | {
       readonly kind: 'partition-answer';
       readonly request: number;

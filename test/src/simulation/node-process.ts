@@ -10,6 +10,7 @@ import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import type { NodeData } from '@clockwise/server/node-data';
+import { ownedPartitions } from '@clockwise/server/ring-view-of';
 import type { Limits } from '@clockwise/kernel/limits';
 import { DEFAULT_RUNTIME_LIMITS } from '@clockwise/runtime/runtime-limits';
 import { Gate } from '@clockwise/simulator/gate';
@@ -69,7 +70,7 @@ export const LOG_HUNG_MS: number = DEFAULT_RUNTIME_LIMITS.logHungAfterMs;
 export class NodeProcess {
   poisonedCount = 0;
   readonly #options: NodeProcessOptions;
-  readonly #data: NodeData;
+  #data: NodeData;
   readonly #gate: Gate;
   readonly #supervision: ShardSupervision;
   readonly #shards: (ShardProcess | undefined)[] = [];
@@ -135,6 +136,33 @@ export class NodeProcess {
   /** Why a shard that is open refuses values now. */
   refusal(shard: number): string | undefined {
     return this.isServing(shard) ? this.#shards[shard]!.refusal : undefined;
+  }
+
+  /**
+   * Another ring rules: its shards go on, and hear of it; all other actors begin anew, as they hold the ring
+   * of their start.
+   */
+  adopt(data: NodeProcessOptions['data']): void {
+    const { bootId, mustExist } = this.#data;
+    this.#data = { ...data, bootId, mustExist };
+    this.#options.watch.started(this.#options.name, data.ring);
+    for (const name of [...this.#actors.keys()]) this.crashActor(name, RESTART_MS);
+    const decided = { kind: 'ring-decided', ...ownedPartitions(data.ring) } as const;
+    for (const shard of this.#shards.keys()) this.tellShard(shard, decided);
+  }
+
+  /** As the ring-manager would. */
+  tellShard(shard: number, message: ActorMessage): void {
+    this.#tell('ring-manager', `replica-${shard}`, message);
+  }
+
+  tellCoordinator(message: ActorMessage): void {
+    this.#tell('ring-manager', COORDINATOR, message);
+  }
+
+  /** HOLDING of a partition; undefined: its shard is not open. */
+  holding(partition: number): number | undefined {
+    return this.#shards[this.#data.ring.shardOfPartition[partition]!]?.holding(partition);
   }
 
   /** Requests that the coordinator has not ended, and operations that its shards have not answered. */
@@ -307,6 +335,7 @@ export class NodeProcess {
       shardCount,
       storeId: this.#data.storeId,
       partitionBits: ring.partitionBits,
+      owned: ownedPartitions(ring),
       mustExist: parts.hasOpened,
       openedSeconds: Math.floor(parts.clock.wallTimeMs() / 1000),
       prng: prng.stream('opening'),

@@ -180,6 +180,11 @@ export class ReplicaMirror {
     this.#shard(shard).isDamaged = true;
   }
 
+  /** The shard dropped all that it held of these keys, durably. */
+  dropped(shard: string, keyNames: readonly string[]): void {
+    for (const keyName of keyNames) this.#shard(shard).keys.delete(keyName);
+  }
+
   /** Whether a shard whose disk never lied has synced a version of the key that covers the dot. */
   isSyncedOnSoundDisk(keyName: string, dot: Dot): boolean {
     return [...this.#shards.values()].some(({ keys, syncedSequence, isDamaged }) => {

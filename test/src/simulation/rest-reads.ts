@@ -71,10 +71,10 @@ export class RestReads {
   /** [O11] Shards open again, or are known to be damaged. */
   awaitShards(): boolean {
     const { cluster, liveMs, shardCount } = this.#options;
-    const { simulation, nodes, atlas } = cluster;
-    simulation.run(simulation.now + liveMs, () => nodes.every((node) => node.isSettled));
-    for (const [index, node] of nodes.entries()) {
-      if (atlas.isDamaged(index)) continue;
+    const { simulation, members, nodes, atlas } = cluster;
+    simulation.run(simulation.now + liveMs, () => members.every((node) => node.isSettled));
+    for (const node of members) {
+      if (atlas.isDamaged(nodes.indexOf(node))) continue;
       for (let shard = 0; shard < shardCount; shard += 1) {
         if (node.isServing(shard)) continue;
         const why = node.trouble(shard)?.reason ?? 'it never opened';
@@ -102,9 +102,9 @@ export class RestReads {
    */
   awaitDrained(): void {
     const { cluster, liveMs } = this.#options;
-    const { simulation, atlas, nodes } = cluster;
+    const { simulation, atlas, members } = cluster;
     const isDrained = (): boolean =>
-      nodes.every((node) => node.inFlightCount === 0) && this.#kept().length === 0;
+      members.every((node) => node.inFlightCount === 0) && this.#kept().length === 0;
     simulation.run(simulation.now + liveMs, isDrained);
     if (atlas.damagedCount > 0) return;
     for (const { nodeId, kind, keyName } of this.#kept().slice(0, KEPT_BLAMED_MAX)) {
@@ -140,7 +140,7 @@ export class RestReads {
   /** Hinted copies, marks and dirty ranges. */
   #kept(): readonly KeptRecord[] {
     const { cluster, shardCount } = this.#options;
-    return cluster.nodes.flatMap(({ nodeId }) =>
+    return cluster.members.flatMap(({ nodeId }) =>
       cluster.witness.mirror
         .hiddenOf(nodeId, shardCount)
         .map(({ kind, keyName }) => ({ nodeId, kind, keyName })),
@@ -150,7 +150,7 @@ export class RestReads {
   #refusals(): string[] {
     const { cluster, shardCount } = this.#options;
     const refusals: string[] = [];
-    for (const node of cluster.nodes) {
+    for (const node of cluster.members) {
       for (let shard = 0; shard < shardCount; shard += 1) {
         const why = node.refusal(shard);
         if (why !== undefined) {
@@ -164,9 +164,10 @@ export class RestReads {
   /** [O11] Nobody asks any more. Gossip's own questions come and go. */
   awaitSilence(): void {
     const { cluster, liveMs } = this.#options;
-    const { simulation, nodes } = cluster;
-    simulation.run(simulation.now + liveMs, () => nodes.every((node) => node.inFlightCount === 0));
-    for (const { nodeId, inFlightCount } of nodes) {
+    const { simulation, members } = cluster;
+    const isSilent = (): boolean => members.every((node) => node.inFlightCount === 0);
+    simulation.run(simulation.now + liveMs, isSilent);
+    for (const { nodeId, inFlightCount } of members) {
       if (inFlightCount === 0) continue;
       this.#blame('O11', `at rest, ${nodeId} waits for ${inFlightCount} answers that never come`);
     }

@@ -171,6 +171,11 @@ export class ShardProcess {
     return this.#core.refusal;
   }
 
+  /** HOLDING of a partition. */
+  holding(partition: number): number {
+    return this.#core.holding(partition);
+  }
+
   start(): void {
     this.host.start();
   }

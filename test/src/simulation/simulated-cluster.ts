@@ -8,6 +8,7 @@ import { type FirstRing, firstRing } from '@clockwise/placement/epoch-one';
 import { replicasOf } from '@clockwise/placement/placement-table';
 import type { BucketDefinition, ReplicationClass, Ring } from '@clockwise/placement/ring';
 import { encodeRing, hashEncodedRing } from '@clockwise/placement/ring-codec';
+import type { NodeData } from '@clockwise/server/node-data';
 import { addressesOf } from '@clockwise/server/node-plan';
 import { ringViewOf } from '@clockwise/server/ring-view-of';
 import { CALM_LINKS } from '@clockwise/simulator/link-faults';
@@ -19,27 +20,41 @@ import { FaultAtlas } from './fault-atlas.ts';
 import { type FaultEvent, injectFault } from './fault-schedule.ts';
 import { partitionOfKey } from './key-partition.ts';
 import { RunWitness } from './run-witness.ts';
-import { SimulatedNode } from './simulated-node.ts';
+import { SimulatedNode, type SimulatedNodeData } from './simulated-node.ts';
 import { checksum } from './shard-store.ts';
 
 export const CLUSTER_ID = 'simulated';
 
+interface DecidedRing {
+  readonly ring: Ring;
+  readonly bytes: Uint8Array;
+  readonly hash: string;
+}
+
 export class SimulatedCluster {
   readonly simulation: Simulation;
   readonly network: Network;
-  readonly ring: Ring;
-  readonly nodes: readonly SimulatedNode[];
+  ring: Ring;
+  /** All that there ever were: those of the first ring first, in its order. */
+  readonly nodes: SimulatedNode[] = [];
+  /** By index of the present ring. */
+  members: readonly SimulatedNode[] = [];
   readonly witness: RunWitness;
   /** Whose data may be destroyed, and whose have been. */
   readonly atlas: FaultAtlas;
   faultCount = 0;
   /** After `heal` no fault is carried out any more. */
   isHealed = false;
+  readonly #shardCount: number;
+  readonly #actorPace: NodeData['pace'];
+  readonly #makeNode: (nodeId: string) => SimulatedNode;
 
   constructor(simulation: Simulation, configuration: SimulationConfiguration) {
     this.simulation = simulation;
     const { prng } = simulation;
     this.network = new Network(simulation, prng.stream('network'), configuration.links);
+    this.#shardCount = configuration.shardCount;
+    this.#actorPace = configuration.actorPace;
     this.ring = makeRing(configuration);
     this.witness = new RunWitness(this.ring, configuration.limits, {
       damageCount: () => this.atlas.claimCount,
@@ -51,44 +66,36 @@ export class SimulatedCluster {
       configuration,
       () => simulation.now,
       (node) => {
-        const nodeId = this.ring.nodes[node]!.id;
+        const nodeId = this.nodes[node]!.nodeId;
         for (let shard = 0; shard < shards; shard += 1)
           this.witness.mirror.damaged(`${nodeId}/${shard}`);
       },
     );
-    const ringBytes = encodeRing(this.ring, (bytes) => checksum(bytes, 0));
-    const hash = hashEncodedRing(ringBytes);
-    const clocks = prng.stream('clocks');
-    const { limits, pace, actorPace, shardCount, clockOffsetMaxMs, clockDriftMax } = configuration;
-    this.nodes = this.ring.nodes.map(
-      ({ id: nodeId }, index) =>
-        new SimulatedNode({
-          simulation,
-          network: this.network,
-          prng: prng.stream(nodeId),
-          nodeId,
-          data: {
-            ring: ringViewOf({ ring: this.ring, hash, nodeId, shardCount }),
-            ringBytes,
-            gossiperAddresses: addressesOf(this.ring, 'gossiper'),
-            controlAddresses: addressesOf(this.ring, 'control'),
-            storeId: { low: index + 1, high: 0 },
-            shardCount,
-            pace: actorPace,
-            record: null,
-            folder: '',
-          },
-          limits,
-          pace,
-          clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
-          clockDriftPerMillion: Math.round((clocks.unit() - 0.5) * 2 * clockDriftMax),
-          watch: this.witness.nodeWatch(nodeId),
-        }),
-    );
+    this.#makeNode = this.#nodeMaker(configuration);
+    this.decide(this.ring);
+  }
+
+  /**
+   * The ring that processes begin with from now on; nodes that are new in it come into being, those that
+   * are none of its members begin no more. Who runs goes on as it is, until it is stopped or adopts it.
+   */
+  decide(ring: Ring): void {
+    this.ring = ring;
+    const bytes = encodeRing(ring, (encoded) => checksum(encoded, 0));
+    const hash = hashEncodedRing(bytes);
+    for (const { id } of ring.nodes) {
+      const isNew = !this.nodes.some(({ nodeId }) => nodeId === id);
+      if (isNew) this.nodes.push(this.#makeNode(id));
+    }
+    this.members = ring.nodes.map(({ id }) => this.nodes.find(({ nodeId }) => nodeId === id)!);
+    for (const node of this.nodes) {
+      const isMember = this.members.includes(node);
+      node.provide(isMember ? this.#dataOf(node.nodeId, { ring, bytes, hash }) : undefined);
+    }
   }
 
   get addresses(): string[] {
-    return this.ring.nodes.map((node) => node.addresses.coordinator);
+    return this.nodes.map(({ nodeId }) => addressOf(nodeId, 'coordinator'));
   }
 
   start(): void {
@@ -108,7 +115,7 @@ export class SimulatedCluster {
     this.isHealed = true;
     this.network.faults = { ...CALM_LINKS, mode: this.network.faults.mode };
     this.network.heal();
-    for (const node of this.nodes) node.heal();
+    for (const node of this.members) node.heal();
   }
 
   /** A node that is down stays so. */
@@ -119,23 +126,69 @@ export class SimulatedCluster {
     this.simulation.after(downMs, () => node.start());
   }
 
+  #nodeMaker({
+    limits,
+    pace,
+    clockOffsetMaxMs,
+    clockDriftMax,
+  }: SimulationConfiguration): (nodeId: string) => SimulatedNode {
+    const { simulation, network, witness } = this;
+    const { prng } = simulation;
+    const clocks = prng.stream('clocks');
+    return (nodeId) =>
+      new SimulatedNode({
+        simulation,
+        network,
+        prng: prng.stream(nodeId),
+        nodeId,
+        shardCount: this.#shardCount,
+        limits,
+        pace,
+        clockOffsetMs: Math.round((clocks.unit() - 0.5) * 2 * clockOffsetMaxMs),
+        clockDriftPerMillion: Math.round((clocks.unit() - 0.5) * 2 * clockDriftMax),
+        watch: witness.nodeWatch(nodeId),
+      });
+  }
+
+  #dataOf(nodeId: string, { ring, bytes, hash }: DecidedRing): SimulatedNodeData {
+    const shardCount = this.#shardCount;
+    return {
+      ring: ringViewOf({ ring, hash, nodeId, shardCount }),
+      ringBytes: bytes,
+      gossiperAddresses: addressesOf(ring, 'gossiper'),
+      controlAddresses: addressesOf(ring, 'control'),
+      storeId: { low: 1 + this.nodes.findIndex((node) => node.nodeId === nodeId), high: 0 },
+      shardCount,
+      pace: this.#actorPace,
+      record: null,
+      folder: '',
+    };
+  }
+
   /** The nodes that a key's copies live on, in the order of the list. */
   primariesOf(bucketId: number, key: string): readonly number[] {
     const table = this.ring.assignments[0]!;
-    const first = replicasOf(table, this.#partitionOf(bucketId, key));
-    return [...table.table.subarray(first, first + table.stride)];
+    const first = replicasOf(table, this.partitionOf(bucketId, key));
+    const members = table.table.subarray(first, first + table.stride);
+    return Array.from(members, (member) => this.nodes.indexOf(this.members[member]!));
   }
 
   /** Of these, the nodes whose store of the key is open: others were given up as damaged. */
   servingPrimariesOf(bucketId: number, key: string): readonly number[] {
-    const partition = this.#partitionOf(bucketId, key);
+    const partition = this.partitionOf(bucketId, key);
     const primaries = this.primariesOf(bucketId, key);
     return primaries.filter((node) => this.nodes[node]!.isServingPartition(partition));
   }
 
-  #partitionOf(bucketId: number, key: string): number {
+  /** What a key's partition is in every ring. */
+  partitionOf(bucketId: number, key: string): number {
     return partitionOfKey(bucketId, key, Math.log2(this.ring.partitionCount));
   }
+}
+
+/** Where a simulated node listens. */
+export function addressOf(nodeId: string, port: string): string {
+  return `${nodeId}:${port}`;
 }
 
 function areClocksClose({ faults, clockOffsetMaxMs }: SimulationConfiguration): boolean {
@@ -152,7 +205,7 @@ function makeRing(configuration: SimulationConfiguration): Ring {
     partitionCount: 2 ** partitionBits,
     nodes: Array.from({ length: nodeCount }, (_, index) => {
       const id = `n${index + 1}`;
-      const address = (port: string): string => `${id}:${port}`;
+      const address = (port: string): string => addressOf(id, port);
       return {
         id,
         dataCentre: `dc${1 + (index % dataCentreCount)}`,

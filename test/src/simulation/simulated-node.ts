@@ -2,8 +2,10 @@
  * One simulated node: a clock and disks that outlive its processes, at most one process, and the
  * operator who starts it again.
  */
+import { assert } from '@clockwise/kernel/assert';
 import type { Limits } from '@clockwise/kernel/limits';
 import type { Prng } from '@clockwise/kernel/prng';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import type { NodeData } from '@clockwise/server/node-data';
 import { DiskTempo } from '@clockwise/simulator/disk-tempo';
 import type { Network } from '@clockwise/simulator/network';
@@ -24,13 +26,16 @@ export interface SimulatedNodeOptions {
   readonly network: Network;
   readonly prng: Prng;
   readonly nodeId: string;
-  readonly data: Omit<NodeData, 'bootId' | 'mustExist'>;
+  readonly shardCount: number;
   readonly limits: Limits;
   readonly pace: NodePace;
   readonly clockOffsetMs: number;
   readonly clockDriftPerMillion: number;
   readonly watch: NodeWatch;
 }
+
+/** All of it but what each life of a process draws anew. */
+export type SimulatedNodeData = Omit<NodeData, 'bootId' | 'mustExist'>;
 
 export interface NodeImage {
   readonly disks: readonly DiskImage[];
@@ -53,6 +58,8 @@ export class SimulatedNode implements NodeParts {
   /** Until the cluster is healed nobody starts it. */
   isHeldDown = false;
   readonly #options: SimulatedNodeOptions;
+  /** What its next process begins with; undefined: it is no member, and has none. */
+  #data: SimulatedNodeData | undefined;
   readonly #operator: Prng;
   #operatorCalls = 0;
   #poisonedCount = 0;
@@ -65,7 +72,7 @@ export class SimulatedNode implements NodeParts {
     const { simulation, prng, clockOffsetMs, clockDriftPerMillion } = options;
     this.clock = new NodeClock(simulation, clockOffsetMs, clockDriftPerMillion);
     this.#operator = prng.stream('operator');
-    const shards = Array.from({ length: options.data.shardCount }, (_, shard) => shard);
+    const shards = Array.from({ length: options.shardCount }, (_, shard) => shard);
     this.tempos = shards.map(() => new DiskTempo(simulation));
     this.disks = shards.map((shard) => newDisk(prng.stream(`disk-${shard}`)));
   }
@@ -80,11 +87,12 @@ export class SimulatedNode implements NodeParts {
   }
 
   start(): void {
-    if (this.#process !== undefined || this.isHeldDown) return;
+    if (this.#process !== undefined || this.isHeldDown || this.#data === undefined) return;
     this.bootCount += 1;
     this.clock.boot(this.#operator.below(CLOCK_BASE_MS_MAX));
     this.#process = new NodeProcess({
       ...this.#options,
+      data: this.#data,
       name: `${this.nodeId}#${this.bootCount}`,
       prng: this.#options.prng.stream(`boot-${this.bootCount}`),
       parts: this,
@@ -94,6 +102,30 @@ export class SimulatedNode implements NodeParts {
       },
     });
     this.#process.start();
+  }
+
+  /** The ring of its next process; undefined: the node leaves. */
+  provide(data: SimulatedNodeData | undefined): void {
+    this.#data = data;
+  }
+
+  /** The process that runs goes on with what was provided last. REQUIRES: the node is a member. */
+  adopt(): void {
+    assert(this.#data !== undefined, 'who has no ring runs no process');
+    this.#process?.adopt(this.#data);
+  }
+
+  tellShard(shard: number, message: ActorMessage): void {
+    this.#process?.tellShard(shard, message);
+  }
+
+  tellCoordinator(message: ActorMessage): void {
+    this.#process?.tellCoordinator(message);
+  }
+
+  /** HOLDING of a partition; undefined: its shard is not open. */
+  holding(partition: number): number | undefined {
+    return this.#process?.holding(partition);
   }
 
   /** Whether a shard answers: its process runs, and has neither fenced it nor given it up. */

@@ -12,6 +12,7 @@ import {
 import type { CoordinatorContext } from './coordinator-context.ts';
 import type { HandOffCore } from './hand-off/hand-off-core.ts';
 import { oweRange } from './hand-off/owed-range.ts';
+import { answerLeave, leavePartition } from './hand-off/partition-leave.ts';
 import { hintsMessage } from './hand-off/owed-records.ts';
 import type { PassedQuestions } from './peers/passed-questions.ts';
 import type { Sweep } from './requests/sweep.ts';
@@ -51,6 +52,10 @@ export function takeMessage(
     questions.answer(message.request, (requestId) => ({ kind: 'ring', requestId, bytes }));
   } else if (message.kind === 'range-owed') {
     oweRange(context, message);
+  } else if (message.kind === 'partition-given-up') {
+    leavePartition(context, message);
+  } else if (message.kind === 'partition-answer') {
+    answerLeave(context, message);
   } else if (message.kind === 'probe') {
     probeShards(context, message.probe);
   } else if (message.kind === 'figures-wanted') {

@@ -302,6 +302,47 @@ test('[GU1] A7 a crash after any job: told again, it is given up, and what comes
   }
 });
 
+test('[GP1] taken again while it is being filled, a partition is refused until it is dropped again', () => {
+  const world = written();
+  decide(world, 2, false);
+  world.tell(giveUp(2), 'ring-manager');
+  work(world);
+  decide(world, 3, true);
+  const [key] = INSIDE;
+  ask(world, put(key!, 'between'));
+  world.tell(fill(3), 'ring-manager');
+  assert.is(world.jobs.length, 1, 'an edition is under way');
+  decide(world, 4, false);
+  world.tell(giveUp(4), 'ring-manager');
+  world.tell({ ...giveUp(4), request: 44 }, 'ring-manager');
+  answers(world);
+  world.endJob();
+  assert.equal(answers(world), ['ring-manager 103 ok']);
+  assert.is(ask(world, put(key!, 'x')).status, STALE_EPOCH.code);
+  assert.is(valuesOf(world, key!, PRIORITY.background), STALE_EPOCH.code);
+  work(world);
+  assert.equal(answers(world), ['ring-manager 44 ok'], 'who asks again is answered once');
+  const again = world.restart(2, true, ringOf(5, true));
+  assert.equal(again.options.manifest.givenUp, [{ partition: PARTITION, epoch: 4 }]);
+  again.tell(fill(5), 'ring-manager');
+  work(again);
+  assert.is(valuesOf(again, key!), STATUS_NOT_FOUND);
+});
+
+test('[GU1] while memory has no room for another chunk the drop waits, and is done when there is', () => {
+  const world = written();
+  decide(world, 2, false);
+  const { freeze } = world.memtable;
+  world.memtable.freeze = () => false;
+  world.tell(giveUp(2), 'ring-manager');
+  assert.is(work(world), 0);
+  assert.equal(answers(world), []);
+  world.memtable.freeze = freeze;
+  world.passes(10);
+  work(world);
+  assert.equal(answers(world), ['ring-manager 2 ok']);
+});
+
 test('[GU4] a job that fails, or whose end is doubtful, is done again until the partition is gone', () => {
   for (const how of ['failed', 'doubtful'] as const) {
     for (let at = 0; at < 3; at += 1) {

@@ -33,6 +33,7 @@ const AGAIN_MS = 1000;
 type Wanted = Extract<ActorMessage, { readonly kind: 'partition-given-up' | 'partition-filled' }>;
 
 interface Asked {
+  readonly wants: 'gone' | 'filled';
   readonly from: string;
   readonly request: number;
   readonly partition: number;
@@ -44,10 +45,18 @@ interface Leaving {
   readonly epoch: number;
 }
 
+/** Until the floor has reached the last sequence that any of them may have. */
+interface Flushing {
+  readonly kind: 'flushing';
+  readonly leaving: readonly Leaving[];
+  readonly sequence: number;
+  /** Some of it is in the chunk that is written to. */
+  readonly mustFreeze: boolean;
+}
+
 type DropState =
   | { readonly kind: 'idle' }
-  /** Until the floor has reached the last sequence that any of them may have. */
-  | { readonly kind: 'flushing'; readonly leaving: readonly Leaving[]; readonly sequence: number }
+  | Flushing
   | {
       readonly kind: 'writing';
       readonly leaving: readonly Leaving[];
@@ -69,7 +78,8 @@ export class PartitionDrops {
   #waiting: Leaving[] = [];
   /** Partitions that are filled again, as soon as an edition says so. */
   readonly #filling: Set<number> = new Set();
-  #asked: Asked[] = [];
+  /** One of each who asks for one partition: who asks again is answered once. */
+  #asked: readonly Asked[] = [];
   #notBefore: Instant = -Infinity;
 
   constructor(context: ReplicaContext, publisher: StorePublisher, flushes: FlushControl) {
@@ -89,7 +99,7 @@ export class PartitionDrops {
   /** [GU2] */
   giveUp(from: string, { request, partition, epoch }: Wanted): void {
     const { held, book, versions } = this.#context;
-    const asked = { from, request, partition };
+    const asked: Asked = { wants: 'gone', from, request, partition };
     const refusal = this.#refusalOf(partition, epoch, false);
     if (refusal !== undefined) {
       this.#tell(asked, refusal);
@@ -101,7 +111,7 @@ export class PartitionDrops {
       this.#tell(asked, undefined);
       return;
     }
-    this.#asked.push(asked);
+    this.#remember(asked);
     if (isLeaving) return;
     // [GU3]
     book.redrawOwn();
@@ -112,7 +122,7 @@ export class PartitionDrops {
   /** The partition has come back, and all that it should hold has come to it. */
   filled(from: string, { request, partition, epoch }: Wanted): void {
     const { held, versions } = this.#context;
-    const asked = { from, request, partition };
+    const asked: Asked = { wants: 'filled', from, request, partition };
     const refusal = this.#refusalOf(partition, epoch, true);
     if (refusal !== undefined) {
       this.#tell(asked, refusal);
@@ -122,7 +132,7 @@ export class PartitionDrops {
       this.#tell(asked, undefined);
       return;
     }
-    this.#asked.push(asked);
+    this.#remember(asked);
     if (this.#filling.has(partition)) return;
     this.#filling.add(partition);
     versions.planFilled(partition);
@@ -144,22 +154,28 @@ export class PartitionDrops {
     return `this node ${whose} the partition in the ring of epoch ${epoch}`;
   }
 
-  /** REQUIRES: the shard is not fenced. */
+  /** REQUIRES: the shard is not fenced. Before the flushes look at what is frozen. */
   afterStep(): void {
-    if (this.#state.kind === 'idle' && this.#waiting.length > 0) this.#begin();
-    if (this.#state.kind === 'flushing') this.#writeLeaves(this.#state);
+    if (this.#state.kind === 'idle' && this.#waiting.length > 0) {
+      const sequence = this.#context.memtable.nextSequence - 1;
+      this.#state = { kind: 'flushing', leaving: this.#waiting, sequence, mustFreeze: true };
+      this.#waiting = [];
+    }
+    if (this.#state.kind === 'flushing') this.#advance(this.#state);
   }
 
-  #begin(): void {
+  #advance(state: Flushing): void {
     const { memtable } = this.#context;
-    const leaving = this.#waiting;
-    this.#waiting = [];
-    this.#state = { kind: 'flushing', leaving, sequence: memtable.nextSequence - 1 };
-    memtable.freeze();
+    const { pool, activeChunk } = memtable;
+    const isEmpty = activeChunk === -1 || pool.recordCounts[activeChunk] === 0;
+    // Where memory has no room for another chunk now, it is tried again.
+    const mustFreeze = state.mustFreeze && !isEmpty && !memtable.freeze();
+    this.#state = { ...state, mustFreeze };
+    if (!mustFreeze) this.#writeLeaves(state);
   }
 
   /** [GU4] As of the floor, and without what leaves. */
-  #writeLeaves({ leaving, sequence }: Extract<DropState, { readonly kind: 'flushing' }>): void {
+  #writeLeaves({ leaving, sequence }: Flushing): void {
     const { versions, leaves: live, now } = this.#context;
     const { floorSequence } = versions.manifest;
     if (floorSequence < sequence || now < this.#notBefore) return;
@@ -207,7 +223,8 @@ export class PartitionDrops {
     versions.discard([leavesName(state.fileNumber)]);
     this.#flushes.release(undefined);
     const { leaving } = state;
-    this.#state = { kind: 'flushing', leaving, sequence: versions.manifest.floorSequence };
+    const sequence = versions.manifest.floorSequence;
+    this.#state = { kind: 'flushing', leaving, sequence, mustFreeze: false };
     this.#tryLater();
     return true;
   }
@@ -219,8 +236,9 @@ export class PartitionDrops {
     for (const partition of this.#filling) {
       if (givenUp.some((other) => other.partition === partition)) continue;
       this.#filling.delete(partition);
-      held.filled(partition);
-      this.#tellEnded(partition);
+      // [GP1] The ring may have taken it again meanwhile.
+      if (held.stateOf(partition) !== HOLDING.dropping) held.filled(partition);
+      this.#tellEnded('filled', partition);
     }
     const state = this.#state;
     if (state.kind !== 'publishing' || !isIn(state.leaving, givenUp)) return;
@@ -229,7 +247,7 @@ export class PartitionDrops {
     for (const { partition } of state.leaving) {
       leaves.clear(partition);
       held.dropped(partition);
-      this.#tellEnded(partition);
+      this.#tellEnded('gone', partition);
     }
   }
 
@@ -249,11 +267,17 @@ export class PartitionDrops {
     out.effect({ kind: 'timer', timer: PARTITION_TIMER, at: this.#notBefore });
   }
 
-  #tellEnded(partition: number): void {
-    for (const asked of this.#asked) {
-      if (asked.partition === partition) this.#tell(asked, undefined);
-    }
-    this.#asked = this.#asked.filter((asked) => asked.partition !== partition);
+  #remember(asked: Asked): void {
+    const { wants, from, partition } = asked;
+    const isSame = (other: Asked): boolean =>
+      other.wants === wants && other.from === from && other.partition === partition;
+    this.#asked = [...this.#asked.filter((other) => !isSame(other)), asked];
+  }
+
+  #tellEnded(wants: Asked['wants'], partition: number): void {
+    const isMet = (asked: Asked): boolean => asked.wants === wants && asked.partition === partition;
+    for (const asked of this.#asked.filter(isMet)) this.#tell(asked, undefined);
+    this.#asked = this.#asked.filter((asked) => !isMet(asked));
   }
 
   #tell({ from, request, partition }: Asked, refusal: string | undefined): void {

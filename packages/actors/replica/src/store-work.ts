@@ -45,11 +45,11 @@ export class StoreWork {
 
   /** REQUIRES: the shard is not fenced. */
   afterStep(): void {
+    this.#partitions.afterStep();
     this.#flushes.afterStep();
     this.#publisher.afterStep();
     this.#merges.afterStep();
     this.#snapshots.afterStep();
-    this.#partitions.afterStep();
   }
 
   jobDone(job: number, output: JobOutput): void {

@@ -219,6 +219,12 @@ export class HintLedger {
     return this.#wholes[place]!.count > 0;
   }
 
+  /** It was counted since it was last unknown, and holds nothing for anybody. */
+  isClear(place: number): boolean {
+    const isKnown = this.#isCounted[place] === 1 && this.#added[place] === 0;
+    return isKnown && !this.holdsAny(place) && !this.#isOwedToAny(place);
+  }
+
   owesAnything(node: number): boolean {
     return this.#owesBefore(this.placeCount, node);
   }

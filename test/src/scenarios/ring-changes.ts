@@ -1,0 +1,128 @@
+/**
+ * Changes of the ring in a scripted cluster. What decides them comes with membership: here the story
+ * does, and carries them out as a ring-manager would, by the messages that replicas and coordinators take.
+ */
+import { assert } from '@clockwise/kernel/assert';
+import type { Ring } from '@clockwise/placement/ring';
+import type { ActorMessage } from '@clockwise/protocol/actor-messages';
+import { OWED } from '@clockwise/record/hidden';
+import { HOLDING } from '@clockwise/replica/held-partitions';
+import { nameOfKey } from '../checkers/history.ts';
+import type { HiddenRecord } from '../simulation/replica-mirror.ts';
+import type { ScriptedCluster } from './scripted-cluster.ts';
+
+const AGAIN_MS = 500;
+const PATIENCE_MS = 20_000;
+
+export class RingChanges {
+  readonly #world: ScriptedCluster;
+
+  constructor(world: ScriptedCluster) {
+    this.#world = world;
+  }
+
+  get ring(): Ring {
+    return this.#world.cluster.ring;
+  }
+
+  /** All processes end, and those of members begin with the next ring, but for those held down. */
+  restart(next: Ring): void {
+    const { cluster } = this.#world;
+    for (const node of cluster.nodes) node.crash('keep-all');
+    cluster.decide(next);
+    for (const node of cluster.members) node.start();
+  }
+
+  /** One process after the other: for a while rings of two epochs are there side by side. */
+  restartInTurn(next: Ring, pauseMs: number): void {
+    const { cluster } = this.#world;
+    cluster.decide(next);
+    for (const node of cluster.nodes) {
+      node.crash('keep-all');
+      node.start();
+      this.#world.pass(pauseMs);
+    }
+  }
+
+  /** Shards stay open, and hear of the next ring; all other actors begin anew with it. */
+  adopt(next: Ring): void {
+    const { cluster } = this.#world;
+    cluster.decide(next);
+    for (const node of cluster.members) node.adopt();
+    this.#world.pass(1500);
+  }
+
+  /** A node owes others all that it holds of a partition; goes on when they have it. */
+  owe(node: number, partition: number, to: readonly number[]): void {
+    const { cluster } = this.#world;
+    const nodeIds = to.map((other) => cluster.nodes[other]!.nodeId);
+    const { epoch } = this.ring;
+    const message = { kind: 'range-owed', partition, replicationClass: 0, epoch, nodeIds } as const;
+    const { witness } = cluster;
+    const { nodeId } = cluster.nodes[node]!;
+    const before = witness.hiddenCount;
+    this.#until(
+      () => witness.hiddenCount > before,
+      () => cluster.nodes[node]!.tellCoordinator(message),
+    );
+    const kinds = (): string[] => witness.mirror.hiddenOf(nodeId, 1).map(({ kind }) => kind);
+    this.#until(() => !kinds().includes('dirty'));
+  }
+
+  /** REQUIRES: `keys` are all that the node ever had of the partition. */
+  giveUp(node: number, partition: number, keys: readonly string[], bucketId: number): void {
+    this.beginGivingUp(node, partition);
+    const { nodes, witness } = this.#world.cluster;
+    const tell = (): void => this.beginGivingUp(node, partition);
+    this.#until(() => nodes[node]!.holding(partition) === HOLDING.gone, tell);
+    const names = keys.map((key) => nameOfKey({ bucketId, key }));
+    witness.mirror.dropped(`${nodes[node]!.nodeId}/0`, names);
+  }
+
+  beginGivingUp(node: number, partition: number): void {
+    const { epoch } = this.ring;
+    const message = { kind: 'partition-given-up', request: 1, partition, epoch } as const;
+    this.#world.cluster.nodes[node]!.tellCoordinator(message);
+  }
+
+  /** The partition that came back has all that it should. */
+  fill(node: number, partition: number): void {
+    const { epoch } = this.ring;
+    const message = { kind: 'partition-filled', request: 1, partition, epoch } as const;
+    this.#until(
+      () => this.holding(node, partition) === HOLDING.whole,
+      () => this.#tellShard(node, message),
+    );
+  }
+
+  holding(node: number, partition: number): number | undefined {
+    return this.#world.cluster.nodes[node]!.holding(partition);
+  }
+
+  /** What members keep for positions of a ring before this one. */
+  ofEarlierRings(): readonly HiddenRecord[] {
+    const { epoch } = this.ring;
+    return this.kept().filter(({ owed }) => owed >>> OWED.epochShift !== epoch);
+  }
+
+  /** What members keep for others: what lies on the disk of a node that left is gone with it. */
+  kept(): readonly HiddenRecord[] {
+    const { members, witness } = this.#world.cluster;
+    return members.flatMap(({ nodeId }) => witness.mirror.hiddenOf(nodeId, 1));
+  }
+
+  #tellShard(node: number, message: ActorMessage): void {
+    this.#world.cluster.nodes[node]!.tellShard(0, message);
+  }
+
+  /** Says a thing again until it is so. */
+  #until(isSo: () => boolean, say: () => void = () => undefined): void {
+    const { simulation } = this.#world.cluster;
+    const deadline = simulation.now + PATIENCE_MS;
+    while (!isSo()) {
+      assert(simulation.now < deadline, 'what the ring asks for comes to be');
+      say();
+      simulation.run(simulation.now + AGAIN_MS, isSo);
+    }
+  }
+}
