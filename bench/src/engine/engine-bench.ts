@@ -9,7 +9,7 @@
  *   --times N      instead: as many keys as make keys and values N times the memory, for each size
  *   --memory MIB   128: caches and write buffers of a store
  *   --values A,B   100,1024: bytes of a value
- *   --codec NAME   lz4, the default of a node: of our blocks, none, deflate or lz4
+ *   --codec NAME   rows, the default of a node: of our blocks, none, deflate, lz4 or rows
  *   --peer NAME    ours and this one only
  *   --folder PATH  where the stores are made; must be on a disk, not in memory
  *   --quick        50,000 keys and 16 MiB: a look, not a measurement

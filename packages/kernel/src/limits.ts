@@ -61,7 +61,7 @@ export interface Limits {
   readonly tableBlockBytes: number;
   /** Bits per key of a Bloom filter. */
   readonly bloomBitsPerKey: number;
-  /** How blocks of tables are stored: 0 as they are, 1 deflate, 2 lz4. */
+  /** How blocks of tables are stored: 0 as they are, 1 deflate, 2 lz4, 4 rows. */
   readonly tableCodec: number;
   /** Bytes of one table that a merge writes; it ends at the first change of token behind them. */
   readonly tableBytes: number;
@@ -145,9 +145,9 @@ export const DEFAULT_LIMITS: Limits = {
   logSegmentBytes: 64 * 1024 * 1024,
   logGroupBytesMax: 4 * 1024 * 1024,
   logIntervalMs: 1000,
-  tableBlockBytes: 2048,
+  tableBlockBytes: 4096,
   bloomBitsPerKey: 10,
-  tableCodec: 2,
+  tableCodec: 4,
   tableBytes: 32 * 1024 * 1024,
   levelBytes1: 256 * 1024 * 1024,
   levelFanout: 8,

@@ -32,6 +32,7 @@ import {
   SHARED_THREAD_LIMITS,
   type RuntimeLimits,
 } from '@clockwise/runtime/runtime-limits';
+import { TABLE_CODECS } from '@clockwise/storage/block-codec';
 import { CHUNK_HEADER_WORDS } from '@clockwise/storage/chunk';
 import { longestSegmentBytes, SEGMENT_BYTES_MAX } from '@clockwise/storage/log-format';
 import { type GivenConfiguration, type Member, parseGiven } from './configuration-schema.ts';
@@ -96,8 +97,6 @@ const CHUNKS_MIN = 4;
 const SHARDS_MAX = 64;
 /** Chunks are named by 16 bits, of which answers use all. */
 const CHUNKS_MAX = 4096;
-/** The highest codec of a block that this build knows. */
-const CODEC_MAX = 2;
 /** Files that the reserve of a shard's disk is made of. */
 const RESERVE_FILES = 4;
 /** Words by which a run of bytes in a record may be rounded up. */
@@ -306,7 +305,10 @@ function storeLimitFaults(limits: Limits): string[] {
   const must = (holds: boolean, rule: string): void => {
     if (!holds) faults.push(`limits: ${rule}`);
   };
-  must(limits.tableCodec <= CODEC_MAX, 'tableCodec must be 0 (none), 1 (deflate) or 2 (lz4)');
+  must(
+    TABLE_CODECS.includes(limits.tableCodec),
+    'tableCodec is 0 (none), 1 (deflate), 2 (lz4) or 4 (rows)',
+  );
   must(limits.runsMin >= 2, 'runsMin must be at least 2: one run alone is merged with nothing');
   must(
     limits.runsMin <= limits.runsSlow && limits.runsSlow < limits.runsMax,

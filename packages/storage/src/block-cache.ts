@@ -1,9 +1,9 @@
 /**
- * Blocks of tables in memory, decoded and verified, by (file number, block). One thread owns it. Blocks
- * are appended to segments; segments are given up by S3-FIFO (s3-fifo.ts): of one that goes, the blocks
+ * Blocks of tables in memory, verified, by (file number, block): words as their owner put them, decoded or as
+ * they stand in the file. One thread owns it. Blocks are appended to segments; segments are given up by S3-FIFO (s3-fifo.ts): of one that goes, the blocks
  * that were asked for again are appended anew, the rest is dropped.
  *
- *     segment:  [file number, block, word count, 0 | records of the block] ...
+ *     segment:  [file number, block, word count, 0 | words of the block] ...
  *
  * File numbers are used once, so a file that is gone leaves blocks that nobody asks for, and these go
  * by themselves. Scans look in here and never insert. data plane
@@ -55,10 +55,13 @@ const SLOT_OFFSET = 3;
 const COUNTER_MASK = 3;
 
 const NOTHING = new Int32Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 export class BlockCache {
-  /** Of the block that `find` found: its records' words. Borrowed until the next `insert`. */
+  /** Of the block that `find` found: its words. Borrowed until the next `insert`. */
   words: Int32Array = NOTHING;
+  /** The memory of `words`. */
+  bytes: Uint8Array = NO_BYTES;
   from = 0;
   to = 0;
   hitCount = 0;
@@ -72,6 +75,7 @@ export class BlockCache {
   readonly #seen: SeenOnce;
   /** By number; `NOTHING` where it is not allocated. */
   readonly #segments: Int32Array[] = [];
+  readonly #segmentBytes: Uint8Array[] = [];
   readonly #used: Int32Array;
   readonly #free: SegmentQueue;
   readonly #small: SegmentQueue;
@@ -96,6 +100,7 @@ export class BlockCache {
     this.#seen = new SeenOnce(this.#blocksMax);
     const segmentCount = this.#segmentWords === 0 ? 0 : this.#segmentsFor(0);
     this.#segments = Array.from({ length: segmentCount }, () => NOTHING);
+    this.#segmentBytes = Array.from({ length: segmentCount }, () => NO_BYTES);
     this.#used = new Int32Array(segmentCount);
     this.#free = new SegmentQueue(segmentCount);
     this.#small = new SegmentQueue(segmentCount);
@@ -113,7 +118,7 @@ export class BlockCache {
     return this.#blockCount;
   }
 
-  /** [BC1] True: `words`, `from` and `to` are the block's records. */
+  /** [BC1] True: `words`, `from` and `to` are what was inserted. */
   find(fileNumber: number, block: number): boolean {
     const slot = this.#slotOf(fileNumber, block);
     if (slot < 0) {
@@ -136,9 +141,11 @@ export class BlockCache {
   }
 
   #show(slot: number): void {
-    const words = this.#segments[(this.#slots[slot + SLOT_PLACE]! >>> 2) - 1]!;
+    const segment = (this.#slots[slot + SLOT_PLACE]! >>> 2) - 1;
+    const words = this.#segments[segment]!;
     const entry = this.#slots[slot + SLOT_OFFSET]!;
     this.words = words;
+    this.bytes = this.#segmentBytes[segment]!;
     this.from = entry + ENTRY_WORDS;
     this.to = this.from + words[entry + ENTRY_WORD_COUNT]!;
   }
@@ -152,7 +159,7 @@ export class BlockCache {
     return this.#seen.isSecond(hashOf(fileNumber, block));
   }
 
-  /** Keeps a copy of words [from, to), the block's records. */
+  /** Keeps a copy of words [from, to), the block's. */
   insert(fileNumber: number, block: number, words: Int32Array, from: number, to: number): void {
     const wordCount = to - from;
     const wanted = ENTRY_WORDS + wordCount + (wordCount & 1);
@@ -181,7 +188,9 @@ export class BlockCache {
     this.#segmentsMax = segmentsMax;
     while (this.#allocatedCount > segmentsMax) {
       if (this.#free.count === 0) this.#giveUp(false);
-      this.#segments[this.#free.shift()] = NOTHING;
+      const segment = this.#free.shift();
+      this.#segments[segment] = NOTHING;
+      this.#segmentBytes[segment] = NO_BYTES;
       this.#allocatedCount -= 1;
     }
     // One to move blocks to stays free.
@@ -213,7 +222,9 @@ export class BlockCache {
     } else {
       segment = this.#segments.indexOf(NOTHING);
       assert(segment >= 0, 'a segment is begun where one is free');
-      this.#segments[segment] = new Int32Array(this.#segmentWords);
+      const words = new Int32Array(this.#segmentWords);
+      this.#segments[segment] = words;
+      this.#segmentBytes[segment] = new Uint8Array(words.buffer);
       this.#allocatedCount += 1;
     }
     this.#used[segment] = 0;

@@ -19,7 +19,11 @@ test('[BC1] a block that does not shrink by an eighth is stored as it is', () =>
   }
   assert.is(encodeBlock(BLOCK_CODEC.none, PURE_CODECS, withRun(300), target), -1);
   assert.is(encodeBlock(BLOCK_CODEC.deflate, PURE_CODECS, withRun(300), target), -1);
-  const echo = { deflate: (raw: Uint8Array) => raw, inflate: (stored: Uint8Array) => stored };
+  const echo = {
+    ...PURE_CODECS,
+    deflate: (raw: Uint8Array) => raw,
+    inflate: (stored: Uint8Array) => stored,
+  };
   assert.is(encodeBlock(BLOCK_CODEC.deflate, echo, withRun(300), target), -1);
 });
 

@@ -104,49 +104,26 @@ export class LocalReads {
     const { fileNumber } = reader.table;
     const isCached = cache.find(fileNumber, block);
     if (!isCached && !this.#read(reader, block)) return DAMAGED_BLOCK;
-    let record: number;
-    if (!isCached && !cache.admits(fileNumber, block)) {
-      record = reader.searchRoom(
-        this.#room,
-        block,
-        scratch,
-        bucketId,
-        tokenHigh,
-        tokenLow,
-        key,
-        keyAt,
-        keyBytes,
-      );
-      this.words = scratch.words;
-    } else {
-      if (!isCached && !this.#keep(reader, block)) return DAMAGED_BLOCK;
-      this.words = isCached ? cache.words : scratch.words;
-      record = reader.searchWords(
-        this.words,
-        isCached ? cache.from : scratch.from,
-        isCached ? cache.to : scratch.to,
-        block,
-        bucketId,
-        tokenHigh,
-        tokenLow,
-        key,
-        keyAt,
-        keyBytes,
-      );
-    }
+    const room = this.#room;
+    const record = reader.searchStored(
+      isCached ? cache.words : room.words,
+      isCached ? cache.bytes : room.bytes,
+      isCached ? cache.from : room.at,
+      block,
+      scratch,
+      bucketId,
+      tokenHigh,
+      tokenLow,
+      key,
+      keyAt,
+      keyBytes,
+    );
+    this.words = scratch.words;
     if (record === DAMAGED_BLOCK) this.#damaged(reader, block);
     return record;
   }
 
-  /** Opens the block that was read, all of it, and keeps its records. */
-  #keep(reader: TableReader, block: number): boolean {
-    const scratch = this.#scratch;
-    if (!reader.openRoom(this.#room, block, scratch)) return this.#damaged(reader, block);
-    const { fileNumber } = reader.table;
-    this.#cache.insert(fileNumber, block, scratch.words, scratch.from, scratch.to);
-    return true;
-  }
-
+  /** To the room, checked; and to the cache, where it is worth a copy. */
   #read(reader: TableReader, block: number): boolean {
     const opened = this.#files.handleOf(reader.table.fileNumber);
     if (typeof opened !== 'number' && !opened.ok) return this.#failed(opened);
@@ -157,7 +134,15 @@ export class LocalReads {
     this.blocksRead += 1;
     const read = this.#disk.read(file, view, offset);
     if (!read.ok) return this.#failed(read);
-    return read.value === byteCount || this.#readRest(file, view, offset, read.value);
+    if (read.value !== byteCount && !this.#readRest(file, view, offset, read.value)) return false;
+    const room = this.#room;
+    if (!reader.isSound(room, block)) return this.#damaged(reader, block);
+    const cache = this.#cache;
+    const { fileNumber } = reader.table;
+    if (cache.admits(fileNumber, block)) {
+      cache.insert(fileNumber, block, room.words, room.at, room.at + byteCount / 4);
+    }
+    return true;
   }
 
   #readRest(file: number, view: Uint8Array, offset: number, from: number): boolean {

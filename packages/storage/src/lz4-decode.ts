@@ -34,7 +34,10 @@ export class Lz4Decoder {
   #bytes: DataView = new DataView(NOTHING.buffer);
   #out: DataView = new DataView(NOTHING.buffer);
 
-  /** Decoding of source[from, to) to target[at, end) begins. Views of both are kept for later calls. */
+  /**
+   * Decoding of source[from, to) to target[put, end) begins; what is known already stands from `at` on.
+   * Views of both are kept for later calls.
+   */
   begin(
     source: Uint8Array,
     from: number,
@@ -42,6 +45,7 @@ export class Lz4Decoder {
     target: Uint8Array,
     at: number,
     end: number,
+    put: number = at,
   ): void {
     if (this.#source !== source) {
       this.#source = source;
@@ -52,7 +56,7 @@ export class Lz4Decoder {
       this.#out = new DataView(target.buffer, target.byteOffset, target.byteLength);
     }
     this.place = from;
-    this.put = at;
+    this.put = put;
     this.#to = to;
     this.#at = at;
     this.#end = end;

@@ -133,7 +133,7 @@ export function lz4Compress(
 }
 
 /** A token and the literals [from, to); the position behind them, or -1. */
-function writeLiterals(
+export function writeLiterals(
   bytes: DataView,
   from: number,
   to: number,
@@ -153,7 +153,7 @@ function writeLiterals(
   return put + literalBytes;
 }
 
-function writeLength(out: DataView, at: number, end: number, length: number): number {
+export function writeLength(out: DataView, at: number, end: number, length: number): number {
   let put = at;
   let rest = length;
   if (put + Math.floor(rest / 255) + 1 > end) return -1;

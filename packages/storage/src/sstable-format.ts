@@ -12,7 +12,7 @@ import { readSequence, writeSequence } from './log-format.ts';
 import type { TableMetadata } from './manifest.ts';
 import { bytesOf, checksumWords } from './whole-transfer.ts';
 
-export const TABLE_VERSION = 3;
+export const TABLE_VERSION = 4;
 /** 'CWST' */
 const TABLE_MAGIC = 0x54535743;
 

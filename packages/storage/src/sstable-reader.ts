@@ -2,7 +2,7 @@
  * One table's index and filter in memory, and lookups in blocks that somebody else read: the replica
  * by read effects, jobs by their disk. Names a block, checks it, finds a record in it.
  *
- * data plane (locate, mayContain, openBlock, searchWords, searchRoom)
+ * data plane (locate, mayContain, openBlock, searchWords, searchStored)
  *
  * Invariants:
  *   TR1 a damaged filter says "maybe" to everything, never "no"
@@ -170,13 +170,8 @@ export class TableReader {
     return this.#decode(words, at, storedBytes, scratch);
   }
 
-  /** The same for a block that was read to `room`. [TR2] */
-  openRoom(room: BlockRoom, block: number, scratch: BlockScratch): boolean {
-    const storedBytes = this.blockByteCount(block) - BLOCK_HEADER_WORDS * 4;
-    return this.#isSound(room, block) && this.#decode(room.words, room.at, storedBytes, scratch);
-  }
-
-  #isSound(room: BlockRoom, block: number): boolean {
+  /** Whether the block that was read to `room` is what was written there. [TR2] */
+  isSound(room: BlockRoom, block: number): boolean {
     const byteCount = this.blockByteCount(block);
     const { words, at } = room;
     if (byteCount < BLOCK_HEADER_WORDS * 4) return false;
@@ -233,11 +228,14 @@ export class TableReader {
   }
 
   /**
-   * The same in a block that was read to `room`, and DAMAGED_BLOCK: it is not what was written there. It
-   * is decoded as far as the record's end, where the codec allows it; that stands in `scratch.words`. [TR2]
+   * The same in a block as it stands in its file, its header at word `at`, and DAMAGED_BLOCK: it gives no
+   * records. Decoded as far as the record needs, where the codec allows it; what is found stands in
+   * `scratch.words`. REQUIRES: the block is sound; `bytes` is the memory of `words`.
    */
-  searchRoom(
-    room: BlockRoom,
+  searchStored(
+    words: Int32Array,
+    bytes: Uint8Array,
+    at: number,
     block: number,
     scratch: BlockScratch,
     bucketId: number,
@@ -247,10 +245,9 @@ export class TableReader {
     keyOffset: number,
     keyByteCount: number,
   ): number {
-    if (!this.#isSound(room, block)) return DAMAGED_BLOCK;
-    const storedBytes = this.blockByteCount(block) - BLOCK_HEADER_WORDS * 4;
-    if (!isDecodedInPart(room.words[room.at + BLOCK.codecAndCount]! & 0xff)) {
-      if (!this.#decode(room.words, room.at, storedBytes, scratch)) return DAMAGED_BLOCK;
+    if (!isDecodedInPart(words[at + BLOCK.codecAndCount]! & 0xff)) {
+      const storedBytes = words[at + BLOCK.storedBytes]!;
+      if (!this.#decode(words, at, storedBytes, scratch)) return DAMAGED_BLOCK;
       return this.searchWords(
         scratch.words,
         scratch.from,
@@ -265,8 +262,9 @@ export class TableReader {
       );
     }
     const found = searchBlock(
-      room,
-      storedBytes,
+      words,
+      bytes,
+      at,
       scratch,
       bucketId,
       tokenHigh,

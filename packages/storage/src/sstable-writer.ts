@@ -13,7 +13,7 @@ import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
 import { copyWords } from '@clockwise/record/copy';
 import { HEADER } from '@clockwise/record/layout';
-import { BLOCK_CODEC, type BlockCodecs, encodeBlock, packBlock } from './block-codec.ts';
+import { BLOCK_CODEC, type BlockCodecs, encodeBlock, packBlock, packRows } from './block-codec.ts';
 import { bloomProbeCount } from './bloom.ts';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, type FileHandle } from './disk.ts';
@@ -207,10 +207,15 @@ export class TableWriter {
     const { codec } = this.#options;
     if (codec === BLOCK_CODEC.none) return codec;
     const from = this.#blockAt + BLOCK_HEADER_WORDS;
-    const words =
-      codec === BLOCK_CODEC.packed
-        ? packBlock(this.#buffer, from, this.#used)
-        : this.#encodeBlock(from, rawBytes);
+    let used = codec;
+    let words = -1;
+    if (codec === BLOCK_CODEC.packed) words = packBlock(this.#buffer, from, this.#used);
+    if (codec === BLOCK_CODEC.rows) {
+      words = packRows(this.#buffer, from, this.#used, this.#options.codecs);
+      // What makes no rows, as of too many siblings.
+      if (words < 0) used = BLOCK_CODEC.lz4;
+    }
+    if (words < 0 && codec !== BLOCK_CODEC.packed) words = this.#encodeBlock(from, rawBytes);
     sometimes(words < 0, 'tables: a block that a codec does not make smaller');
     if (words < 0) return BLOCK_CODEC.none;
     this.#used = from + words;
@@ -218,7 +223,7 @@ export class TableWriter {
       this.#buffer[this.#used] = 0;
       this.#used += 1;
     }
-    return codec;
+    return used;
   }
 
   /** By lz4 or deflate; the words taken, the last one filled with zeros, or -1. */

@@ -1,4 +1,5 @@
 /** Configurations of an embedded store, drawn so that nothing may differ by them but speed. */
+import { TABLE_CODECS } from '@clockwise/storage/block-codec';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { LocalConfiguration } from './local-fixture.ts';
 
@@ -14,7 +15,7 @@ export function drawConfiguration(prng: Prng): LocalConfiguration {
     logSegmentBytes: prng.pick([4, 8, 32]) * KIB,
     logGroupBytesMax: prng.pick([1, 4, 16]) * KIB,
     tableBlockBytes: prng.pick([256, 512, 1024, 4096]),
-    tableCodec: prng.below(3),
+    tableCodec: prng.pick(TABLE_CODECS),
     bloomBitsPerKey: prng.between(4, 16),
     tableBytes: prng.pick([4, 8, 32]) * KIB,
     levelBytes1: prng.pick([16, 32, 128]) * KIB,

@@ -15,6 +15,7 @@ import {
   siblingWordCount,
 } from '@clockwise/record/layout';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
+import { TABLE_CODECS } from '@clockwise/storage/block-codec';
 import type { MergeCounts } from '@clockwise/storage/compaction/merge-counts';
 import {
   mergeBeat,
@@ -280,7 +281,7 @@ export function randomRuns(disk: Disk, prng: Prng): RandomRuns {
       const versions = members.map((key) => randomVersion(prng, key));
       const blockBytes = prng.pick([256, 512, 4096]);
       const plan = { fileNumber, level, firstSequence, lastSequence, versions, blockBytes };
-      tables.push(writeTable(disk, { ...plan, codec: prng.below(3) }));
+      tables.push(writeTable(disk, { ...plan, codec: prng.pick(TABLE_CODECS) }));
       fileNumber += 1;
       for (const version of versions) {
         const sources = keys.get(version.key) ?? [];

@@ -1,6 +1,6 @@
 /** A search that decodes only as much of a block as it needs, against one among all of its records. */
 import { Prng } from '@clockwise/kernel/prng';
-import { HEADER, HEADER_WORDS } from '@clockwise/record/layout';
+import { HEADER, HEADER_WORDS, SIBLING, SIBLING_HEADER_WORDS } from '@clockwise/record/layout';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import { BLOCK_CODEC, BlockScratch } from '@clockwise/storage/block-codec';
@@ -60,15 +60,20 @@ function writeWords(words: Int32Array, place: Place, wordCount: number): void {
   words[HEADER_WORDS] = place.key;
 }
 
-/** Records of many sizes, the rest of each half noise, half repetition. */
+/** Records of many sizes, what is theirs half noise, half repetition; some are only a header and a key. */
 function writeTable(disk: SimulatedDisk, places: readonly Place[], codec: number): TableReader {
   const writer = createWriter(disk, 1, codec);
   const prng = new Prng('rest');
   const words = new Int32Array(100);
   for (const place of places) {
-    const wordCount = HEADER_WORDS + 2 + prng.below(40) * 2;
+    const sibling = HEADER_WORDS + 2;
+    const wordCount = sibling + (prng.chance(0.2) ? 0 : SIBLING_HEADER_WORDS + prng.below(30) * 2);
     writeWords(words, place, wordCount);
-    for (let at = HEADER_WORDS + 2; at < wordCount; at += 3) words[at] = prng.word();
+    for (let at = sibling; at < wordCount; at += 3) words[at] = prng.word();
+    if (wordCount > sibling) {
+      words[HEADER.siblingsAndRecents] = 1;
+      words[sibling + SIBLING.valueBytes] = (wordCount - sibling - SIBLING_HEADER_WORDS) * 4;
+    }
     writer.add(words, 0);
   }
   return finish(disk, writer);
@@ -80,6 +85,20 @@ function finish(disk: SimulatedDisk, writer: TableWriter): TableReader {
   const opening = openTable(disk, table.value, checksum, NODE_BLOCK_CODECS);
   if (opening.kind !== 'open') throw new Error(opening.kind);
   return opening.reader;
+}
+
+/** The answer of a search in a block that was read. */
+function search(
+  reader: TableReader,
+  room: BlockRoom,
+  block: number,
+  scratch: BlockScratch,
+  { bucketId, high, low, key }: Place,
+): number {
+  if (!reader.isSound(room, block)) return DAMAGED_BLOCK;
+  const { words, bytes, at } = room;
+  const keyWords = Int32Array.of(key, 0);
+  return reader.searchStored(words, bytes, at, block, scratch, bucketId, high, low, keyWords, 0, 6);
 }
 
 function readTo(room: BlockRoom, disk: SimulatedDisk, reader: TableReader, block: number): void {
@@ -113,19 +132,8 @@ for (const [name, codec] of Object.entries(BLOCK_CODEC)) {
             const keyWords = Int32Array.of(key, 0);
             for (let block = 0; block < reader.blockCount; block += 1) {
               readTo(room, disk, reader, block);
-              const found = reader.searchRoom(
-                room,
-                block,
-                scratch,
-                bucketId,
-                high,
-                low,
-                keyWords,
-                0,
-                6,
-              );
-              readTo(room, disk, reader, block);
-              assert.ok(reader.openRoom(room, block, whole));
+              const found = search(reader, room, block, scratch, { bucketId, high, low, key });
+              assert.ok(reader.openBlock(room.words, room.at, block, whole));
               const wanted = reader.searchWords(
                 whole.words,
                 whole.from,
@@ -167,18 +175,18 @@ for (const [name, codec] of Object.entries(BLOCK_CODEC)) {
     const [room, scratch] = [new BlockRoom(64), new BlockScratch()];
     for (let block = 0; block < reader.blockCount; block += 1) {
       const high = reader.index.tokenHighOf(block);
-      const key = Int32Array.of(high, 0);
+      const first = { bucketId: 1, high, low: 0, key: high };
       readTo(room, disk, reader, block);
       const bytes = room.viewFor(reader.blockByteCount(block));
-      assert.ok(reader.searchRoom(room, block, scratch, 1, high, 0, key, 0, 6) >= 0);
+      assert.ok(search(reader, room, block, scratch, first) >= 0);
       for (let at = 0; at < bytes.length; at += 1) {
         bytes[at]! ^= 1 << (at & 7);
-        const found = reader.searchRoom(room, block, scratch, 1, high, 0, key, 0, 6);
+        const found = search(reader, room, block, scratch, first);
         assert.is(found, DAMAGED_BLOCK, `block ${block}, byte ${at}`);
-        assert.not.ok(reader.openRoom(room, block, scratch));
+        assert.not.ok(reader.openBlock(room.words, room.at, block, scratch));
         bytes[at]! ^= 1 << (at & 7);
       }
-      assert.ok(reader.openRoom(room, block, scratch));
+      assert.ok(reader.openBlock(room.words, room.at, block, scratch));
     }
   });
 }
@@ -192,7 +200,7 @@ test('[TW1] a block ends with the record that reaches its target, or before one 
   let recordCount = 0;
   for (let block = 0; block < reader.blockCount; block += 1) {
     readTo(room, disk, reader, block);
-    assert.ok(reader.openRoom(room, block, scratch));
+    assert.ok(reader.openBlock(room.words, room.at, block, scratch));
     const { words, from, to } = scratch;
     let last = from;
     for (let record = from; record < to; record += words[record + HEADER.wordCount]!) {
@@ -233,10 +241,12 @@ test('[BS2] a stream that is no records ends a search, and is no "not found" as 
     room.words[room.at + BLOCK.rawBytes] = prng.chance(0.1)
       ? (prng.word() >>> 1) >>> 15
       : 64 * prng.below(20);
+    room.words[room.at + BLOCK.storedBytes] = storedBytes;
     room.words[room.at + BLOCK.codecAndCount] = prng.chance(0.5)
       ? BLOCK_CODEC.lz4
       : BLOCK_CODEC.packed;
-    const found = searchBlock(room, storedBytes, scratch, 1, prng.word(), 0, key, 0, 6);
+    const { words, bytes, at } = room;
+    const found = searchBlock(words, bytes, at, scratch, 1, prng.word(), 0, key, 0, 6);
     if (found === DAMAGED_BLOCK) damagedCount += 1;
     assert.ok(found < 0);
   }

@@ -1,3 +1,4 @@
+// runner: test limit 30s
 /** Tables by each codec: every key is found, every changed byte is noticed, and properties are right. */
 import { Prng } from '@clockwise/kernel/prng';
 import {
@@ -27,6 +28,7 @@ import { checksum, getFromTable, readBlocks, STORE_ID, writeRecord } from './sto
 
 const CODECS = Object.entries(BLOCK_CODEC);
 const RECORD_WORDS = 48;
+const SIBLING_AT: number = HEADER_WORDS + 2;
 
 function newDisk(seed: string): SimulatedDisk {
   return new SimulatedDisk({ prng: new Prng(seed) });
@@ -70,6 +72,8 @@ function writeTable(disk: SimulatedDisk, codec: number, count: number): TableRea
   for (const key of sorted(count)) {
     writeRecord(words, 0, key, key * 3);
     words[HEADER.wordCount] = RECORD_WORDS;
+    words[HEADER.siblingsAndRecents] = 1;
+    words[SIBLING_AT + SIBLING.valueBytes] = (RECORD_WORDS - SIBLING_AT - SIBLING_HEADER_WORDS) * 4;
     for (let at = 24; at < RECORD_WORDS; at += 1) {
       words[at] = at % 2 === 0 || key % 7 === 0 ? prng.word() : 0;
     }
@@ -91,6 +95,8 @@ for (const [name, codec] of CODECS) {
     assert.is(reader.table.rawBytes, 700 * RECORD_WORDS * 4);
     const ratio = reader.table.byteCount / reader.table.rawBytes;
     assert.ok(codec === BLOCK_CODEC.none ? ratio > 1 : ratio < 0.9, `${ratio}`);
+    const first = readBlocks(disk, reader.blockRead(0));
+    assert.is(first[BLOCK.codecAndCount]! & 0xff, codec);
     // Half of what it was asked for, but no more bytes: a table of noise alone.
     const noise = new Int32Array(RECORD_WORDS);
     const prng = new Prng('noise');
@@ -265,11 +271,11 @@ test('an abandoned table leaves no file', () => {
 test('a table or manifest of another version is foreign, and says which one is read', () => {
   const disk = newDisk('version');
   const { table, name } = writeTable(disk, BLOCK_CODEC.none, 10);
-  for (const version of [2, 4]) {
+  for (const version of [3, 5]) {
     setVersion(disk, name, version);
     const opening = openTable(disk, table, checksum);
     assert.ok(opening.kind === 'foreign');
-    const expected = `${name}: table version ${version}; this build reads version 3`;
+    const expected = `${name}: table version ${version}; this build reads version 4`;
     assert.is(opening.reason, expected);
   }
   const words = encodeManifest(manifestOf([]), checksum);

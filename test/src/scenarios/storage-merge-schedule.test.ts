@@ -7,6 +7,7 @@
  */
 import { Prng } from '@clockwise/kernel/prng';
 import { CRASH_MODELS, SimulatedCrash, SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { TABLE_CODECS } from '@clockwise/storage/block-codec';
 import type { DiskResult } from '@clockwise/storage/disk';
 import { tableName } from '@clockwise/storage/file-names';
 import type { JobInput, JobOutput } from '@clockwise/storage/jobs';
@@ -260,7 +261,7 @@ function scheduleRun(seed: number): { readonly merges: number; readonly failed: 
     tableBytes: prng.between(200, 900),
     levelBytes1: prng.between(600, 2000),
     levelFanout: 2,
-    tableCodec: prng.below(3),
+    tableCodec: prng.pick(TABLE_CODECS),
   };
   let models: readonly Model[] = [new Map()];
   let merges = 0;

@@ -3,6 +3,7 @@ import { Prng } from '@clockwise/kernel/prng';
 import { compareRecordPositions } from '@clockwise/record/compare';
 import { HEADER } from '@clockwise/record/layout';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
+import { TABLE_CODECS } from '@clockwise/storage/block-codec';
 import { addCounts, lostRecords, noCounts } from '@clockwise/storage/compaction/merge-counts';
 import {
   mergeBeat,
@@ -59,7 +60,7 @@ function planOf(prng: Prng, inputs: readonly TableMetadata[], rules: MergeRules)
     outputBytesMax: prng.pick([1, 200, 700, 2000, 100_000]),
     ...STORE_ID,
     blockBytes: prng.pick([256, 512, 4096]),
-    codec: prng.below(3),
+    codec: prng.pick(TABLE_CODECS),
     bloomBitsPerKey: 10,
     combine: 'addUp',
     ...rules,

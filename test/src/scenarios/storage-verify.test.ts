@@ -51,7 +51,7 @@ test('a sound store has no fault, and says what it consists of', () => {
   const kinds = new Set(store.files.map(({ kind }) => kind));
   assert.equal([...kinds].toSorted(), ['leaves', 'log', 'manifest', 'reserve', 'table']);
   const table = store.files.find(({ kind }) => kind === 'table')!;
-  assert.is(table.version, 3);
+  assert.is(table.version, 4);
   assert.match(new Map(table.rows).get('records')!, /^30, /);
 });
 

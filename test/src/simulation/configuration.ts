@@ -4,6 +4,7 @@
  * Invariants:
  *   CF1 equal seeds draw equal configurations
  */
+import { TABLE_CODECS } from '@clockwise/storage/block-codec';
 import { DEFAULT_LIMITS, type Limits } from '@clockwise/kernel/limits';
 import { Prng } from '@clockwise/kernel/prng';
 import { LEVEL } from '@clockwise/protocol/frame';
@@ -286,7 +287,7 @@ function drawStoreLimits(
     tableBytes: prng.pick([4096, 16_384, 65_536]),
     levelBytes1: prng.pick([32_768, 65_536, 262_144]),
     levelFanout: prng.between(2, 8),
-    tableCodec: prng.between(0, 2),
+    tableCodec: prng.pick(TABLE_CODECS),
     blockCacheBytes: prng.pick([0, 16_384, 65_536]),
   };
 }

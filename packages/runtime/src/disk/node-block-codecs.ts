@@ -1,10 +1,11 @@
 /**
- * Deflate for blocks of tables, by node:zlib, synchronous.
+ * What blocks of tables need from outside of the store: deflate, by node:zlib, synchronous; tokens.
  *
  * Invariants:
  *   NC1 a stream that is damaged, or gives more than wanted, is undefined; nothing throws
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { computeToken } from '@clockwise/placement/token';
 import type { BlockCodecs } from '@clockwise/storage/block-codec';
 
 /** Speed first: level 1 gives most of what deflate has to give on blocks of a few KiB. */
@@ -20,4 +21,5 @@ export const NODE_BLOCK_CODECS: BlockCodecs = {
       return undefined;
     }
   },
+  tokenOf: computeToken,
 };
