@@ -231,35 +231,6 @@ test('[SV3] a pinned version keeps its readers, its floor and its files', () => 
   assert.throws(() => versions.unpin(search), 'a pin ends once');
 });
 
-test('[SV3] index and filter of a table are freed when its file goes, once, and no sooner', () => {
-  const [old, pinned] = [table(1), table(2, { firstSequence: 11, lastSequence: 20 })];
-  const readers = [old, pinned].map(readerOf);
-  const versions = new StoreVersions({
-    manifest: { ...EMPTY, tables: [old, pinned], floorSequence: 20 },
-    highestEdition: EMPTY.edition,
-    readers,
-    makeReader: (parts) => new TableReader(parts, noChecksum),
-  });
-  const freed: Int32Array[] = [];
-  versions.planMerge([old], [], 10);
-  publish(versions);
-  const pin = versions.pin();
-  versions.planMerge([pinned], [], 10);
-  publish(versions);
-  assert.equal(versions.takeRemovable(freed), [tableName(1)]);
-  assert.is(freed.length, 2);
-  assert.is(freed[0], readers[0]!.parts.index);
-  assert.is(freed[1], readers[0]!.parts.filter);
-  versions.unpin(pin);
-  versions.planSettle();
-  publish(versions);
-  assert.equal(versions.takeRemovable(freed), [tableName(2)]);
-  assert.is(freed.length, 4);
-  versions.removeFailed([tableName(1)]);
-  assert.equal(versions.takeRemovable(freed), [tableName(1)]);
-  assert.is(freed.length, 4);
-});
-
 test('[SE2] a range drop leaves the manifest when nothing that it took away can come back', () => {
   const drop = { bucketId: 1, fromHigh: 0, fromLow: 0, toHigh: 100, toLow: 0, sequence: 15 };
   const reaching = { firstTokenHigh: 50, lastTokenHigh: 200 };
