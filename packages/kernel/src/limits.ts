@@ -82,6 +82,8 @@ export interface Limits {
   readonly reserveFilesMin: number;
   /** Snapshots that one shard keeps. */
   readonly snapshotsMax: number;
+  /** Milliseconds for one job of a snapshot, or of its removal; then whoever asked hears that it failed. */
+  readonly snapshotJobMsMax: number;
   /** Milliseconds for which an answered put still waits for late acknowledgements; then it notes. */
   readonly lateAcksMs: number;
   /** Milliseconds after which a get asks another replica: the recent p99 between these two. */
@@ -158,6 +160,7 @@ export const DEFAULT_LIMITS: Limits = {
   diskReserveBytes: 64 * 1024 * 1024,
   reserveFilesMin: 1,
   snapshotsMax: 4,
+  snapshotJobMsMax: 120_000,
   lateAcksMs: 250,
   hedgeMsMin: 2,
   hedgeMsMax: 50,

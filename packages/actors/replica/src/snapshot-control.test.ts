@@ -262,6 +262,71 @@ test('[HS2] the figures say what only snapshots keep: nothing twice, nothing tha
   assert.equal(pinned(), [0, 0, 0]);
 });
 
+test('[SC5] F23 a snapshot that a disk does not finish has failed; its job reads undisturbed, and all of it goes', () => {
+  const world = filledWorld();
+  const { snapshotJobMsMax } = SMALL_LIMITS;
+  want(world, 1);
+  world.passes(snapshotJobMsMax - 1000);
+  assert.equal(ends(world), []);
+  const stuck = world.jobs.shift()!;
+  world.passes(1000);
+  const [{ end }] = answers(world) as [Done];
+  assert.ok(!end.ok && end.code === 'FAILED');
+  assert.match(end.ok ? '' : end.reason, /within 120 s \(snapshotJobMsMax\)/);
+  const floors = world.floors.length;
+  world.evict();
+  assert.is(world.floors.length, floors, 'the log is held for a job that may still read');
+  want(world, 2, 8);
+  assert.equal(ends(world), ['FAILED', 'BUSY']);
+  world.tell({ kind: 'snapshot-drop', request: 9, snapshotNumber: 1 }, 'backup');
+  assert.match(JSON.stringify(heard(world).at(-1)), /has not ended/);
+  // The disk is back.
+  world.jobs.push(stuck);
+  assert.equal(endJobs(world), ['snapshot', 'remove-snapshot']);
+  assert.is(world.floors.length, floors + 1);
+  assert.equal(snapshotFiles(world), []);
+  want(world, 2, 9);
+  endJobs(world);
+  assert.equal(ends(world), ['FAILED', 'BUSY', 2]);
+});
+
+test('[SC5] F23 a snapshot that is not read through in time is none, and goes when the reading has ended', () => {
+  const world = filledWorld();
+  want(world, 1);
+  world.endJob();
+  assert.is(world.jobs[0]!.input.kind, 'check-snapshot');
+  world.passes(SMALL_LIMITS.snapshotJobMsMax);
+  assert.equal(ends(world), ['FAILED']);
+  world.endJob();
+  assert.equal(endJobs(world), ['remove-snapshot']);
+  assert.equal([snapshotFiles(world), ends(world)], [[], ['FAILED']]);
+});
+
+test('[SR3] F23 who drops a snapshot hears of a disk that does not do it, and it is done in the end', () => {
+  const world = filledWorld();
+  want(world, 1);
+  endJobs(world);
+  const dropped = (): unknown[] =>
+    heard(world).flatMap((message) =>
+      message.kind === 'snapshot-dropped' ? [[message.request, message.reason]] : [],
+    );
+  world.tell({ kind: 'snapshot-drop', request: 30, snapshotNumber: 1 }, 'backup');
+  world.passes(SMALL_LIMITS.snapshotJobMsMax - 1000);
+  assert.equal(dropped(), []);
+  world.passes(1000);
+  const reason = 'the disk has not removed it within 120 s; it goes on';
+  assert.equal(dropped(), [[30, reason]]);
+  world.tell({ kind: 'snapshot-drop', request: 31, snapshotNumber: 1 }, 'backup');
+  world.passes(1000);
+  assert.equal(dropped(), [
+    [30, reason],
+    [31, reason],
+  ]);
+  assert.is(world.jobs.length, 1, 'one job at a time');
+  endJobs(world);
+  assert.equal([snapshotFiles(world), dropped().length], [[], 2]);
+});
+
 test('[SC4] a fenced shard makes none and drops none, and one under way is not told of', () => {
   const world = filledWorld();
   want(world, 1);

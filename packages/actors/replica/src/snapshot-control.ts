@@ -12,7 +12,11 @@
  *       it is durable. A crash before that may leave it; nobody was told that it is done
  *   SC3 a snapshot is called done after every byte of it was read and found sound
  *   SC4 a shard that is fenced, or whose disk is full, begins none
+ *   SC5 whoever asked hears that it failed when a job takes longer than `snapshotJobMsMax`. Such a job may
+ *       still read: until it ends what it reads is held, and no other snapshot is begun; then what it
+ *       made is removed
  */
+import type { Instant } from '@clockwise/kernel/core';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import { reachable } from '@clockwise/kernel/probe';
 import type {
@@ -34,15 +38,27 @@ import type { StorePublisher } from './store-publisher.ts';
 type SnapshotState =
   | { readonly kind: 'idle' }
   /** For the log: a table may be ahead of it. */
-  | { readonly kind: 'waiting'; readonly asked: Asked }
-  | { readonly kind: 'making'; readonly asked: Asked; readonly job: number; readonly pin: number }
+  | { readonly kind: 'waiting'; readonly asked: Asked; readonly until: Instant }
+  | {
+      readonly kind: 'making';
+      readonly asked: Asked;
+      readonly until: Instant;
+      readonly job: number;
+      readonly pin: number;
+    }
   | {
       readonly kind: 'checking';
       readonly asked: Asked;
+      readonly until: Instant;
       readonly job: number;
       readonly part: number;
       readonly held: HeldSnapshot;
-    };
+    }
+  /** Told of as failed; its job has not ended. [SC5] */
+  | { readonly kind: 'late'; readonly job: number; readonly pin: number | undefined };
+
+/** The number of this core's timer, among the replica's. */
+const LIMIT_TIMER = 6;
 
 type Wanted = Extract<ActorMessage, { readonly kind: 'snapshot-wanted' }>;
 
@@ -79,7 +95,15 @@ export class SnapshotControl {
       return;
     }
     this.#lastNumber = snapshotNumber;
-    this.#state = { kind: 'waiting', asked };
+    this.#state = { kind: 'waiting', asked, until: this.#limit() };
+  }
+
+  /** [SC5] Until when what begins now may take; a timer brings a step then. */
+  #limit(): Instant {
+    const { limits, now, out } = this.#context;
+    const until = now + limits.snapshotJobMsMax;
+    out.effect({ kind: 'timer', timer: LIMIT_TIMER, at: until });
+    return until;
   }
 
   /** [SC2] [SC4] */
@@ -87,6 +111,9 @@ export class SnapshotControl {
     const { fenced, limits, refusesValues } = this.#context;
     const count = this.#held.length;
     if (fenced) return ['SHARD_DOWN', 'the shard serves no longer'];
+    if (this.#state.kind === 'late') {
+      return ['BUSY', 'the disk has not ended the job of the snapshot before'];
+    }
     if (this.#state.kind !== 'idle') return ['BUSY', 'another snapshot is being made'];
     if (snapshotNumber <= this.#lastNumber) {
       return ['FAILED', `the number ${snapshotNumber} was given before`];
@@ -112,7 +139,7 @@ export class SnapshotControl {
     const { fenced } = this.#context;
     const isMade = this.#state.kind !== 'idle' && snapshotNumber === this.#lastNumber;
     if (fenced || isMade) {
-      const reason = fenced ? 'the shard serves no longer' : 'it is being made';
+      const reason = fenced ? 'the shard serves no longer' : this.#whyKept();
       const message = { kind: 'snapshot-dropped', request, ok: false, reason } as const;
       this.#context.out.effect({ kind: 'tell', to: from, message });
     } else {
@@ -120,9 +147,14 @@ export class SnapshotControl {
     }
   }
 
+  #whyKept(): string {
+    return this.#state.kind === 'late' ? 'its job has not ended' : 'it is being made';
+  }
+
   /** REQUIRES: the shard is not fenced. */
   afterStep(): void {
     this.#removals.begin();
+    this.#endLate();
     const state = this.#state;
     const { versions, releasedSequence } = this.#context;
     const { manifest } = versions;
@@ -134,7 +166,36 @@ export class SnapshotControl {
     const segmentBytesMax = this.#segmentBytesMax;
     const input = { snapshotNumber, manifest, cutSequence: releasedSequence, segmentBytesMax };
     const job = this.#context.askJob({ kind: 'snapshot', input });
-    this.#state = { kind: 'making', asked: state.asked, job, pin };
+    const until = this.#limit();
+    this.#state = { kind: 'making', asked: state.asked, until, job, pin };
+  }
+
+  /** [SC5] */
+  #endLate(): void {
+    const state = this.#state;
+    if (state.kind === 'idle' || state.kind === 'late') return;
+    const { limits, now } = this.#context;
+    if (now < state.until) return;
+    const seconds = Math.round(limits.snapshotJobMsMax / 1000);
+    const reason = `the disk did not do its part within ${seconds} s (snapshotJobMsMax)`;
+    if (state.kind === 'waiting') {
+      this.#failed(state.asked, 'FAILED', reason);
+      return;
+    }
+    reachable('snapshot: a job takes longer than it may');
+    const pin = state.kind === 'making' ? state.pin : undefined;
+    this.#state = { kind: 'late', job: state.job, pin };
+    this.#refuse(state.asked, 'FAILED', reason);
+  }
+
+  /** False: another job. */
+  #lateEnded(job: number): boolean {
+    const state = this.#state;
+    if (state.kind !== 'late' || state.job !== job) return false;
+    if (state.pin !== undefined) this.#made(state.pin);
+    this.#state = { kind: 'idle' };
+    this.#removals.add(this.#lastNumber, []);
+    return true;
   }
 
   jobDone(job: number, output: JobOutput): void {
@@ -142,6 +203,7 @@ export class SnapshotControl {
     if (gone !== undefined) {
       this.#held = this.#held.filter(({ snapshotNumber }) => snapshotNumber !== gone);
     }
+    if (this.#lateEnded(job)) return;
     const state = this.#state;
     if (state.kind === 'making' && state.job === job && output.kind === 'snapshot') {
       this.#made(state.pin);
@@ -157,7 +219,7 @@ export class SnapshotControl {
 
   /** False: not of a snapshot. */
   jobFailed(job: number, failure: DiskFailure): boolean {
-    if (this.#removals.jobFailed(job, failure)) return true;
+    if (this.#removals.jobFailed(job, failure) || this.#lateEnded(job)) return true;
     const state = this.#state;
     if (state.kind !== 'making' && state.kind !== 'checking') return false;
     if (state.job !== job) return false;
@@ -177,7 +239,7 @@ export class SnapshotControl {
   #check(asked: Asked, held: HeldSnapshot, part: number): void {
     const { snapshotNumber } = held;
     const job = this.#context.askJob({ kind: 'check-snapshot', snapshotNumber, part });
-    this.#state = { kind: 'checking', asked, job, part, held };
+    this.#state = { kind: 'checking', asked, until: this.#limit(), job, part, held };
   }
 
   #done(asked: Asked, held: HeldSnapshot): void {

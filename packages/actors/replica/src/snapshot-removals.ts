@@ -6,7 +6,9 @@
  *   SR1 who asked for a drop hears `ok` only after the removal is durable
  *   SR2 a removal that failed is tried again, behind the others: one that cannot be done holds up none.
  *       Who asked hears of the first failure
+ *   SR3 who asked hears within `snapshotJobMsMax` of a job that does not end; it goes on
  */
+import type { Instant } from '@clockwise/kernel/core';
 import type { DiskFailure } from '@clockwise/kernel/effects';
 import type { ReplicaContext } from './replica-context.ts';
 
@@ -32,6 +34,8 @@ export class SnapshotRemovals {
   /** The job of the first of them; 0: none is under way. */
   #job = 0;
   #beginAt = 0;
+  /** Until when the job under way may take before whoever asked hears of it. */
+  #until: Instant = 0;
 
   constructor(context: ReplicaContext) {
     this.#context = context;
@@ -52,10 +56,20 @@ export class SnapshotRemovals {
 
   /** With each step, and when one is added. */
   begin(): void {
-    const next = this.#waiting[0];
-    if (next === undefined || this.#job !== 0 || this.#context.now < this.#beginAt) return;
-    const { snapshotNumber } = next;
-    this.#job = this.#context.askJob({ kind: 'remove-snapshot', snapshotNumber });
+    const [next, ...others] = this.#waiting;
+    if (next === undefined) return;
+    const { now, limits, out } = this.#context;
+    const { snapshotNumber, asked } = next;
+    if (this.#job === 0 && now >= this.#beginAt) {
+      this.#job = this.#context.askJob({ kind: 'remove-snapshot', snapshotNumber });
+      this.#until = now + limits.snapshotJobMsMax;
+      out.effect({ kind: 'timer', timer: SNAPSHOT_TIMER, at: this.#until });
+    } else if (this.#job !== 0 && now >= this.#until && asked.length > 0) {
+      // [SR3]
+      const seconds = Math.round(limits.snapshotJobMsMax / 1000);
+      this.#tell(asked, `the disk has not removed it within ${seconds} s; it goes on`);
+      this.#waiting = [{ snapshotNumber, asked: [] }, ...others];
+    }
   }
 
   /** The number of the snapshot that is gone now; undefined: the job is not of a removal. */
