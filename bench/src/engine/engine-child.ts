@@ -108,7 +108,7 @@ async function measure(
 }
 
 /**
- * Small stores that are filled and thrown away, one after the other: who is compiled while he runs is
+ * Small stores that are filled, read and thrown away, one after the other: who is compiled while he runs is
  * compiled when the measuring begins, also for a store that is opened anew, as he is after the first
  * seconds of a process that lives for months.
  */
@@ -122,7 +122,7 @@ async function warm(
   const keys = new KeySpace(Math.min(task.keyCount, WARM_KEYS_MAX), valueBytes, values);
   const small = {
     ...task,
-    sizes: { ...task.sizes, restMs: WARM_REST_MS },
+    sizes: { ...task.sizes, restMs: WARM_REST_MS, randomGets: WARM_KEYS_MAX },
     memoryBytes: Math.min(memoryBytes, WARM_MEMORY_BYTES),
     isSynced: false,
   };
@@ -131,6 +131,8 @@ async function warm(
     const peer = await module.open(folder, small);
     const workloads = new Workloads(peer, folder, keys, valueBytes);
     await workloads.fill(small.sizes);
+    workloads.readRandom(small.sizes);
+    workloads.readMissing(small.sizes);
     await peer.close();
     rmSync(folder, { recursive: true });
   }

@@ -9,8 +9,9 @@
  *   LST4 memory drops a range when an edition with the drop is durable, and only up to its sequence
  *   LUP1 a job that failed is tried again later, a little later each time, and stops no other kind
  *   LUP2 what a flush that failed has written is removed: it is tried again under another number
- *   LUP3 few runs are merged, and the log's spares given up, only while nobody writes; runs only when
- *        nothing waits for its flush, which would be merged by itself with all that was merged before
+ *   LUP3 only while nobody writes are few runs merged, the last records flushed and the log shortened; runs
+ *        only when nothing waits for its flush, which would be merged by itself with all that was merged
+ *        before
  */
 import { assert } from '@clockwise/kernel/assert';
 import { CacheSweeper } from './cache-sweeper.ts';
@@ -31,8 +32,10 @@ import type { StoreVersions } from './store-versions.ts';
 const FREE_CHUNKS_WANTED = 2;
 /** After so long without an edition, one more lets the files go that only the one before named. */
 const SETTLE_MS = 1000;
-/** After so long without a write, few runs are merged, too, and the log gives up its spares. */
+/** After so long without a write, few runs are merged, too, what is in memory is flushed, and the log is short. */
 const REST_MS = 5000;
+/** Of a chunk, what is worth a table of its own then. */
+const REST_FLUSH_SHARE = 32;
 /** Records that are swept in one go: nobody waits for an embedded store's memory but its writer. */
 const SWEPT_RECORDS = 1 << 20;
 
@@ -117,9 +120,10 @@ export class LocalUpkeep {
 
   /** What is to be done next; `isHurried`: nobody writes meanwhile. REQUIRES: the log is well. */
   begin(isHurried: boolean): void {
-    const { versions, merges, log, memtable } = this.#options;
+    const { versions, merges, log, memtable, holdsLog, isFull } = this.#options;
     const isAtRest = this.#isAtRest() || isHurried;
     // [LUP3]
+    if (isAtRest) this.#flushLast();
     merges.rest(
       isAtRest && memtable.pool.countState(CHUNK_STATE.frozen) === 0 && !this.#isFlushing,
     );
@@ -127,13 +131,25 @@ export class LocalUpkeep {
     this.#beginFlush();
     this.#beginRemoval();
     this.#beginMerge();
-    if (isAtRest) log.dropSpares();
+    if (isAtRest && !holdsLog() && !isFull()) log.rest(versions.manifest.floorSequence);
     const isIdle = isHurried || this.#nowMs >= this.#publishedAtMs + SETTLE_MS;
     const mayPublish = !versions.isPublishing && this.#nowMs >= this.#publishRetry.atMs;
     if (isIdle && mayPublish && !versions.isSettled) {
       versions.planSettle();
       this.#beginPublish();
     }
+  }
+
+  /** [LUP3] What the log has of it then goes with it. Alone, so that one that fails is not followed by more. */
+  #flushLast(): void {
+    const { memtable, log } = this.#options;
+    const { pool, activeChunk } = memtable;
+    if (this.#isFlushing || activeChunk === -1 || this.#unpublished.length > 0) return;
+    if (pool.countState(CHUNK_STATE.frozen) > 0) return;
+    if (pool.used[activeChunk]! * REST_FLUSH_SHARE < pool.chunkWords) return;
+    // [LST1] Who has not committed is still writing.
+    if (pool.lastSequences[activeChunk]! > log.writtenSequence) return;
+    memtable.freeze();
   }
 
   #isAtRest(): boolean {

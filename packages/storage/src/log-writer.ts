@@ -89,7 +89,7 @@ export class CommitLogWriter {
   #writtenSequence: number;
   #syncedSequence: number;
   #unsynced = false;
-  /** Somebody waits for syncs, other than the one at a segment's end. */
+  /** Somebody waits for syncs, not only segments' ends. */
   #isWaitedFor = false;
   #failure: DiskError | undefined = undefined;
   #full: FullSegment[];
@@ -109,10 +109,6 @@ export class CommitLogWriter {
   }
   get syncedSequence(): number {
     return this.#syncedSequence;
-  }
-  /** Bytes of segments that the log still needs, for metrics. */
-  get segmentCount(): number {
-    return this.#full.length + 1;
   }
   get failure(): DiskError | undefined {
     return this.#failure;
@@ -194,14 +190,30 @@ export class CommitLogWriter {
     return DONE;
   }
 
-  /** Nothing is written for a while: what is kept for later segments goes. */
-  dropSpares(): DiskResult<null> {
+  /**
+   * Nothing is written for a while: what is kept for later segments goes, and the open segment, too, if
+   * tables have all that it holds; a short one takes its place.
+   */
+  rest(floorSequence: number): DiskResult<null> {
     if (this.#failure !== undefined) return this.#failure;
+    this.#dropSpares();
+    if (this.#position === SEGMENT_HEADER_BYTES || this.#writtenSequence > floorSequence)
+      return DONE;
+    const rotated = this.#rotate();
+    if (!rotated.ok) return rotated;
+    const released = this.release(floorSequence);
+    this.#dropSpares();
+    return released;
+  }
+
+  /** One that cannot be removed is kept, and tried again when the store rests next. */
+  #dropSpares(): void {
     for (let spare = this.#spares.pop(); spare !== undefined; spare = this.#spares.pop()) {
-      const removed = this.#remove(spare);
-      if (!removed.ok) return removed;
+      const removed = this.#options.disk.remove(logName(spare.opening, spare.index));
+      if (removed.ok || removed.code === 'ENOENT') continue;
+      this.#spares.push(spare);
+      return;
     }
-    return DONE;
   }
 
   #remove({ opening, index }: FullSegment): DiskResult<null> {

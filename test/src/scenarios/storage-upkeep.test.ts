@@ -136,6 +136,41 @@ test('[LUP3] few runs go down when nobody has written for a while, and the spare
   for (let key = 0; key < 60; key += 1) assert.is(get(store, key), 200 + key + 1);
 });
 
+test('[LUP3] what is in memory at rest goes to a table, and the log is an empty segment', () => {
+  const disk = newDisk();
+  const configuration = { ...ROOMY, logSegmentBytes: 4 * KIB };
+  const store = mustOpenLocal(disk, { configuration });
+  const beginMs = 1_000_000;
+  const tick = (nowMs: number): void => {
+    for (let count = 0; count < 40; count += 1) store.tick(nowMs);
+  };
+  const logBytes = (): number =>
+    disk.names('log-').reduce((sum, name) => sum + disk.contents(name).length, 0);
+  for (let round = 1; round <= 3; round += 1) {
+    const roundMs = beginMs + round * 100_000;
+    for (let key = 0; key < 150; key += 1) {
+      assert.is(put(store, key, round * 1000 + key, 100), 'ok');
+      assert.ok(store.commit(true));
+    }
+    const { flushes } = store.figures();
+    tick(roundMs);
+    tick(roundMs + 4999);
+    assert.is(store.figures()['flushes'], flushes, 'a moment without a write is no rest');
+    tick(roundMs + 5000);
+    assert.is(store.figures()['flushes'], flushes! + 1);
+    assert.ok(logBytes() <= 64, `${logBytes()} bytes of log`);
+    // A few records are not worth a table: they stay in memory and in the log.
+    assert.is(put(store, 1, round * 1000 + 1, 100), 'ok');
+    assert.ok(store.commit(true));
+    tick(roundMs + 20_000);
+    assert.is(store.figures()['flushes'], flushes! + 1);
+    assert.ok(logBytes() > 64);
+  }
+  disk.crash('drop-all');
+  const again = mustOpenLocal(disk, { configuration, mustExist: true });
+  for (let key = 0; key < 150; key += 1) assert.is(get(again, key), 3000 + key);
+});
+
 /** One job is run at each poll, and no sooner. */
 function oneAtATime(disk: SimulatedDisk): JobRunner {
   const waiting: (() => JobResult)[] = [];
