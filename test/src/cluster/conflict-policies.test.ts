@@ -2,8 +2,8 @@
  * Each conflict policy through the SDK, on three real nodes: siblings, resolve and update; limits of
  * siblings; a bucket that requires contexts; last write wins, and what it loses in /metrics.
  * runner: alone
- * runner: limit 120s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { ClockwiseError, connect, type Database } from '@clockwise/client';
 import { setTimeout as sleep } from 'node:timers/promises';

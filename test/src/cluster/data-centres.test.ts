@@ -74,14 +74,14 @@ async function putAll(database: Database, prefix: string, count: number): Promis
   for (let from = 0; from < count; from += 20) {
     const keys = Array.from({ length: Math.min(20, count - from) }, (_, index) => from + index);
     const entries = keys.map((index) => [`${prefix}-${index}`, `${prefix} ${index}`] as const);
-    const results = await bucket.putMany(entries, { timeoutMs: 10_000 });
+    const results = await bucket.putMany(entries, { timeoutMs: 60_000 });
     for (const result of results) assert.ok(result.ok, result.ok ? '' : result.error.message);
   }
 }
 
 async function missing(database: Database, prefix: string, count: number): Promise<string[]> {
   const keys = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
-  const results = await database.bucket().getMany(keys, { timeoutMs: 10_000 });
+  const results = await database.bucket().getMany(keys, { timeoutMs: 60_000 });
   return keys.filter((_, index) => {
     const result = results[index]!;
     return !result.ok || result.result.value !== `${prefix} ${index}`;

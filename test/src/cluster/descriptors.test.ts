@@ -4,8 +4,8 @@
  * all it did before.
  * runner: full
  * runner: alone
- * runner: limit 90s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';

@@ -2,8 +2,8 @@
  * A node that was away for longer than others may keep what it missed, on real nodes: what they keep
  * becomes dirty ranges, those are handed over as a whole, and the node has it all by itself.
  * runner: alone
- * runner: limit 180s
- * runner: test limit 90s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { connect } from '@clockwise/client';
 import type { StatusReport } from '@clockwise/server/status-report';
@@ -88,7 +88,7 @@ fourNodes('it is handed over whole, and the node answers it alone', async ({ clu
   for (const node of others) await node.signal('SIGKILL');
 
   const database = await connect({ servers: [victim.address], connections: 1 });
-  const results = await database.bucket().getMany(KEYS, { r: 1, timeoutMs: 6000 });
+  const results = await database.bucket().getMany(KEYS, { r: 1, timeoutMs: 60_000 });
   let found = 0;
   for (const [index, result] of results.entries()) {
     const key = KEYS[index]!;

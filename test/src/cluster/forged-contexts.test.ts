@@ -3,8 +3,8 @@
  * has made yet, under the names of all of them and of 61 others. Nothing dies of it, and a client of good
  * manners goes on.
  * runner: alone
- * runner: limit 90s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { type Bucket, connect, Context, type Database } from '@clockwise/client';
 import { suite } from 'uvu';

@@ -2,8 +2,8 @@
  * What a node missed, on five real nodes: others keep it, over a death of their own, `clockwise hints`
  * shows it, and `--wait` ends when the node has it all.
  * runner: alone
- * runner: limit 180s
- * runner: test limit 90s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { connect } from '@clockwise/client';
 import type { OwedReport, StatusReport } from '@clockwise/server/status-report';

@@ -2,8 +2,8 @@
  * Raw sockets that break every rule of the way in, against a node as a process, while a client of good
  * manners goes on working.
  * runner: alone
- * runner: limit 60s
- * runner: test limit 40s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { Buffer } from 'node:buffer';
 import { once } from 'node:events';

@@ -1,8 +1,8 @@
 /**
  * One node with a store so small that it flushes and merges while it is written to.
  * runner: alone
- * runner: limit 90s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { connect, type Database } from '@clockwise/client';
 import { test } from 'uvu';

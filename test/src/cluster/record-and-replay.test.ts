@@ -2,8 +2,8 @@
  * Nodes that record what their actors do, under a real load, and replays of that: equal, bit for bit,
  * unless the core does another thing.
  * runner: alone
- * runner: limit 180s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -70,9 +70,9 @@ async function load({ addresses }: TestCluster, keyCount: number): Promise<void>
     const bucket = database.bucket(name);
     const keys = Array.from({ length: keyCount }, (_, index) => `key-${index}`);
     const entries = keys.map((key) => [key, `${key} ${'y'.repeat(900)}`] as const);
-    await bucket.putMany(entries, { timeoutMs: 10_000 });
+    await bucket.putMany(entries, { timeoutMs: 60_000 });
     await Promise.all(keys.slice(0, 20).map((key) => bucket.put(key, 'again')));
-    await bucket.getMany(keys, { timeoutMs: 10_000 });
+    await bucket.getMany(keys, { timeoutMs: 60_000 });
     await bucket.delete(keys[5]!);
   }
   let scanned = 0;

@@ -2,8 +2,8 @@
  * What a node refuses to start with, as whoever starts the process sees it: a code, sentences, an exit
  * status, and a folder that is as it was.
  * runner: alone
- * runner: limit 120s
- * runner: test limit 40s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';

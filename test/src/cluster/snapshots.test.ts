@@ -2,8 +2,8 @@
  * Snapshots of a running node, as an operator takes them: made under writes, copied, and a node started
  * on the copy (F24, A8).
  * runner: alone
- * runner: limit 120s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -60,7 +60,7 @@ async function withDatabase<Result>(
 async function putAll(node: TestNode, keys: readonly string[], value: string): Promise<void> {
   await withDatabase(node, async (database) => {
     const entries = keys.map((key) => [key, `${value} ${key} ${'x'.repeat(500)}`] as const);
-    const results = await database.bucket().putMany(entries, { timeoutMs: 10_000 });
+    const results = await database.bucket().putMany(entries, { timeoutMs: 60_000 });
     assert.ok(results.every((result) => result.ok));
   });
 }
@@ -71,7 +71,7 @@ async function wordsOf(
   keys: readonly string[],
 ): Promise<readonly (string | undefined)[]> {
   return withDatabase(node, async (database) => {
-    const results = await database.bucket().getMany(keys, { timeoutMs: 10_000 });
+    const results = await database.bucket().getMany(keys, { timeoutMs: 60_000 });
     return results.map((result) => {
       if (!result.ok) throw result.error;
       const { value } = result.result;

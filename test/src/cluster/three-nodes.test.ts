@@ -2,8 +2,8 @@
  * Three nodes as processes: any node serves any key; one that is killed is missed by nobody; all that
  * was acknowledged survives the death of all.
  * runner: alone
- * runner: limit 180s
- * runner: test limit 60s
+ * runner: limit 240s
+ * runner: test limit 120s
  */
 import { rmSync } from 'node:fs';
 import { connect } from '@clockwise/client';
@@ -97,7 +97,7 @@ threeNodes(
       { length: 3000 },
       (_, index) => [`before-${index}`, `${index} ${'z'.repeat(900)}`] as const,
     );
-    const before = await database.bucket().putMany(entries, { w: 'all', timeoutMs: 10_000 });
+    const before = await database.bucket().putMany(entries, { w: 'all', timeoutMs: 60_000 });
     const failures = before.flatMap((result) => (result.ok ? [] : [result.error.message]));
     assert.equal(failures, []);
     await Promise.all(cluster.nodes.map((node) => node.signal('SIGKILL')));
