@@ -1,5 +1,5 @@
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
-import { snapshotPrefix } from '@clockwise/storage/file-names';
+import { snapshotPrefix, tableName } from '@clockwise/storage/file-names';
 import { openStore } from '@clockwise/storage/open-store';
 import { PrefixDisk } from '@clockwise/storage/prefix-disk';
 import { test } from 'uvu';
@@ -117,6 +117,34 @@ test('[SC1] while it is made the log is told of no floor; afterwards of the one 
   assert.equal(ends(world), [1]);
   assert.is(world.floors.length, floors + 1);
   assert.equal(openedCounts(world, 1), { tables: 1, log: 2 });
+});
+
+test('[SC1] F11 tables that a merge drops while a snapshot is made are there for it, and go after it', () => {
+  const world = new ReplicaWorld(new MemoryDisk(), 1, { ...SMALL_LIMITS, runsMin: 2 });
+  const flushRun = (run: string): void => {
+    for (const key of ['a', 'b', 'c']) put(world, `${key} ${run}`);
+    world.evict();
+  };
+  for (const run of ['first', 'second', 'third']) flushRun(run);
+  want(world, 1);
+  const making = world.jobs.shift()!;
+  assert.ok(making.input.kind === 'snapshot');
+  const { tables } = making.input.input.manifest;
+  const names = tables.map(({ fileNumber }) => tableName(fileNumber));
+  const there = (): number => names.filter((name) => world.disk.names().includes(name)).length;
+  for (let beat = 0; beat < 10; beat += 1) {
+    world.tell({ kind: 'merge-beat' });
+    endJobs(world);
+    world.passes(1000);
+  }
+  flushRun('fourth');
+  flushRun('fifth');
+  endJobs(world);
+  assert.equal([names.length, there()], [3, 3]);
+  world.jobs.push(making);
+  assert.ok(endJobs(world).includes('remove'));
+  assert.equal([ends(world), there()], [[1], 0]);
+  assert.equal(openedCounts(world, 1), { tables: 3, log: 0 });
 });
 
 test('[SC1] where a table is ahead of the log the snapshot waits for the log', () => {
