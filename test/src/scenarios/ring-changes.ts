@@ -44,11 +44,17 @@ export class RingChanges {
     }
   }
 
-  /** Shards stay open, and hear of the next ring; all other actors begin anew with it. */
-  adopt(next: Ring): void {
+  /** Shards stay open, and hear of the next ring; all other actors begin anew with it. `late`: a node that does not. */
+  adopt(next: Ring, late?: number): void {
     const { cluster } = this.#world;
     cluster.decide(next);
-    for (const node of cluster.members) node.adopt();
+    for (const node of cluster.members) if (node !== cluster.nodes[late ?? -1]) node.adopt();
+    this.#world.pass(1500);
+  }
+
+  /** Who was late hears of the ring that rules. */
+  adoptLate(node: number): void {
+    this.#world.cluster.nodes[node]!.adopt();
     this.#world.pass(1500);
   }
 
@@ -71,9 +77,23 @@ export class RingChanges {
 
   /** REQUIRES: `keys` are all that the node ever had of the partition. */
   giveUp(node: number, partition: number, keys: readonly string[], bucketId: number): void {
-    this.beginGivingUp(node, partition);
+    this.giveUpThrough(node, partition, keys, bucketId, () => undefined);
+  }
+
+  /** The same; `befall` comes each time that it was said. */
+  giveUpThrough(
+    node: number,
+    partition: number,
+    keys: readonly string[],
+    bucketId: number,
+    befall: () => void,
+  ): void {
     const { nodes, witness } = this.#world.cluster;
-    const tell = (): void => this.beginGivingUp(node, partition);
+    const tell = (): void => {
+      this.beginGivingUp(node, partition);
+      this.#world.pass(5);
+      befall();
+    };
     this.#until(() => nodes[node]!.holding(partition) === HOLDING.gone, tell);
     const names = keys.map((key) => nameOfKey({ bucketId, key }));
     witness.mirror.dropped(`${nodes[node]!.nodeId}/0`, names);

@@ -36,6 +36,8 @@ export interface ScriptedOptions {
   readonly nodeCount: number;
   readonly copies: number;
   readonly fields?: Partial<SimulationConfiguration>;
+  /** Of all that is drawn while it runs. */
+  readonly seed?: string;
 }
 
 export interface Asked extends AskedManner {
@@ -61,7 +63,7 @@ export class ScriptedCluster {
   #clientCount = 0;
   #cuts: (() => void)[] = [];
 
-  constructor({ nodeCount, copies, fields = {} }: ScriptedOptions) {
+  constructor({ nodeCount, copies, fields = {}, seed = 'scripted' }: ScriptedOptions) {
     const drawn = drawConfiguration('1');
     const { limits } = drawn;
     this.#configuration = {
@@ -83,7 +85,7 @@ export class ScriptedCluster {
       clientPace: { attemptMs: 400, patienceMs: PATIENCE_MS, thinkMeanMs: 1, backoffMeanMs: 20 },
       limits: { ...limits, hintBytesMax: 1 << 20, lateAcksMs: 100, ...fields.limits },
     };
-    this.#simulation = new Simulation('scripted');
+    this.#simulation = new Simulation(seed);
     this.cluster = new SimulatedCluster(this.#simulation, this.#configuration);
     this.cluster.start();
     this.pass(1500);
