@@ -74,6 +74,7 @@ class PageScan {
   #placeIndex = 0;
   #visited = 0;
   #position: ScanPosition = { tokenHigh: 0, tokenLow: 0, key: new Int32Array(0), keyBytes: 0 };
+  /** Who goes past the least record: used again for each, and never cut, which would make it anew. */
   readonly #passed: RunWalk[] = [];
 
   constructor(options: ScanOptions) {
@@ -168,14 +169,18 @@ class PageScan {
   /** Every source goes past the least record's key; what the others hold of it is older. */
   #pass(least: Head): RunWalk | undefined {
     const passed = this.#passed;
-    passed.length = 0;
+    let count = 0;
     for (const run of this.#runs) {
-      if (run === least) passed.push(run);
-      else if (run.record !== -1 && compareRecords(run, least) === 0) passed.push(run);
+      if (run !== least && (run.record === -1 || compareRecords(run, least) !== 0)) continue;
+      passed[count] = run;
+      count += 1;
     }
     // Memory is the newest source: where it has the key it is the least.
     if (least === this.#memory) this.#nextPlace();
-    for (const run of passed) if (!run.next()) return run;
+    for (let index = 0; index < count; index += 1) {
+      const run = passed[index]!;
+      if (!run.next()) return run;
+    }
     return undefined;
   }
 

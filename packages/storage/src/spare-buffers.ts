@@ -9,8 +9,11 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 
-/** A merge of sixteen runs has a read and an index of each, and its output's. */
-const JOB_BYTES_MAX = 12 * 1024 * 1024;
+/**
+ * A merge of sixteen runs has a read and an index of each, and its output's; a flush has words for each
+ * record. Where less is kept than they take in turn, each lets go what the other takes anew, and memory grows.
+ */
+const JOB_BYTES_MAX = 20 * 1024 * 1024;
 /** Of a merge's inputs, which go when its output is there. */
 const PART_BYTES_MAX = 4 * 1024 * 1024;
 const WORDS_MIN = 256;
