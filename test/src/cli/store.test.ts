@@ -51,9 +51,9 @@ test('inspect tells levels, files and versions; verify finds no damage in a soun
   assert.match(seen.out, /^store sound\/shard-0$/m);
   assert.match(seen.out, /40 are in tables, 10 more in the log/);
   assert.match(seen.out, /^0 +1 +\S+ bytes +31 +0 +1\/[0-9a-f]{16} - 1\/[0-9a-f]{16} +1 - 31$/m);
-  assert.match(seen.out, /^table-00000001 +3 /m);
+  assert.match(seen.out, /^table-00000001 +4 /m);
   const file = await store('inspect', 'sound/shard-0/table-00000001');
-  assert.match(file.out, /^table-00000001: table, version 3, \d+ bytes$/m);
+  assert.match(file.out, /^table-00000001: table, version 4, \d+ bytes$/m);
   const verified = await store('verify', 'sound');
   assert.equal([verified.code, verified.out], [0, '']);
   assert.match(verified.error, /^\d+ files, .* read: no damage$/);
