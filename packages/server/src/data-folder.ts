@@ -196,9 +196,32 @@ export function openIdentity(folder: string, wanted: WantedIdentity): Identity {
   ]);
 }
 
-/** REQUIRES: the folder has one. */
+/** REQUIRES: the folder has one. Throws a StartError where it is damaged. */
 export function readIdentity(folder: string): Identity {
-  return JSON.parse(fs.readFileSync(identityFile(folder), 'utf8')) as Identity;
+  const file = identityFile(folder);
+  const fault = (reason: string): StartError =>
+    new StartError('DATA_FOLDER_DAMAGED', [
+      `${file} cannot be used: ${reason}`,
+      'it says whose the data are: restore it from a copy of this folder; without one, the node is given ' +
+        'an empty folder and filled by the others',
+    ]);
+  let stored: Partial<Identity>;
+  try {
+    stored = JSON.parse(fs.readFileSync(file, 'utf8')) as Partial<Identity>;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw fault('it is not whole');
+    throw error;
+  }
+  if (stored.format !== 1) throw fault(`format ${stored.format}; this build reads format 1`);
+  const { nodeId, clusterId, shardCount, diskId, opened } = stored;
+  const isWhole =
+    typeof nodeId === 'string' &&
+    typeof clusterId === 'string' &&
+    Number.isInteger(shardCount) &&
+    /^[0-9a-f]{32}$/.test(diskId ?? '') &&
+    typeof opened === 'boolean';
+  if (!isWhole) throw fault('what it must say is missing');
+  return stored as Identity;
 }
 
 /** For a copy of a node's data: another disk, so that neither is taken for the other. */

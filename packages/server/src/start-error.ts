@@ -13,6 +13,8 @@ export const START_ERRORS = {
   RING_DIFFERS: 75,
   /** What is stored cannot be read. */
   RING_DAMAGED: 76,
+  /** What the folder says of itself cannot be read. */
+  DATA_FOLDER_DAMAGED: 77,
   /** A thread or a port did not come up. */
   START_FAILED: 70,
 } as const;

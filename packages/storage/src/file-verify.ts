@@ -73,7 +73,7 @@ function explainManifest({ disk, name, tools }: FileToExplain, edition: number):
     case 'foreign':
       return { ...base, byteCount, faults: [`${name}: ${reading.reason}`] };
     case 'damaged': {
-      const fault = `${name}: damaged (${reading.reason}); an older edition counts instead of it`;
+      const fault = `${name}: damaged (${reading.reason}); the edition before it counts, where there is one`;
       return { ...base, byteCount, faults: [fault] };
     }
     case 'valid': {

@@ -46,23 +46,27 @@ export function explainStore(
     const kind = parseFileName(name)?.kind;
     return kind !== undefined && kind !== 'snapshot';
   });
-  const files = own.toSorted().map((name) => explainFile(disk, name, tools, isWhole));
   const load = loadManifest(disk, own, tools.checksum);
+  const orphans = load.kind === 'found' ? orphansOf(load.manifest, own) : [];
+  const files = own.toSorted().map((name) => {
+    const file = explainFile(disk, name, tools, isWhole);
+    // A crash leaves files unfinished that nobody names: they cost nothing.
+    return orphans.includes(name) ? { ...file, faults: [] } : file;
+  });
   const snapshots: StoreExplanation['snapshots'][number][] = [];
   for (const number of snapshotNumbers(names.value)) {
     const store = explainStore(new PrefixDisk(disk, snapshotPrefix(number)), tools, isWhole);
     if (!store.ok) return store;
     snapshots.push({ number, store: store.value });
   }
-  const base = { files, loggedCount: 0, orphans: [], snapshots };
+  const base = { files, loggedCount: 0, orphans, snapshots };
   switch (load.kind) {
     case 'found': {
       const { manifest } = load;
       const log = readLog(disk, tools, manifest, own, () => true);
       const faults = [...tableFaults(disk, tools, manifest, own), ...logFaults(log)];
       const loggedCount = log.kind === 'recovered' ? log.recordCount : 0;
-      const orphans = orphansOf(manifest, own);
-      return { ok: true, value: { ...base, manifest, loggedCount, faults, orphans } };
+      return { ok: true, value: { ...base, manifest, loggedCount, faults } };
     }
     case 'none': {
       const faults = own.length === 0 ? [] : [noManifest(load.reasons)];
@@ -139,10 +143,18 @@ function tableFaults(
       continue;
     }
     const load = loadFooter({ disk, name, tools, isWhole: false });
-    if (load.kind === 'failed' || load.reading.kind !== 'valid') continue;
+    if (load.kind === 'failed') continue;
+    if (load.byteCount !== table.byteCount) {
+      faults.push(`${name} has ${load.byteCount} bytes, and the manifest says ${table.byteCount}`);
+    }
+    if (load.reading.kind !== 'valid') continue;
     const { footer } = load.reading;
-    const other = differences(table, { ...footer.table, byteCount: load.byteCount });
-    if (other !== undefined) faults.push(`${name}: manifest and table disagree on its ${other}`);
+    const other = differences(table, { ...footer.table, byteCount: table.byteCount });
+    if (other !== undefined) {
+      faults.push(
+        `${name}: it has another ${other} than the manifest says; the store does not open`,
+      );
+    }
     const { storeIdLow, storeIdHigh } = manifest;
     if (footer.storeIdLow !== storeIdLow || footer.storeIdHigh !== storeIdHigh) {
       faults.push(`${name}: it is a table of another store`);
@@ -155,10 +167,11 @@ function tableFaults(
   return faults;
 }
 
-/** The first field that differs; the level may. */
+/** The first field that differs, in words; the level may. */
 function differences(wanted: TableMetadata, found: TableMetadata): string | undefined {
   const fields = Object.keys(wanted) as (keyof TableMetadata)[];
-  return fields.find((field) => field !== 'level' && wanted[field] !== found[field]);
+  const other = fields.find((field) => field !== 'level' && wanted[field] !== found[field]);
+  return other?.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function orphansOf(manifest: Manifest, names: readonly string[]): string[] {

@@ -120,6 +120,47 @@ test('a log segment is dumped as it was written, with sequences', async () => {
     .map((line) => (JSON.parse(line) as { sequence: number }).sequence);
   assert.ok(sequences.length > 5);
   assert.ok(sequences.every((sequence, index) => sequence === sequences[0]! + index));
+  const records = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; key: string });
+  const keys = records.map(({ key }) => Buffer.from(key).readInt32LE(0));
+  const written = Array.from({ length: 40 }, (_, index) => index + 1);
+  assert.equal(keys, [...written, ...written.slice(0, 10)], 'each group says its own');
+  const kinds = records.map(({ kind }) => kind);
+  assert.equal(new Set(kinds.slice(0, 40)), new Set(['full']));
+  assert.equal(new Set(kinds.slice(40)), new Set(['tombstone']));
+});
+
+test('verify looks at the files of the node, and passes over what a crash left and nobody names', async () => {
+  const { shard } = makeNode('node-files');
+  const folder = path.dirname(shard);
+  writeFileSync(path.join(shard, 'table-000000ff'), 'half of a table');
+  const sound = await store('verify', 'node-files');
+  assert.equal([sound.code, sound.out], [0, '']);
+  assert.match((await store('inspect', 'node-files')).out, /table-000000ff is named by nothing/);
+  writeFileSync(path.join(folder, 'identity.json'), '{');
+  writeFileSync(path.join(folder, 'ring-1'), 'no ring');
+  writeFileSync(path.join(folder, 'snapshots.json'), '[]');
+  const { code, out } = await store('verify', 'node-files');
+  assert.is(code, 1);
+  assert.match(out, /identity.json cannot be used: it is not whole; .*; the node does not start/);
+  assert.match(out, /ring-1 cannot be used: .*; the node does not start/);
+  assert.match(out, /snapshots.json cannot be used/);
+});
+
+test('a table that was cut, or put in the place of another, is said with what the manifest says', async () => {
+  const { store: made, shard } = makeNode('cut');
+  for (let key = 50; key <= 60; key += 1) assert.ok(made.put(key, key));
+  const [name = ''] = readdirSync(shard).filter((one) => one.startsWith('table-'));
+  const bytes = readFileSync(path.join(shard, name));
+  writeFileSync(path.join(shard, name), bytes.subarray(0, 1000));
+  const cut = await store('verify', 'cut');
+  assert.match(
+    cut.out,
+    new RegExp(`${name} has 1000 bytes, and the manifest says ${bytes.length}`),
+  );
+  assert.match(cut.out, /a store that names it does not open/);
 });
 
 test('[RSO2] damage ends a dump with a word, and a higher --from goes past it', async () => {

@@ -105,8 +105,10 @@ function recordsOfSegment(
       for (let prefix = from; prefix < to;) {
         const record = prefix + PREFIX_WORDS;
         const sequence = readSequence(words, prefix + PREFIX.sequenceLow);
-        records.push({ words, record, from: name, sequence });
-        prefix = record + words[record + HEADER.wordCount]!;
+        const end = record + words[record + HEADER.wordCount]!;
+        // A packed group's records are borrowed: the next group is unpacked over them.
+        records.push({ words: words.slice(record, end), record: 0, from: name, sequence });
+        prefix = end;
       }
     },
   );

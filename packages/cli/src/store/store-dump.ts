@@ -9,6 +9,7 @@ import {
 } from '@clockwise/record/build';
 import { HEADER, KIND } from '@clockwise/record/layout';
 import { tokenText } from '@clockwise/storage/file-explanation';
+import { parseFileName } from '@clockwise/storage/file-names';
 import { compareTokenHalves } from '@clockwise/storage/token-range';
 import { type Call, flag, integerOption, textOption, UsageError } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
@@ -34,12 +35,9 @@ export async function dump(call: Call, place: Place): Promise<ExitCode> {
   let printed = 0;
   const onFault = (fault: string): void => {
     faults += 1;
-    terminal.printError(
-      terminal.paintError(
-        'bad',
-        `${fault}; what is behind it is not shown; a higher --from skips it`,
-      ),
-    );
+    const way = place.kind === 'file' && isLog(place.name) ? '' : '; a higher --from skips it';
+    const line = `${fault}; what is behind it is not shown${way}`;
+    terminal.printError(terminal.paintError('bad', line));
   };
   for (const records of sourcesOf(place, { from, onFault })) {
     for (const one of records) {
@@ -50,6 +48,12 @@ export async function dump(call: Call, place: Place): Promise<ExitCode> {
     }
   }
   return faults === 0 ? EXIT.ok : EXIT.negative;
+}
+
+/** Records of the log have no order of tokens. */
+function isLog(name: string): boolean {
+  const file = parseFileName(name);
+  return file?.kind === 'log' || (file?.kind === 'snapshot' && file.file.kind === 'log');
 }
 
 function sourcesOf(place: Place, options: SourceOptions): readonly Iterable<SourceRecord>[] {

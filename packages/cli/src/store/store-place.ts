@@ -27,7 +27,12 @@ export interface StorePlace {
 }
 
 export type Place =
-  | { readonly kind: 'stores'; readonly stores: readonly StorePlace[] }
+  | {
+      readonly kind: 'stores';
+      readonly stores: readonly StorePlace[];
+      /** The data folder of a node, where that was named. */
+      readonly nodeFolder?: string;
+    }
   | { readonly kind: 'file'; readonly disk: Disk; readonly name: string };
 
 /** `target` is absolute; `shown` is what the user typed. */
@@ -41,7 +46,7 @@ export function placeOf(target: string, shown: string, insists: boolean): Place 
       title: path.join(shown, name),
       disk: new NodeDisk(path.join(target, name)),
     }));
-    return { kind: 'stores', stores };
+    return { kind: 'stores', stores, nodeFolder: target };
   }
   const names = readdirSync(target);
   if (!names.some((name) => parseFileName(name) !== undefined)) {

@@ -3,6 +3,7 @@ import { explainFile } from '@clockwise/storage/file-verify';
 import { explainStore, type StoreExplanation } from '@clockwise/storage/store-verify';
 import type { Call } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
+import { nodeFileFaults } from './node-files.ts';
 import { valueOrRefuse } from './store-errors.ts';
 import { bytesText, countedText } from './store-figures.ts';
 import { type Place, TOOLS } from './store-place.ts';
@@ -29,6 +30,10 @@ export async function verify({ terminal }: Call, place: Place): Promise<ExitCode
       const store = valueOrRefuse(explainStore(disk, TOOLS, true), title);
       const prefix = place.stores.length > 1 ? `${title}: ` : '';
       for (const fault of faultsOf(store, tally, prefix)) await say(fault);
+    }
+    const { nodeFolder } = place;
+    if (nodeFolder !== undefined) {
+      for (const fault of await nodeFileFaults(nodeFolder)) await say(fault);
     }
   }
   const read = `${countedText(tally.files, 'file')}, ${bytesText(tally.bytes)} read`;
