@@ -1,109 +1,28 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import {
-  LEVEL,
-  REPLICA_NOTE,
-  REPLICA_OPCODE,
-  REPLICA_REQUEST,
-  REPLICA_REQUEST_FLAG,
-  REPLICA_STORE,
-  REPLY_KIND,
-  REQUEST_FLAG,
-  RESPONSE_FLAG,
-  TAG,
-} from '@clockwise/protocol/frame';
-import {
-  responseFlags,
-  responsePrimaries,
-  responseReplicas,
-} from '@clockwise/protocol/response-reader';
-import { HIDDEN_BUCKET, OWED } from '@clockwise/record/hidden';
-import {
-  CoordinatorWorld,
-  field,
-  opcodeOf,
-  type Sent,
-  statusOf,
-  type WorldOptions,
-} from '../coordinator-world.ts';
+import { LEVEL, REPLICA_OPCODE, REPLY_KIND, REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { opcodeOf, statusOf } from '../coordinator-world.ts';
 import { get, put, record } from '../requests/sample-requests.ts';
 
-const CLIENT = 1;
-const MERGED = record({ dots: [[9, 1]] });
-const { forward, written, stored, read } = REPLY_KIND;
+import {
+  acknowledge,
+  answers,
+  asked,
+  CLIENT,
+  copies,
+  KNOWN,
+  LATE_MS,
+  MERGED,
+  notes,
+  owedOf,
+  suspect,
+  world,
+  writeOf,
+} from './put-world.ts';
+
+const { forward, written, read } = REPLY_KIND;
 const { UNAVAILABLE, TIMEOUT, HINTS_FULL, OVERLOADED } = ERRORS;
-const LATE_MS = 100;
-
-/** Five nodes, three copies; this node is on the list unless another list is named. */
-function world(options: WorldOptions = {}): CoordinatorWorld {
-  return CoordinatorWorld.linked({
-    nodeCount: 5,
-    replicas: [0, 1, 2],
-    limits: { lateAcksMs: LATE_MS },
-    ...options,
-  });
-}
-
-function suspect(one: CoordinatorWorld, node: number): void {
-  const message = { kind: 'peer-state', nodeId: `node-${node}`, state: 'down' } as const;
-  one.step([{ kind: 'told', from: 'gossiper', message }]);
-}
-
-function flagsOf(sent: Sent): number {
-  return (field(sent, REPLICA_REQUEST.opcode) >>> 8) & 0xff;
-}
-
-/** The positions that a hinted copy names as owed; 0 of a plain one. */
-function owedOf(sent: Sent): number {
-  const isHint = (flagsOf(sent) & REPLICA_REQUEST_FLAG.hint) !== 0;
-  const word = opcodeOf(sent) === REPLICA_OPCODE.write ? REPLICA_REQUEST.owed : REPLICA_STORE.owed;
-  assert.is(isHint, field(sent, word) !== 0);
-  return field(sent, word) & OWED.positionMask;
-}
-
-/** Asks for a put; its write at the own shard. */
-function writeOf(one: CoordinatorWorld, level = 2, flags = 0): Sent {
-  one.ask(CLIENT, put(1, 'k', 'value', { level, flags }));
-  const sent = one.sentToShard();
-  assert.equal(sent.map(opcodeOf), [REPLICA_OPCODE.write]);
-  return sent[0]!;
-}
-
-function acknowledge(one: CoordinatorWorld, node: number, status = STATUS_OK): void {
-  const [store] = stores.get(one)!.get(node)!;
-  one.nodeReplies(node, store!, { kind: stored, status });
-}
-
-const stores: WeakMap<CoordinatorWorld, Map<number, Sent[]>> = new WeakMap();
-
-/** By node: the copies that it was sent since this was last asked. */
-function copies(one: CoordinatorWorld): Map<number, number> {
-  const found = new Map<number, Sent[]>();
-  for (let node = 1; node < one.ring.nodes.length; node += 1) {
-    const sent = one.sentToNode(node).filter(({ tag }) => tag === TAG.replicaRequest);
-    if (sent.length > 0) found.set(node, sent);
-  }
-  stores.set(one, new Map([...(stores.get(one) ?? []), ...found]));
-  return new Map([...found].map(([node, sent]) => [node, owedOf(sent[0]!)]));
-}
-
-/** The positions that the own shard was told to note as owed. */
-function notes(one: CoordinatorWorld): number[] {
-  return one.sentToShard().flatMap((sent) => {
-    if (opcodeOf(sent) !== REPLICA_OPCODE.note) return [];
-    assert.is(field(sent, REPLICA_REQUEST.bucketId), HIDDEN_BUCKET.mark);
-    return [field(sent, REPLICA_NOTE.owed) & OWED.positionMask];
-  });
-}
-
-function answers(one: CoordinatorWorld): (readonly [number, number, number, boolean])[] {
-  return one.sentTo(CLIENT).map(({ words, offset, tag }) => {
-    const isSloppy = (responseFlags(words, offset) & RESPONSE_FLAG.sloppy) !== 0;
-    const status = statusOf({ words, offset, tag });
-    return [status, responseReplicas(words, offset), responsePrimaries(words, offset), isSloppy];
-  });
-}
 
 test('[P4] C1 a stand-in counts for its one position, towards a sloppy level and not a strict one', () => {
   for (const strict of [false, true]) {
@@ -289,108 +208,6 @@ test('positions of a data centre that is cut off whole are marked, and get no co
   assert.equal(notes(one), [0b110]);
 });
 
-/** A retried put: its questions, by node. */
-function asked(one: CoordinatorWorld, level = 2): Map<number, Sent> {
-  one.ask(CLIENT, put(1, 'k', 'value', { level, flags: REQUEST_FLAG.retry, ageMs: 300 }));
-  const questions = new Map<number, Sent>([[0, one.sentToShard()[0]!]]);
-  for (let node = 1; node < one.ring.nodes.length; node += 1) {
-    for (const sent of one.sentToNode(node)) questions.set(node, sent);
-  }
-  for (const sent of questions.values()) assert.is(opcodeOf(sent), REPLICA_OPCODE.read);
-  return questions;
-}
-
-/** A record that knows the operation of session 5, sequence 1. */
-const KNOWN = record({ dots: [[5, 1]], seen: [[9, 1]] });
-
-test('[P8] a retried write that another replica knows is stored everywhere and answered as a duplicate', () => {
-  const one = world();
-  const questions = asked(one);
-  assert.equal([...questions.keys()], [0, 1, 2]);
-  one.nodeReplies(1, questions.get(1)!, { kind: read, record: MERGED });
-  one.nodeReplies(2, questions.get(2)!, { kind: read, record: KNOWN });
-  const [own] = one.sentToShard();
-  assert.is(opcodeOf(own!), REPLICA_OPCODE.store);
-  assert.equal(
-    [...copies(one)],
-    [
-      [1, 0],
-      [2, 0],
-    ],
-  );
-  acknowledge(one, 1);
-  one.shardReplies([[own!, { kind: stored }]]);
-  const [answer] = one.sentTo(CLIENT);
-  assert.is(statusOf(answer!), STATUS_OK);
-  const flags = responseFlags(answer!.words, answer!.offset);
-  assert.is(flags & RESPONSE_FLAG.duplicate, RESPONSE_FLAG.duplicate);
-  // What the own replica had to say comes too late to matter.
-  one.shardReplies([[questions.get(0)!, { kind: read, status: STATUS_NOT_FOUND }]]);
-  assert.equal(one.sentToShard().map(opcodeOf), []);
-});
-
-test('[P8] a retried write that nobody knows is written once all have answered, or have had their time', () => {
-  for (const isSilent of [false, true]) {
-    const one = world();
-    const questions = asked(one);
-    one.shardReplies([[questions.get(0)!, { kind: read, status: STATUS_NOT_FOUND }]]);
-    one.nodeReplies(1, questions.get(1)!, { kind: read, record: MERGED });
-    assert.equal(one.sentToShard(), []);
-    if (isSilent) one.passes(150);
-    else one.nodeReplies(2, questions.get(2)!, { kind: read, status: STATUS_NOT_FOUND });
-    const [write] = one.sentToShard();
-    assert.is(opcodeOf(write!), REPLICA_OPCODE.write);
-    assert.is(flagsOf(write!) & REPLICA_REQUEST_FLAG.retry, REPLICA_REQUEST_FLAG.retry);
-    assert.is(field(write!, REPLICA_REQUEST.ageMs), 300);
-    one.shardReplies([[write!, { kind: written, record: MERGED }]]);
-    assert.equal(
-      [...copies(one)],
-      [
-        [1, 0],
-        [2, 0],
-      ],
-    );
-  }
-});
-
-test('[P8] an own replica that cannot read refuses the retried write, and nothing is made', () => {
-  const one = world();
-  const questions = asked(one);
-  const status = ERRORS.READ_FAILED.code;
-  one.nodeReplies(1, questions.get(1)!, { kind: read, status });
-  assert.equal(one.sentTo(CLIENT), [], "another's is no reason");
-  one.shardReplies([[questions.get(0)!, { kind: read, status }]]);
-  assert.equal(one.sentTo(CLIENT).map(statusOf), [status]);
-  assert.equal(one.sentToShard(), []);
-  assert.is(one.figures()['inFlight'], 0);
-});
-
-test('[P8] O9 where what is known is too much to be held the retried write is refused, and nothing is made', () => {
-  const one = world({ limits: { keptRequestBytesMax: 1000 } });
-  const questions = asked(one);
-  const dots = Array.from({ length: 30 }, (_, index) => [10 + index, 1] as const);
-  one.nodeReplies(1, questions.get(1)!, { kind: read, record: record({ dots }) });
-  assert.equal(one.sentTo(CLIENT).map(statusOf), [ERRORS.OVERLOADED.code]);
-  assert.equal(one.sentToShard(), []);
-  assert.is(one.figures()['inFlight'], 0);
-});
-
-test('[P8] stand-ins are asked for the positions of primaries that cannot be', () => {
-  const one = world();
-  one.linkDown(2);
-  const questions = asked(one);
-  assert.equal([...questions.keys()], [0, 1, 3]);
-  assert.is(flagsOf(questions.get(3)!) & REPLICA_REQUEST_FLAG.hint, REPLICA_REQUEST_FLAG.hint);
-  one.nodeReplies(3, questions.get(3)!, { kind: read, record: KNOWN });
-  assert.equal(
-    [...copies(one)],
-    [
-      [1, 0],
-      [3, 0b100],
-    ],
-  );
-});
-
 test('[P9] a shard that has forgotten what was forwarded is no source for a stand-in', () => {
   const one = world();
   const write = writeOf(one, 2);
@@ -408,22 +225,6 @@ test('[P9] a shard that has forgotten what was forwarded is no source for a stan
     answers(one).map(([status]) => status),
     [TIMEOUT.code],
   );
-});
-
-test('[P9] the answer to the question is not the record read again, where the own store was refused', () => {
-  const one = world();
-  const questions = asked(one);
-  one.nodeReplies(1, questions.get(1)!, { kind: read, record: KNOWN });
-  const [own] = one.sentToShard();
-  copies(one);
-  one.linkDown(2);
-  assert.equal(one.sentToShard().map(opcodeOf), [REPLICA_OPCODE.read]);
-  one.shardReplies([[questions.get(0)!, { kind: read, record: MERGED }]]);
-  assert.equal([...copies(one)], []);
-  acknowledge(one, 1);
-  one.shardReplies([[own!, { kind: stored }]]);
-  assert.equal(answers(one), [[STATUS_OK, 2, 2, false]]);
-  assert.equal(notes(one), [0b100]);
 });
 
 test('[P5] no mark stands for a record that only a stand-in of this node holds', () => {
@@ -460,18 +261,6 @@ test('a note that the own shard refuses is counted as lost', () => {
   assert.is(opcodeOf(note!), REPLICA_OPCODE.note);
   one.shardReplies([[note!, { kind: REPLY_KIND.noted, status: OVERLOADED.code }]]);
   assert.is(one.figures()['notesLost'], 1);
-});
-
-test('[PX1] a question that outlives its connection is not passed on', () => {
-  const one = world({ replicas: [1, 2, 3] });
-  for (const node of [1, 2, 3]) one.linkDown(node);
-  const [question] = [...asked(one).values()];
-  one.linkUp(1);
-  one.step([{ kind: 'disconnected', connection: CLIENT, reason: 'gone' }]);
-  one.shardReplies([[question!, { kind: read, status: STATUS_NOT_FOUND }]]);
-  one.passes(200);
-  assert.equal(one.sentToNode(1), []);
-  assert.is(one.figures()['inFlight'], 0);
 });
 
 test.run();
