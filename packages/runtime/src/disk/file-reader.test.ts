@@ -1,4 +1,14 @@
-import { fstatSync, mkdtempSync, open, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fstatSync,
+  mkdtempSync,
+  open,
+  openSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { WorldEvent } from '@clockwise/kernel/effects';
@@ -181,6 +191,29 @@ test('[FR4] [FR1] F18 where none comes free the read has failed: never "not ther
     { kind: 'read-failed', read: 2, failure: 'EMFILE' },
   ]);
   assert.is(tries(), 4);
+  files.stop();
+});
+
+test('F23 a file whose reads hang delays no reads of others, and they end with it', async () => {
+  // A pipe without a writer: whoever opens it waits, as on a disk that is stuck.
+  const pipe = join(directory, 'stuck.table');
+  assert.is(spawnSync('mkfifo', [pipe]).status, 0);
+  const { reader: files, next } = reader(8);
+  files.read({ read: 1, file: 'stuck.table', offset: 0, byteCount: 64 });
+  files.read({ read: 2, file: 'stuck.table', offset: 64, byteCount: 64 });
+  for (let read = 3; read < 40; read += 1) {
+    files.read({ read, file: read % 2 === 0 ? 'one.table' : 'two.copy', offset: 0, byteCount: 64 });
+  }
+  const ended = await next(37);
+  assert.ok(ended.every(({ kind }) => kind === 'read-done'));
+  const writer = openSync(pipe, 'r+');
+  const late = await next(2);
+  assert.equal(
+    late.map(({ kind }) => kind),
+    ['read-failed', 'read-failed'],
+    'a pipe has no positions',
+  );
+  closeSync(writer);
   files.stop();
 });
 
