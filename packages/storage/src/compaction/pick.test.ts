@@ -146,14 +146,14 @@ const CASES: readonly Case[] = [
     expected: 'nothing',
   },
   {
-    name: 'at rest runs stay over a level 1 that is far larger',
+    name: 'at rest runs become one over a level 1 that is far larger',
     tables: `
       L0 21-30 | 00-ff:8
       L0 11-20 | 00-ff:8
       L0 1-10 | 00-ff:8
       L1 00-7f:49 80-ff:48`,
     options: { isAtRest: true },
-    expected: 'nothing',
+    expected: 'merge 1 2 3 -> L0 500',
   },
   {
     name: 'one run alone is not merged with itself',

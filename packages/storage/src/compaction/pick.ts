@@ -78,6 +78,8 @@ const LOSS_SHARE = 4;
 /** At rest, this share of the runs goes down, if they hold this share of the bytes of level 1. */
 const REST_RUNS = 1 / 2;
 const REST_BYTES = 1 / 4;
+/** This share becomes one run otherwise: reads ask each. */
+const REST_RUNS_BESIDE = 1 / 4;
 
 /**
  * REQUIRES: `roundRobin` holds, by level, the last place that the level's latest merge took.
@@ -354,12 +356,17 @@ function tableThatLoses(picking: Picking, table: TableMetadata, level: number): 
 /** What is left in level 0: reads ask each run, and older versions take room. */
 function pickAtRest(picking: Picking): Pick | undefined {
   const { options, levels, runs, blocked } = picking;
+  if (!options.isAtRest) return undefined;
   const readable = takeOldest(readableOldest(runs, blocked), options);
-  if (!options.isAtRest || readable.length < Math.max(2, options.runsMin * REST_RUNS))
-    return undefined;
   const tables = readable.flat();
-  if (rawBytesOf(tables) < rawBytesOf(levels[1]!) * REST_BYTES) return undefined;
-  return mergeIntoLevel1(picking, tables, LOSS_SCORE);
+  const isMuch = rawBytesOf(tables) >= rawBytesOf(levels[1]!) * REST_BYTES;
+  if (isMuch && readable.length >= Math.max(2, options.runsMin * REST_RUNS)) {
+    return mergeIntoLevel1(picking, tables, LOSS_SCORE);
+  }
+  const runsMin = Math.max(2, options.runsMin * REST_RUNS_BESIDE);
+  const inputs = worthMerging(readable, { ...options, runsMin }).flat();
+  if (inputs.length === 0) return undefined;
+  return { kind: 'merge', inputs, outputLevel: 0, isBottom: false, score: LOSS_SCORE };
 }
 
 /** By a range drop, or by values that expired; wherever it stands. */
