@@ -143,9 +143,8 @@ export type ActorMessage =
     }
   /**
    * ring-manager -> coordinator -> replica: drop all objects of a partition that this node does not own in
-   * the ring of the epoch. The coordinator passes it on when nothing of the partition's own objects is owed
-   * any more. REQUIRES: `range-owed` was said before, so that the owners have all of them. Lost: said
-   * again; what is done already is answered so.
+   * the ring of the epoch. The coordinator passes it on when all of it has gone to the owners. Said again until it is
+   * answered as done, as when it was lost.
    */
   | {
       readonly kind: 'partition-given-up';
@@ -155,10 +154,11 @@ export type ActorMessage =
     }
   /**
    * ring-manager -> coordinator: nodes that own a partition in the ring of the epoch are owed all that this
-   * node holds of it. Lost, or not noted: said again; what the node owes tells when they have it (`hints`).
+   * node holds of it. Said again until it is answered as done, as when it was lost.
    */
   | {
       readonly kind: 'range-owed';
+      readonly request: number;
       readonly partition: number;
       readonly replicationClass: number;
       readonly epoch: number;

@@ -4,10 +4,10 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { Ring } from '@clockwise/placement/ring';
-import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import { OWED } from '@clockwise/record/hidden';
 import { HOLDING } from '@clockwise/replica/held-partitions';
 import { nameOfKey } from '../checkers/history.ts';
+import { BUCKET } from '../simulation/configuration.ts';
 import type { HiddenRecord } from '../simulation/replica-mirror.ts';
 import type { ScriptedCluster } from './scripted-cluster.ts';
 
@@ -16,6 +16,7 @@ const PATIENCE_MS = 20_000;
 
 export class RingChanges {
   readonly #world: ScriptedCluster;
+  #requests = 0;
 
   constructor(world: ScriptedCluster) {
     this.#world = world;
@@ -58,61 +59,56 @@ export class RingChanges {
     this.#world.pass(1500);
   }
 
-  /** A node owes others all that it holds of a partition; goes on when they have it. */
+  /** A node owes others all that it holds of a partition; goes on when it says that they have it. */
   owe(node: number, partition: number, to: readonly number[]): void {
-    const { cluster } = this.#world;
-    const nodeIds = to.map((other) => cluster.nodes[other]!.nodeId);
+    const machine = this.#world.cluster.nodes[node]!;
+    const nodeIds = to.map((other) => this.#world.cluster.nodes[other]!.nodeId);
     const { epoch } = this.ring;
-    const message = { kind: 'range-owed', partition, replicationClass: 0, epoch, nodeIds } as const;
-    const { witness } = cluster;
-    const { nodeId } = cluster.nodes[node]!;
-    const before = witness.hiddenCount;
-    this.#until(
-      () => witness.hiddenCount > before,
-      () => cluster.nodes[node]!.tellCoordinator(message),
+    const about = { partition, replicationClass: 0, epoch, nodeIds } as const;
+    this.#ask(node, (request) =>
+      machine.tellCoordinator({ kind: 'range-owed', request, ...about }),
     );
-    const kinds = (): string[] => witness.mirror.hiddenOf(nodeId, 1).map(({ kind }) => kind);
-    this.#until(() => !kinds().includes('dirty'));
   }
 
-  /** REQUIRES: `keys` are all that the node ever had of the partition. */
-  giveUp(node: number, partition: number, keys: readonly string[], bucketId: number): void {
-    this.giveUpThrough(node, partition, keys, bucketId, () => undefined);
-  }
-
-  /** The same; `befall` comes each time that it was said. */
-  giveUpThrough(
+  /** REQUIRES: `keys` are all that the node ever had of the partition. `befall` comes each time that it was said. */
+  giveUp(
     node: number,
     partition: number,
     keys: readonly string[],
-    bucketId: number,
-    befall: () => void,
+    befall: () => void = () => undefined,
   ): void {
     const { nodes, witness } = this.#world.cluster;
-    const tell = (): void => {
-      this.beginGivingUp(node, partition);
+    this.#ask(node, (request) => {
+      this.#tellGivenUp(node, partition, request);
       this.#world.pass(5);
       befall();
-    };
-    this.#until(() => nodes[node]!.holding(partition) === HOLDING.gone, tell);
-    const names = keys.map((key) => nameOfKey({ bucketId, key }));
+    });
+    assert(nodes[node]!.holding(partition) === HOLDING.gone, 'what is said to be dropped is gone');
+    const names = keys.map((key) => nameOfKey({ bucketId: BUCKET.sync, key }));
     witness.mirror.dropped(`${nodes[node]!.nodeId}/0`, names);
   }
 
+  /** Until the shard drops the partition, and no further. */
   beginGivingUp(node: number, partition: number): void {
+    const { dropping } = HOLDING;
+    const tell = (): void => this.#tellGivenUp(node, partition, 0);
+    this.#until(() => this.holding(node, partition) === dropping, tell);
+  }
+
+  #tellGivenUp(node: number, partition: number, request: number): void {
     const { epoch } = this.ring;
-    const message = { kind: 'partition-given-up', request: 1, partition, epoch } as const;
+    const message = { kind: 'partition-given-up', request, partition, epoch } as const;
     this.#world.cluster.nodes[node]!.tellCoordinator(message);
   }
 
   /** The partition that came back has all that it should. */
   fill(node: number, partition: number): void {
     const { epoch } = this.ring;
-    const message = { kind: 'partition-filled', request: 1, partition, epoch } as const;
-    this.#until(
-      () => this.holding(node, partition) === HOLDING.whole,
-      () => this.#tellShard(node, message),
+    const machine = this.#world.cluster.nodes[node]!;
+    this.#ask(node, (request) =>
+      machine.tellShard(0, { kind: 'partition-filled', request, partition, epoch }),
     );
+    assert(this.holding(node, partition) === HOLDING.whole, 'what is said to be filled is whole');
   }
 
   holding(node: number, partition: number): number | undefined {
@@ -131,12 +127,19 @@ export class RingChanges {
     return members.flatMap(({ nodeId }) => witness.mirror.hiddenOf(nodeId, 1));
   }
 
-  #tellShard(node: number, message: ActorMessage): void {
-    this.#world.cluster.nodes[node]!.tellShard(0, message);
+  /** Says a thing under one number again and again, until the node says that it is done. */
+  #ask(node: number, say: (request: number) => void): void {
+    this.#requests += 1;
+    const request = this.#requests;
+    const machine = this.#world.cluster.nodes[node]!;
+    this.#until(
+      () => machine.isDone(request),
+      () => say(request),
+    );
   }
 
   /** Says a thing again until it is so. */
-  #until(isSo: () => boolean, say: () => void = () => undefined): void {
+  #until(isSo: () => boolean, say: () => void): void {
     const { simulation } = this.#world.cluster;
     const deadline = simulation.now + PATIENCE_MS;
     while (!isSo()) {

@@ -61,10 +61,8 @@ class RingStory {
     this.#apply(next);
     if (prng.chance(0.5)) this.#put(to);
     this.#live();
-    this.#changes.owe(from, this.#partition, [...stay, to]);
-    this.#live();
-    this.#changes.giveUpThrough(from, this.#partition, this.#keys, BUCKET.sync, () => {
-      if (prng.chance(0.3)) this.#end(from);
+    this.#changes.giveUp(from, this.#partition, this.#keys, () => {
+      if (prng.chance(0.2)) this.#end(from);
     });
     this.#live();
     for (const node of stay) this.#changes.owe(node, this.#partition, [to]);

@@ -79,6 +79,7 @@ export class NodeProcess {
   #inFlightCount = (): number => 0;
   #notesLost = (): number => 0;
   #hasForgotten = false;
+  readonly #done: Set<number> = new Set();
   #isRunning = true;
   #lifeCount = 0;
 
@@ -158,6 +159,11 @@ export class NodeProcess {
 
   tellCoordinator(message: ActorMessage): void {
     this.#tell('ring-manager', COORDINATOR, message);
+  }
+
+  /** Whether what the ring-manager asked for under a number has been answered as done. */
+  isDone(request: number): boolean {
+    return this.#done.has(request);
   }
 
   /** HOLDING of a partition; undefined: its shard is not open. */
@@ -405,7 +411,11 @@ export class NodeProcess {
       if (!isFenced) return;
       this.#hasForgotten = true;
       this.#supervision.fenced(message.shard, message.reason);
-    } else this.#actors.get(to as SimulatedActorName)?.host.pushEvent(event);
+    } else {
+      const isDone = message.kind === 'partition-answer' && message.ok;
+      if (isDone && to === 'ring-manager') this.#done.add(message.request);
+      this.#actors.get(to as SimulatedActorName)?.host.pushEvent(event);
+    }
   }
 }
 

@@ -123,6 +123,11 @@ export class SimulatedNode implements NodeParts {
     this.#process?.tellCoordinator(message);
   }
 
+  /** Whether what the ring-manager asked for under a number has been answered as done by this process. */
+  isDone(request: number): boolean {
+    return this.#process?.isDone(request) === true;
+  }
+
   /** HOLDING of a partition; undefined: its shard is not open. */
   holding(partition: number): number | undefined {
     return this.#process?.holding(partition);

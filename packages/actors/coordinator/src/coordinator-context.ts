@@ -22,6 +22,7 @@ import { ExplainLog } from './requests/explain-log.ts';
 import { FanOuts } from './fan-out/fan-outs.ts';
 import { HedgeBudget } from './gets/hedge-budget.ts';
 import { HintLedger } from './hand-off/hint-ledger.ts';
+import { OwedRanges } from './hand-off/owed-range.ts';
 import { RepairBudget } from './gets/repair-budget.ts';
 import { ReplicaPreference } from './gets/replica-preference.ts';
 import { RequestSlots } from './requests/request-slots.ts';
@@ -134,6 +135,7 @@ export class CoordinatorContext {
   readonly fanOuts: FanOuts;
   /** What this node holds for others. */
   readonly ledger: HintLedger;
+  readonly owedRanges: OwedRanges = new OwedRanges();
   /** Which siblings a reader is shown; made once, used for every answer. */
   readonly visible: VisibleSiblings = new VisibleSiblings();
   /** What a note is about; filled in for each, so that none is made. */

@@ -11,9 +11,8 @@ import {
 } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from './coordinator-context.ts';
 import type { HandOffCore } from './hand-off/hand-off-core.ts';
-import { oweRange } from './hand-off/owed-range.ts';
-import { answerLeave, leavePartition } from './hand-off/partition-leave.ts';
 import { hintsMessage } from './hand-off/owed-records.ts';
+import { leavePartition, oweRange, passAnswer } from './hand-off/partition-leave.ts';
 import type { PassedQuestions } from './peers/passed-questions.ts';
 import type { Sweep } from './requests/sweep.ts';
 
@@ -55,7 +54,7 @@ export function takeMessage(
   } else if (message.kind === 'partition-given-up') {
     leavePartition(context, message);
   } else if (message.kind === 'partition-answer') {
-    answerLeave(context, message);
+    passAnswer(context, message);
   } else if (message.kind === 'probe') {
     probeShards(context, message.probe);
   } else if (message.kind === 'figures-wanted') {

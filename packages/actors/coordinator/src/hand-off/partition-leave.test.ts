@@ -13,7 +13,7 @@ const GIVEN_UP = {
   partition: PARTITION,
   epoch: 1,
 } as const;
-const OWED = 'objects of it are owed to others, or are not counted yet';
+const OWED = 'objects of it are on their way to others';
 
 /** Node 0 is no owner any more. */
 function formerOwner(): HandOffWorld {
@@ -30,7 +30,7 @@ function told(hands: HandOffWorld, message: ActorMessage, from = 'ring-manager')
   });
 }
 
-test('[PL1] a partition is dropped when nothing of its own objects is owed, and not before that is known', () => {
+test('A7 [PL1] a partition is dropped when all of it has gone to all owners, and not before that is known', () => {
   const hands = formerOwner();
   hands.holdObject(KEY);
   hands.holdMark(KEY, 0b001);
@@ -38,23 +38,36 @@ test('[PL1] a partition is dropped when nothing of its own objects is owed, and 
   assert.equal(told(hands, GIVEN_UP), refused, 'nothing was counted yet');
   hands.manners.set(1, 'silent');
   hands.run(3000);
-  assert.equal(told(hands, GIVEN_UP), refused, 'a mark is owed');
+  assert.equal(told(hands, GIVEN_UP), refused, 'n1 has nothing yet');
   hands.manners.set(1, 'stores');
-  hands.run(5000);
-  assert.equal(told(hands, GIVEN_UP), ['replica-0 partition-given-up']);
+  hands.run(8000);
+  for (const node of [1, 2, 3]) {
+    assert.ok(
+      hands.arrived.some((one) => one.node === node && one.key === KEY),
+      `${node} has it`,
+    );
+  }
+  const passed = ['replica-0 partition-given-up'];
+  assert.equal(told(hands, GIVEN_UP), passed);
+  assert.equal(told(hands, GIVEN_UP), passed, 'said again it is passed on at once');
   hands.noteDirty(PARTITION, 0b010);
   assert.equal(told(hands, GIVEN_UP), refused, 'the range is owed');
   hands.run(5000);
-  assert.equal(told(hands, GIVEN_UP), ['replica-0 partition-given-up']);
+  assert.equal(told(hands, GIVEN_UP), passed);
   hands.holdCopy(KEY, 0b001);
   hands.run(5000);
-  assert.equal(told(hands, GIVEN_UP), ['replica-0 partition-given-up'], 'copies are for others');
+  assert.equal(told(hands, GIVEN_UP), passed, 'copies are for others');
   const answer = { kind: 'partition-answer', request: 7, partition: PARTITION } as const;
   const done = { ...answer, ok: true, reason: '' };
   assert.equal(told(hands, done, 'replica-0'), ['ring-manager partition-answer']);
 });
 
-test('[PL1] what is said for another epoch, or of no partition, is refused', () => {
+test('[PL1] what is said to an owner, for another epoch, or of no partition, is refused', () => {
+  const owner = new HandOffWorld({ nodeCount: 3, replicas: [0, 1, 2] });
+  owner.run(3000);
+  assert.equal(told(owner, GIVEN_UP), [
+    'ring-manager partition-answer this node owns the partition in the ring of epoch 1',
+  ]);
   const hands = formerOwner();
   hands.run(3000);
   assert.equal(told(hands, { ...GIVEN_UP, epoch: 2 }), [

@@ -88,8 +88,11 @@ export class ReplyDispatch {
     const isNew =
       kind === REPLY_KIND.stored || kind === REPLY_KIND.written || kind === REPLY_KIND.noted;
     if (!isNew) return;
+    const { ring, owedRanges } = this.#context;
     const chunk = this.#context.chunkWords(shard, words[offset + REPLICA_REPLY.chunk]!);
-    this.#handOff.acknowledged(chunk, words[offset + REPLICA_REPLY.offset]!);
+    const record = words[offset + REPLICA_REPLY.offset]!;
+    this.#handOff.acknowledged(chunk, record);
+    owedRanges.acknowledged(ring, chunk, record);
   }
 
   /** A frame from the link to a peer. REQUIRES: it passed its validation. */
