@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { Prng } from '@clockwise/kernel/prng';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
+import { PatientDisk } from '@clockwise/runtime/disk/patient-disk';
 import { SimulatedDisk } from '@clockwise/simulator/simulated-disk';
 import type { Disk } from '@clockwise/storage/disk';
 import { writeNewFile } from '@clockwise/storage/whole-transfer';
@@ -16,6 +17,7 @@ const folders: string[] = [];
 
 const WORLDS: readonly (readonly [string, () => Disk])[] = [
   ['node:fs', newNodeDisk],
+  ['node:fs, patient', () => new PatientDisk({ disk: newNodeDisk(), waitMsMax: 100 })],
   ['simulated', () => new SimulatedDisk({ prng: new Prng('disk-1') })],
   [
     'simulated, short transfers',

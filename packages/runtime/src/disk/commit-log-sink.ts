@@ -12,6 +12,7 @@ import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import type { LogRange, LogStart } from '@clockwise/storage/log-writer';
 import type { LogRanges, LogSink } from './group-commit.ts';
 import { NodeDisk } from './node-disk.ts';
+import { PatientDisk } from './patient-disk.ts';
 import { SyncAheadDisk } from './sync-ahead-disk.ts';
 import { SyncThread } from './sync-thread.ts';
 
@@ -25,6 +26,8 @@ export interface CommitLogSinkOptions {
 
 /** Written bytes after which another thread begins to sync them. */
 const SYNC_AHEAD_BYTES = 8 * 1024 * 1024;
+/** For the next segment's descriptor: less than what a log writer may be silent (`logHungAfterMs`). */
+const DESCRIPTOR_WAIT_MS_MAX = 5000;
 /** Recycled segments that are kept. */
 const SPARES_MAX = 2;
 
@@ -35,8 +38,12 @@ export class CommitLogSink implements LogSink {
   /** Throws when the log cannot be opened: the shard then starts anew, or is given up. */
   constructor(options: CommitLogSinkOptions) {
     this.#chunks = options.chunks;
+    const disk = new PatientDisk({
+      disk: new NodeDisk(options.directory),
+      waitMsMax: DESCRIPTOR_WAIT_MS_MAX,
+    });
     this.#writer = new CommitLogWriter({
-      disk: new SyncAheadDisk(new NodeDisk(options.directory), new SyncThread(), SYNC_AHEAD_BYTES),
+      disk: new SyncAheadDisk(disk, new SyncThread(), SYNC_AHEAD_BYTES),
       checksum: options.checksum,
       start: options.start,
       segmentBytes: options.limits.logSegmentBytes,
