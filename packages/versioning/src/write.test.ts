@@ -1,7 +1,7 @@
 /** Single writes and the scenarios of clients that reconcile badly, on two or three replicas. */
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { Prng } from '@clockwise/kernel/prng';
-import { type Dot, encodeRecord } from '@clockwise/record/build';
+import { decodeRecord, type Dot, encodeRecord } from '@clockwise/record/build';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RELATION } from './context.ts';
@@ -180,6 +180,14 @@ test('[V15] of equal times the higher dot wins at a retry as it does in a join',
     onTop.put({ value: 'mine', sequence: 1, hybrid, lww: true, retrySeen: 1n });
     alone.receive(two, true);
     assert.equal(onTop.values, alone.values);
+    for (const replica of [onTop, alone]) {
+      const { siblings } = decodeRecord(replica.words!, 0);
+      assert.equal(
+        siblings.map((sibling) => sibling.hybrid),
+        [hybrid],
+        'a retry has the time of its first try',
+      );
+    }
   }
 });
 

@@ -4,7 +4,8 @@
  *
  * A write with a context replaces exactly the siblings that the context covers. One without a
  * context replaces all of the current record. With an empty context it replaces none. In a `lww`
- * bucket each write replaces the one sibling, and its hybrid time is raised above that one's.
+ * bucket each write replaces the one sibling, and its hybrid time is raised above that one's; a retry's
+ * is not, which loses to what is later (V15).
  *
  * data plane
  *
@@ -135,7 +136,9 @@ export function writeAny(
   } else {
     position = addSibling(writer, operands, out, siblings);
     if (current >= 0) dropSiblings(writer, words, current);
-    if (operands.lww && current >= 0) raiseHybridTime(words, current, out, siblings);
+    // [V15] A retry keeps the time of its first try: it is not before what it replaces.
+    const isRaised = operands.lww && !operands.retry && current >= 0;
+    if (isRaised) raiseHybridTime(words, current, out, siblings);
   }
   const recents =
     current < 0 ? 0 : writeRecents(writer, operands, words, current, out, siblings, position);
