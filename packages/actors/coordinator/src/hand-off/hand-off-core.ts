@@ -274,7 +274,7 @@ export class HandOffCore {
     const { ledger } = this.#context;
     const from = pass.place + 1;
     if (pass.isAtPlace && isRead) ledger.close(pass.endPlace());
-    if (pass.isAtPlace) ledger.abandon(pass.endPlace());
+    else if (pass.isAtPlace) ledger.abandon(pass.endPlace());
     const place = this.#nextPlace(pass, from);
     if (place < 0) {
       this.#passes.delete(pass.target);
