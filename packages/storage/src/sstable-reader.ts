@@ -160,14 +160,22 @@ export class TableReader {
    * copy where they are stored as they are. False: it is not what was written there. [TR2]
    */
   openBlock(words: Int32Array, at: number, block: number, scratch: BlockScratch): boolean {
+    return this.isSoundAt(words, at, block) && this.openStored(words, at, scratch);
+  }
+
+  /** Whether the block whose header stands at word `at` is what was written there. [TR2] */
+  isSoundAt(words: Int32Array, at: number, block: number): boolean {
     const byteCount = this.blockByteCount(block);
     if (byteCount < BLOCK_HEADER_WORDS * 4 || (words.length - at) * 4 < byteCount) return false;
-    const storedBytes = byteCount - BLOCK_HEADER_WORDS * 4;
-    if (words[at + BLOCK.storedBytes] !== storedBytes) return false;
+    if (words[at + BLOCK.storedBytes] !== byteCount - BLOCK_HEADER_WORDS * 4) return false;
     const offsetUnits = this.blockOffset(block) / 8;
     const expected = this.#checksum.of(this.table.fileNumber, offsetUnits | 0, words, at);
-    if (words[at + BLOCK.checksum] !== expected) return false;
-    return this.#decode(words, at, storedBytes, scratch);
+    return words[at + BLOCK.checksum] === expected;
+  }
+
+  /** `openBlock` for one that is known to be sound. */
+  openStored(words: Int32Array, at: number, scratch: BlockScratch): boolean {
+    return this.#decode(words, at, words[at + BLOCK.storedBytes]!, scratch);
   }
 
   /** Whether the block that was read to `room` is what was written there. [TR2] */

@@ -135,7 +135,7 @@ test(`[RS1] [RS2] what is read of a run is what it holds of the range, in order 
         const source = new RunSource(levels, run, range);
         while (source.hasMore) {
           const soFar = keysOf(source, range).length;
-          const blocks = source.nextRead(cache, prng.below(600));
+          const blocks = source.nextRead(cache, scratch, prng.below(600));
           if (blocks === undefined) continue;
           const words = readWords(disk, blocks.file, blocks.offset, blocks.byteCount);
           assert.ok(source.take(blocks, words, scratch));
@@ -145,7 +145,7 @@ test(`[RS1] [RS2] what is read of a run is what it holds of the range, in order 
             assert.is(tableName(number), blocks.file);
             const reader = readers.find(({ table }) => table.fileNumber === number)!;
             assert.ok(reader.openBlock(words, 0, block, scratch));
-            cache.insert(number, block, scratch.words, scratch.from, scratch.to);
+            cache.insert(number, block, words, 0, reader.blockByteCount(block) / 4);
           }
         }
         const wanted = held
@@ -169,7 +169,7 @@ test('[RS1] a damaged block is not taken', () => {
   const manifest = { ...MANIFEST, tables: [reader.table], rangeDrops: [] };
   const range = { bucketId: 1, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
   const source = new RunSource(LevelSet.of(manifest, new Map([[1, reader]])), 0, range);
-  const blocks = source.nextRead(new BlockCache(0), 0)!;
+  const blocks = source.nextRead(new BlockCache(0), new BlockScratch(), 0)!;
   const words = readWords(disk, blocks.file, blocks.offset, blocks.byteCount);
   words[words.length - 1]! ^= 1;
   assert.not.ok(source.take(blocks, words, new BlockScratch()));

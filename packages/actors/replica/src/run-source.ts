@@ -34,14 +34,15 @@ export class RunSource implements PageSource {
   }
 
   /** Takes what the cache holds; then the blocks to read, if any, all of up to `byteCountMax` bytes. */
-  nextRead(cache: BlockCache, byteCountMax: number): BlockRead | undefined {
+  nextRead(cache: BlockCache, scratch: BlockScratch, byteCountMax: number): BlockRead | undefined {
     let byteCount = 0;
     for (;;) {
       const next = this.#findNext(0);
       if (next === undefined || (byteCount > 0 && byteCount >= byteCountMax)) return undefined;
-      const { fileNumber } = this.#levels.readers[this.#table]!.table;
-      if (!cache.peek(fileNumber, next.firstBlock)) break;
-      this.#keep(cache.words, cache.from, cache.to);
+      const reader = this.#levels.readers[this.#table]!;
+      if (!cache.peek(reader.table.fileNumber, next.firstBlock)) break;
+      if (!reader.openStored(cache.words, cache.from, scratch)) break;
+      this.#keep(scratch.words, scratch.from, scratch.to);
       this.#nextBlock = next.firstBlock + 1;
       byteCount += next.byteCount;
     }

@@ -192,7 +192,7 @@ export class ScanOperations {
 
   #readMore(scan: Scan, source: RunSource): void {
     const { cache } = this.#tableReads;
-    const blocks = source.nextRead(cache, scan.bytesMax + READ_BYTES_MORE);
+    const blocks = source.nextRead(cache, this.#scratch, scan.bytesMax + READ_BYTES_MORE);
     if (blocks === undefined) return;
     const read = this.#tableReads.readNumber();
     this.#reads.set(read, { scan, source, blocks });

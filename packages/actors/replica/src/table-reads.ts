@@ -20,8 +20,9 @@ import type { Combine } from '@clockwise/storage/compaction/version-merge';
 import { DeltaFold, isDelta } from '@clockwise/storage/delta-fold';
 import type { LevelSet } from '@clockwise/storage/level-set';
 import type { BlockRead } from '@clockwise/storage/sstable-reader';
-import { NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/block-search';
+import { DAMAGED_BLOCK, NEXT_BLOCK, NOT_IN_TABLE } from '@clockwise/storage/block-search';
 import type { StoreVersions } from '@clockwise/storage/store-versions';
+import { bytesOf } from '@clockwise/storage/whole-transfer';
 import type { ParkedKey } from './parked-operations.ts';
 import type { ReplicaContext } from './replica-context.ts';
 
@@ -59,7 +60,7 @@ export class TableReads {
   readonly #context: ReplicaContext;
   readonly #versions: StoreVersions;
   readonly combine: Combine;
-  /** Blocks of tables: scans look into it, too. */
+  /** Blocks of tables as they stand in their files: scans look into it, too. */
   readonly cache: BlockCache;
   readonly #searches: Map<ParkedKey, Search> = new Map();
   readonly #reads: Map<number, Search> = new Map();
@@ -125,6 +126,7 @@ export class TableReads {
     hash: number,
   ): number {
     const cache = this.cache;
+    const scratch = this.#scratch;
     let table = this.#table;
     let block = this.#block;
     for (;;) {
@@ -139,11 +141,12 @@ export class TableReads {
         this.#table = table;
         this.#block = block;
         if (!cache.find(reader.table.fileNumber, block)) return SEARCHED.unread;
-        found = reader.searchWords(
+        found = reader.searchStored(
           cache.words,
+          cache.bytes,
           cache.from,
-          cache.to,
           block,
+          scratch,
           bucketId,
           tokenHigh,
           tokenLow,
@@ -154,14 +157,16 @@ export class TableReads {
       }
       if (found >= 0) {
         // [TD3] A delta is for `take`: what is older may have to be read.
-        if (isDelta(cache.words, found)) return SEARCHED.unread;
+        if (isDelta(scratch.words, found)) return SEARCHED.unread;
         reachable('tables: a key is found in a block that the cache holds');
-        if (this.#context.memtable.insertCached(cache.words, found, hash) >= 0) {
+        if (this.#context.memtable.insertCached(scratch.words, found, hash) >= 0) {
           return SEARCHED.found;
         }
         reachable('tables: what the block cache holds finds no room in memory');
         return SEARCHED.unread;
       }
+      // [TD1] Its read will say so.
+      if (found === DAMAGED_BLOCK) return SEARCHED.unread;
       if (found === NEXT_BLOCK) {
         block += 1;
       } else {
@@ -261,21 +266,23 @@ export class TableReads {
     const { block } = search;
     const reader = this.#versions.readersOf(search.pin).readers[search.table]!;
     const scratch = this.#scratch;
-    if (words === undefined || !reader.openBlock(words, 0, block, scratch)) {
+    if (words === undefined || !reader.isSoundAt(words, 0, block)) {
       sometimes(words !== undefined, 'tables: a damaged block fails its read');
       return this.#ended(search, 'failed');
     }
-    this.cache.insert(reader.table.fileNumber, block, scratch.words, scratch.from, scratch.to);
+    const wordCount = reader.blockByteCount(block) / 4;
+    this.cache.insert(reader.table.fileNumber, block, words, 0, wordCount);
     if (this.#isOld(search)) {
       reachable('tables: a search begins anew after its block was read');
       return this.#ended(search, 'next');
     }
     const { bucketId, tokenHigh, tokenLow, key, keyByteCount } = parked;
-    const found = reader.searchWords(
-      scratch.words,
-      scratch.from,
-      scratch.to,
+    const found = reader.searchStored(
+      words,
+      bytesOf(words),
+      0,
       block,
+      scratch,
       bucketId,
       tokenHigh,
       tokenLow,
@@ -283,6 +290,7 @@ export class TableReads {
       0,
       keyByteCount,
     );
+    if (found === DAMAGED_BLOCK) return this.#ended(search, 'failed');
     if (found === NEXT_BLOCK) {
       search.block += 1;
       return { kind: 'next', parked };
