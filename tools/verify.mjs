@@ -50,7 +50,7 @@ function skip(name, note) {
 }
 
 function checkTests(changed) {
-  if (changed === undefined) return step('tests', 'tools/dist/test-runner.js', []);
+  if (changed === undefined) return step('tests', 'tools/dist/test-runner.js', ['--fresh-seeds']);
   const selected = spawnSync(
     process.execPath,
     [path.join(root, 'tools/dist/changed-tests.js'), ...changed],
@@ -59,7 +59,7 @@ function checkTests(changed) {
   if (selected.status !== 0) throw new Error(`the tests could not be chosen: ${selected.stderr}`);
   const names = selected.stdout.split('\n').filter((name) => name !== '');
   if (names.length === 0) return skip('tests', 'none is touched');
-  return step('tests', 'tools/dist/test-runner.js', names);
+  return step('tests', 'tools/dist/test-runner.js', ['--fresh-seeds', ...names]);
 }
 
 function verify() {

@@ -1,7 +1,10 @@
 // The command behind `npm test`: runs every test file, or those whose path contains one of the
 // patterns given, each in a process of its own. Exit code 1 when anything failed.
 //
-//   node tools/dist/test-runner.js [--jobs N] [--full] [PATTERN...]
+//   node tools/dist/test-runner.js [--jobs N] [--full] [--fresh-seeds] [PATTERN...]
+//
+// Properties draw from the seed of their file (runner/property-seed.ts), with --fresh-seeds from a new
+// one each time.
 //
 // The boundary: runner/discover.ts finds files, runner/run-file.ts runs one, runner/verdict.ts
 // judges, runner/report.ts prints. What a file may ask of the runner: runner/header.ts.
@@ -14,20 +17,29 @@ import { killEverything, runFile, type FileResult } from './runner/run-file.ts';
 import { schedule } from './runner/schedule.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const USAGE = 'npm test [-- [--jobs N] [--full] [PATTERN...]]';
+const USAGE = 'npm test [-- [--jobs N] [--full] [--fresh-seeds] [PATTERN...]]';
 
 function refuse(reason: string): never {
   console.error(`${reason}\n${USAGE}`);
   process.exit(2);
 }
 
-function parsed(): { help: boolean; jobs: string; full: boolean; patterns: string[] } {
+interface Options {
+  readonly help: boolean;
+  readonly jobs: string;
+  readonly full: boolean;
+  readonly 'fresh-seeds': boolean;
+  readonly patterns: readonly string[];
+}
+
+function parsed(): Options {
   try {
     const { values, positionals } = parseArgs({
       options: {
         help: { type: 'boolean', short: 'h', default: false },
         jobs: { type: 'string', default: '2' },
         full: { type: 'boolean', default: false },
+        'fresh-seeds': { type: 'boolean', default: false },
       },
       allowPositionals: true,
     });
@@ -56,7 +68,8 @@ const beganAt = process.hrtime.bigint();
 const { files, faults } = discover(root, options.patterns, options.full);
 const results: FileResult[] = [];
 await schedule(files, jobs, async (file) => {
-  const result = await runFile(file);
+  const isFresh = options['fresh-seeds'];
+  const result = await runFile(isFresh ? { ...file, propertySeed: undefined } : file);
   results.push(result);
   console.log(fileLines(result));
 });

@@ -1,4 +1,4 @@
-// The process of one test file: `node child.js FILE OPEN_HANDLE_MS`. It runs the file's suites and
+// The process of one test file: `node child.js FILE OPEN_HANDLE_MS [PROPERTY_SEED]`. It runs the file's suites and
 // tells the runner what happens; the runner keeps the time and judges.
 //
 // uvu 0.5.6 collects suites in the global UVU_QUEUE when UVU_DEFER is set: `test.run()` pushes a
@@ -14,7 +14,7 @@ type SuiteResult = readonly [errors: string | true, passed: number, skipped: num
 type Hook = (context: Record<string, unknown>) => unknown;
 type AddHook = ((hook: Hook) => void) & { each: (hook: Hook) => void };
 
-const [, , file = '', openHandleMs = '2000'] = process.argv;
+const [, , file = '', openHandleMs = '2000', propertySeed = ''] = process.argv;
 
 function tell(event: ChildEvent): void {
   writeSync(EVENT_DESCRIPTOR, `${JSON.stringify(event)}\n`);
@@ -102,6 +102,10 @@ const uvu: { test: object } = await import('uvu');
 const test = uvu.test as { before: AddHook; after: AddHook };
 test.before = wrapHook(test.before);
 test.after = wrapHook(test.after);
+if (propertySeed !== '') {
+  const { default: fc } = await import('fast-check');
+  fc.configureGlobal({ seed: Number(propertySeed) });
+}
 await import(pathToFileURL(file).href);
 for (const suite of suites) await runSuite(suite);
 tell({ kind: 'finished' });

@@ -78,4 +78,19 @@ test('a tree without tests is a fault', () => {
   assert.match(discover(root, []).faults.join('\n'), /no test file at all/);
 });
 
+test('a file that asks properties has a seed of its own, always the same', () => {
+  const asking = "import fc from 'fast-check';\n";
+  for (const name of ['a', 'b']) {
+    write(`packages/actors/one/src/${name}.test.ts`, asking);
+    write(`packages/actors/one/dist/${name}.test.js`, '');
+  }
+  const seeds = (): (number | undefined)[] =>
+    discover(root, ['one']).files.map(({ propertySeed }) => propertySeed);
+  const [first, second, none] = seeds();
+  assert.ok(Number.isInteger(first) && Number.isInteger(second));
+  assert.is.not(first, second);
+  assert.is(none, undefined);
+  assert.equal(seeds(), [first, second, none]);
+});
+
 test.run();

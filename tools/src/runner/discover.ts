@@ -3,11 +3,14 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { readRequest, type RunnerRequest } from './header.ts';
+import { propertySeedOf } from './property-seed.ts';
 
 export interface TestFile extends RunnerRequest {
   /** The source, relative to the root, with forward slashes: how messages and patterns name it. */
   readonly name: string;
   readonly compiled: string;
+  /** What its properties draw from; undefined: fresh seeds, or there are none. */
+  readonly propertySeed: number | undefined;
 }
 
 export interface Discovery {
@@ -56,11 +59,13 @@ function testSources(root: string, folder: string): string[] {
 }
 
 function testFile(root: string, name: string): TestFile {
-  const request = readRequest(readFileSync(path.join(root, name), 'utf8'));
+  const source = readFileSync(path.join(root, name), 'utf8');
+  const request = readRequest(source);
   const compiled = name.replace('/src/', '/dist/').replace(/\.ts$/, '.js');
   return {
     name,
     compiled: path.join(root, compiled),
+    propertySeed: propertySeedOf(name, source),
     ...request,
     alone: request.alone || name.startsWith(ALONE_FOLDER),
   };

@@ -75,9 +75,11 @@ function run(
   fixture: string,
   fileMs: number = LIMIT_MS,
   testMs: number = LIMIT_MS,
+  propertySeed?: number,
 ): ReturnType<typeof runFile> {
   const compiled = fileURLToPath(new URL(`../../fixtures/${fixture}.mjs`, import.meta.url));
-  return runFile({ name: fixture, compiled, alone: false, full: false, fileMs, testMs }, 300);
+  const request = { alone: false, full: false, fileMs, testMs };
+  return runFile({ name: fixture, compiled, propertySeed, ...request }, 300);
 }
 
 test('a good file passes with every suite counted', async () => {
@@ -85,6 +87,11 @@ test('a good file passes with every suite counted', async () => {
   assert.equal(result.failures, []);
   assert.is(result.passed, 3);
   assert.is(result.failed, 0);
+});
+
+test('properties draw from the seed that the file is given', async () => {
+  const { failures } = await run('draws', LIMIT_MS, LIMIT_MS, 4711);
+  assert.match(failures.join('\n'), /seed: 4711\b/);
 });
 
 for (const { rule, fixture, fails, passed = 0, fileMs, testMs } of EXPECTATIONS) {

@@ -38,7 +38,13 @@ export async function runFile(
   const beganAt = process.hrtime.bigint();
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', CHILD, file.compiled, String(openHandleMs)],
+    [
+      '--enable-source-maps',
+      CHILD,
+      file.compiled,
+      String(openHandleMs),
+      String(file.propertySeed ?? ''),
+    ],
     { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], detached: true },
   );
   const record = new FileRecord();

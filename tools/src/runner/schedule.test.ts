@@ -4,7 +4,15 @@ import type { TestFile } from './discover.ts';
 import { schedule } from './schedule.ts';
 
 function file(name: string, alone: boolean): TestFile {
-  return { name, compiled: name, alone, full: false, fileMs: 1, testMs: 1 };
+  return {
+    name,
+    compiled: name,
+    alone,
+    full: false,
+    fileMs: 1,
+    testMs: 1,
+    propertySeed: undefined,
+  };
 }
 
 test('files that ask to be alone run after the others, one at a time', async () => {
