@@ -119,4 +119,26 @@ test('[JP4] F18 a thread that cannot be started fails the jobs that wait for it,
   }
 });
 
+/** A job that says whether its module was required: `require` keeps what it has loaded. */
+const TELLS_HOW_IT_WAS_LOADED = `
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+const { cache } = createRequire(import.meta.url);
+export default () => ({ ok: true, value: fileURLToPath(import.meta.url) in cache });
+`;
+
+test('[JP5] a thread imports the jobs: ended while it requires them, it would end the process', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clockwise-pool-'));
+  const file = path.join(folder, 'job.mjs');
+  writeFileSync(file, TELLS_HOW_IT_WAS_LOADED);
+  const module = pathToFileURL(file);
+  const jobs = new JobPool({ module, threadsMax: 1, jobsQueuedMax: 8, idleTimeoutMs: 1000 });
+  try {
+    assert.equal(await jobs.run('a', {}), { ok: true, value: false });
+  } finally {
+    await jobs.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test.run();

@@ -11,6 +11,7 @@
  *   JP3 a job that ends its thread, for want of memory or otherwise, fails alone; others go on (F19)
  *   JP4 where no thread can be started, for want of descriptors or otherwise, the jobs that wait for one
  *       fail, and are never begun; the next job tries again (F18)
+ *   JP5 a thread that is ended while it loads the jobs ends nothing but itself
  */
 import type { DiskResult } from '@clockwise/storage/disk';
 import { Piscina } from 'piscina';
@@ -35,7 +36,8 @@ export class JobPool {
   constructor(options: JobPoolOptions) {
     this.#jobsMax = options.threadsMax + options.jobsQueuedMax;
     this.#piscina = new Piscina({
-      filename: options.module.href,
+      filename: LOADER.href,
+      workerData: options.module.href,
       minThreads: 0,
       maxThreads: options.threadsMax,
       maxQueue: options.jobsQueuedMax,
@@ -106,6 +108,9 @@ export class JobPool {
     for (const taken of this.#waiting) taken.abort(reason);
   }
 }
+
+/** [JP5] */
+const LOADER = new URL('./load-job.cjs', import.meta.url);
 
 /** Why a job is taken back that is to be tried in another thread. */
 const AGAIN = 'again';
