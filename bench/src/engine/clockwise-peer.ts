@@ -1,5 +1,5 @@
 /**
- * Our store: LocalStore on a folder, its jobs in a worker thread. A batch or a put is one group of the
+ * Our store: LocalStore on a folder, its jobs in two worker threads. A batch or a put is one group of the
  * log. Where memory is full, a write waits for a flush, as the others do.
  */
 import { randomBytes } from 'node:crypto';
@@ -11,7 +11,11 @@ import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { SyncAheadDisk } from '@clockwise/runtime/disk/sync-ahead-disk';
 import { SyncThread } from '@clockwise/runtime/disk/sync-thread';
-import { JobThread, WorkerJobs } from '@clockwise/runtime/embedded/worker-jobs';
+import {
+  type JobThreads,
+  newJobThreads,
+  WorkerJobs,
+} from '@clockwise/runtime/embedded/worker-jobs';
 import type { JobResult, JobRunner } from '@clockwise/storage/job-runner';
 import type { JobInput } from '@clockwise/storage/jobs';
 import { localSibling } from '@clockwise/storage/local-record';
@@ -45,11 +49,13 @@ const RECORD_BYTES = 128;
 const RESERVE_SHARE = 4;
 /** Reads ask a filter for each run: that many more make them little slower, and writes are merged less. */
 const RUNS_MIN = 16;
+/** At so many a writer waits for merges: a fill of five million keys has them behind itself, for the most part. */
+const RUNS_MAX = 3 * RUNS_MIN;
 const SYNC_AHEAD_BYTES = MIB;
 const WHOLE_RANGE = { bucketId: BUCKET_ID, fromHigh: 0, fromLow: 0, toHigh: -1, toLow: -1 };
 
 /** Of all stores of the process, which are open one after the other: what runs there is compiled once. */
-let threads: { readonly jobs: JobThread; readonly sync: SyncThread } | undefined;
+let threads: { readonly jobs: JobThreads; readonly sync: SyncThread } | undefined;
 
 export const clockwisePeer: PeerModule = { name: 'clockwise', settings: ['its own'], open };
 
@@ -93,13 +99,14 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     memtableChunksMax: CHUNKS,
     blockCacheBytes: Math.floor(memoryBytes / CACHE_SHARES),
     runsMin: RUNS_MIN,
+    runsMax: RUNS_MAX,
     // A log of LevelDB is as long as its write buffer; ours is packed, and one more is kept for later.
     logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes / 2),
     // A flush waits for the beat of a merge that is under way.
     tableBytes: Math.min(DEFAULT_LIMITS.tableBytes, memtableChunkBytes),
     diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes / RESERVE_SHARE),
   };
-  threads ??= { jobs: new JobThread(), sync: new SyncThread() };
+  threads ??= { jobs: newJobThreads(), sync: new SyncThread() };
   const jobs = new CountedJobs(new WorkerJobs(folder, threads.jobs));
   const secret = randomBytes(8);
   const store = LocalStore.open({

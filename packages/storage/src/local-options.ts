@@ -20,6 +20,7 @@ export type LocalStoreLimits = Pick<
   | 'levelBytes1'
   | 'levelFanout'
   | 'runsMin'
+  | 'runsMax'
   | 'blockCacheBytes'
   | 'diskReserveBytes'
   | 'reserveFilesMin'

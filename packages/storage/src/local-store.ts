@@ -115,6 +115,7 @@ export class LocalStore {
       holdsLog: () => this.#snapshots.holdsLog,
       noRoom: () => this.#space.noRoom(),
       isFull: () => this.#space.isFull,
+      runsMax: limits.runsMax,
       storeIdLow: options.storeIdLow,
       storeIdHigh: options.storeIdHigh,
       blockBytes: limits.tableBlockBytes,

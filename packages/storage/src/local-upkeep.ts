@@ -12,6 +12,11 @@
  *   LUP3 only while nobody writes are few runs merged, the last records flushed and the log shortened; runs
  *        only when nothing waits for its flush, which would be merged by itself with all that was merged
  *        before
+ *   LUP4 no flush begins while there are `runsMax` runs and a merge is under way: who writes faster than
+ *        merges end waits for them, and each read has so many runs to ask at the most; one more for
+ *        each merge that ends
+ *   LUP5 jobs of different kinds may end in any order: each takes all it needs with it when it is asked for,
+ *        and what its end means is looked up when it is heard of
  */
 import { assert } from '@clockwise/kernel/assert';
 import { CacheSweeper } from './cache-sweeper.ts';
@@ -52,6 +57,8 @@ export interface LocalUpkeepOptions {
   readonly noRoom: () => void;
   /** Merges wait for room. */
   readonly isFull: () => boolean;
+  /** [LUP4] */
+  readonly runsMax: number;
   readonly storeIdLow: number;
   readonly storeIdHigh: number;
   readonly blockBytes: number;
@@ -199,6 +206,7 @@ export class LocalUpkeep {
   #beginFlush(): void {
     const { memtable, log, versions } = this.#options;
     if (this.#isFlushing || this.#nowMs < this.#flushRetry.atMs) return;
+    if (this.#mustMergeFirst()) return;
     const oldest = memtable.pool.oldest(CHUNK_STATE.frozen);
     if (oldest === -1) return;
     // [LST1]
@@ -227,6 +235,12 @@ export class LocalUpkeep {
       },
     };
     this.ask(input, (result) => this.#flushEnded(chunk, fileNumber, result));
+  }
+
+  /** [LUP4] Where room is short merges wait, too, and the end of one is not in sight. */
+  #mustMergeFirst(): boolean {
+    const { versions, merges, runsMax, isFull } = this.#options;
+    return versions.levels.runCount >= runsMax && merges.isUnderWay && !isFull();
   }
 
   #flushEnded(chunk: ChunkDescription, fileNumber: number, result: DiskResult<JobOutput>): void {

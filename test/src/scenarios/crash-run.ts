@@ -46,6 +46,7 @@ export const CRASHING: LocalConfiguration = {
   levelBytes1: 16 * 1024,
   levelFanout: 3,
   runsMin: 2,
+  runsMax: 6,
   forgets: true,
 };
 

@@ -1,7 +1,6 @@
 /**
- * Jobs run in the caller's thread, all of a job at once: where it is asked for, and its end is told later,
- * how much later by a seed; or only when its end is told, so that all may have changed meanwhile. A disk
- * that crashes within a job crashes whoever is at it.
+ * Jobs run in the caller's thread, all of a job at once. A disk that crashes within a job crashes whoever
+ * is at it.
  */
 import type { Prng } from '@clockwise/kernel/prng';
 import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
@@ -12,19 +11,27 @@ import * as zlib from 'node:zlib';
 
 export const CRC = (bytes: Uint8Array, seed: number): number => zlib.crc32(bytes, seed);
 
+/**
+ * `early`: run where they are asked for, and their ends told later, how much later by a seed; `late`: run
+ * only when their ends are told, so that all may have changed meanwhile; `any-order`: the one or the
+ * other, and told in any order, as several threads tell them.
+ */
+export type JobSchedule = 'early' | 'late' | 'any-order';
+export const JOB_SCHEDULES: readonly JobSchedule[] = ['early', 'late', 'any-order'];
+
 export class InlineJobs implements JobRunner {
   readonly #disk: Disk;
   readonly #prng: Prng;
-  readonly #runsLate: boolean;
+  readonly #schedule: JobSchedule;
   /** Asked for and not told of. */
   readonly #open: (() => JobResult)[] = [];
   #jobCount = 0;
   #mustTell = false;
 
-  constructor(disk: Disk, prng: Prng, runsLate = false) {
+  constructor(disk: Disk, prng: Prng, schedule: JobSchedule = 'early') {
     this.#disk = disk;
     this.#prng = prng;
-    this.#runsLate = runsLate;
+    this.#schedule = schedule;
   }
 
   submit(input: JobInput): number {
@@ -33,7 +40,7 @@ export class InlineJobs implements JobRunner {
     const run = (): JobResult => {
       return { job, result: runJob(this.#disk, CRC, input, NODE_BLOCK_CODECS) };
     };
-    if (this.#runsLate) {
+    if (this.#isLate()) {
       this.#open.push(run);
     } else {
       const result = run();
@@ -45,12 +52,21 @@ export class InlineJobs implements JobRunner {
   poll(): readonly JobResult[] {
     const atLeast = this.#mustTell ? 1 : 0;
     this.#mustTell = false;
-    const told = this.#open.splice(0, this.#prng.between(atLeast, this.#open.length));
-    return told.map((run) => run());
+    const count = this.#prng.between(atLeast, this.#open.length);
+    return Array.from({ length: count }, () => this.#takeOne()());
   }
 
   wait(): void {
     if (this.#open.length === 0) throw new Error('no job is under way');
     this.#mustTell = true;
+  }
+
+  #takeOne(): () => JobResult {
+    const place = this.#schedule === 'any-order' ? this.#prng.below(this.#open.length) : 0;
+    return this.#open.splice(place, 1)[0]!;
+  }
+
+  #isLate(): boolean {
+    return this.#schedule === 'any-order' ? this.#prng.chance(0.5) : this.#schedule === 'late';
   }
 }

@@ -8,6 +8,7 @@ const KIB = 1024;
 export function drawConfiguration(prng: Prng): LocalConfiguration {
   const cacheChunksMax = prng.pick([0, 1, 3]);
   const memtableFrozenMax = prng.between(1, 4);
+  const runsMin = prng.between(2, 4);
   return {
     memtableChunkBytes: prng.pick([4, 4, 8, 16, 64]) * KIB,
     memtableChunksMax: memtableFrozenMax + cacheChunksMax + prng.between(2, 4),
@@ -20,7 +21,8 @@ export function drawConfiguration(prng: Prng): LocalConfiguration {
     tableBytes: prng.pick([4, 8, 32]) * KIB,
     levelBytes1: prng.pick([16, 32, 128]) * KIB,
     levelFanout: prng.between(2, 8),
-    runsMin: prng.between(2, 4),
+    runsMin,
+    runsMax: runsMin + prng.between(1, 6),
     blockCacheBytes: prng.pick([0, 4, 16, 64]) * KIB,
     diskReserveBytes: prng.pick([0, 4]) * KIB,
     reserveFilesMin: 1,
@@ -45,6 +47,7 @@ export const ROOMY: LocalConfiguration = {
   levelBytes1: 64 * KIB,
   levelFanout: 4,
   runsMin: 3,
+  runsMax: 12,
   blockCacheBytes: 0,
   diskReserveBytes: 0,
   reserveFilesMin: 1,

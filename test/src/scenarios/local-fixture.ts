@@ -16,7 +16,7 @@ import type { LocalStoreLimits } from '@clockwise/storage/local-options';
 import { LocalStore, type WriteResult } from '@clockwise/storage/local-store';
 import type { OpenOutcome } from '@clockwise/storage/open-store';
 import type { TokenRange } from '@clockwise/storage/token-range';
-import { CRC, InlineJobs } from './inline-jobs.ts';
+import { CRC, InlineJobs, JOB_SCHEDULES } from './inline-jobs.ts';
 
 export const BUCKET = 7;
 const KEY_BYTES = 6;
@@ -50,6 +50,7 @@ export const SMALL: LocalConfiguration = {
   levelBytes1: 32 * 1024,
   levelFanout: 4,
   runsMin: 3,
+  runsMax: 6,
   blockCacheBytes: 0,
   diskReserveBytes: 0,
   reserveFilesMin: 1,
@@ -70,7 +71,7 @@ export interface Opening {
 }
 
 function jobsOf(disk: Disk, prng: Prng): InlineJobs {
-  return new InlineJobs(disk, prng, prng.chance(0.5));
+  return new InlineJobs(disk, prng, prng.pick(JOB_SCHEDULES));
 }
 
 export function openLocal(disk: Disk, opening: Opening): LocalStore | OpenOutcome {

@@ -1,14 +1,18 @@
 /**
- * A thread that runs the jobs of an embedded store, in the order in which they are asked for, while
- * the store's own thread goes on; it may also wait for one of them. Several stores of a process, or one
- * after the other, may share a thread: it takes memory, and what it runs is compiled for it alone.
+ * Threads that run the jobs of an embedded store while the store's own thread goes on; it may also wait
+ * for one of them. One is for flushes, for which a writer waits whose memory is full, one for merges and
+ * all else; editions go to whichever has less to do. Several stores of a process, or one after the
+ * other, may share the threads, which take memory, and what they run is compiled for each alone; and
+ * one thread may be both.
  *
- *     submit: message with the job ---> thread: runJob ---> message with the result, counter + 1
- *     poll:   takes results without an event loop       wait: sleeps until the counter moves
+ *     submit: message with the job ---> thread: runJob ---> message with the result, counters + 1
+ *     poll:   takes results without an event loop       wait: sleeps until a counter moves
  *
  * Invariants:
- *   WJ1 a job's result is told once, in the order of the jobs, to the store that asked
+ *   WJ1 a job's result is told once, to the store that asked; those of one thread in the order of the
+ *       jobs, those of two in any
  *   WJ2 a job that throws (a broken promise of the store, not of the disk) throws in the owner's thread
+ *   WJ3 a flush waits for no merge, nor for any other job but editions
  */
 import { setPriority } from 'node:os';
 import {
@@ -28,8 +32,10 @@ import { type JobInput, type JobOutput, runJob } from '@clockwise/storage/jobs';
 import { NODE_BLOCK_CODECS } from '../disk/node-block-codecs.ts';
 import { NodeDisk } from '../disk/node-disk.ts';
 
-/** Jobs yield to the thread that serves where processors are short, and still get their share. */
+/** Merges yield to the thread that serves where processors are short, and still get their share. */
 const NICENESS = 5;
+/** Who serves waits for flushes where memory is full: they yield to nobody. */
+const FLUSH_NICENESS = 0;
 /**
  * Jobs keep what is large in buffers, and make small objects that die at once: left to itself the
  * thread's heap would take 40 MB for them, which no budget counts.
@@ -38,14 +44,16 @@ const YOUNG_MEBIBYTES = 2;
 
 interface JobThreadData {
   readonly kind: 'job-thread';
+  readonly niceness: number;
 }
 
 /** What a thread is told of a store. */
 interface Served {
   readonly folder: string;
   readonly port: MessagePort;
-  /** Jobs that ended. */
-  readonly counter: SharedArrayBuffer;
+  /** [WAKE, jobs that ended of each lane]. */
+  readonly counters: SharedArrayBuffer;
+  readonly lane: number;
 }
 
 interface Asked {
@@ -55,12 +63,32 @@ interface Asked {
 
 type Told = JobResult | { readonly job: number; readonly thrown: string };
 
+/** Of the counters: moves with each of the others. */
+const WAKE = 0;
+
+/** Threads that the caller shares out; the same twice: all jobs run in the order in which they come. */
+export interface JobThreads {
+  readonly flushes: JobThread;
+  readonly others: JobThread;
+}
+
+export function newJobThreads(): JobThreads {
+  return { flushes: new JobThread(FLUSH_NICENESS), others: new JobThread() };
+}
+
+/** Jobs of one store that one thread runs, one after the other. */
+interface Lane {
+  readonly port: MessagePort;
+  askedCount: number;
+  toldCount: number;
+}
+
 /** Ends with the process, or when it is closed, after the stores that it serves. */
 export class JobThread {
   readonly #worker: Worker;
 
-  constructor() {
-    const data: JobThreadData = { kind: 'job-thread' };
+  constructor(niceness: number = NICENESS) {
+    const data: JobThreadData = { kind: 'job-thread', niceness };
     this.#worker = new Worker(new URL(import.meta.url), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEBIBYTES },
@@ -79,68 +107,106 @@ export class JobThread {
 }
 
 export class WorkerJobs implements JobRunner {
-  readonly #ownThread: JobThread | undefined;
-  readonly #port: MessagePort;
-  readonly #endedCount: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+  readonly #ownThreads: JobThreads | undefined;
+  readonly #counters: Int32Array = new Int32Array(new SharedArrayBuffer(3 * 4));
+  /** Of each thread one: two, or one that is both. */
+  readonly #lanes: readonly Lane[];
+  readonly #flushes: Lane;
+  readonly #others: Lane;
   #askedCount = 0;
-  #toldCount = 0;
 
-  /** `thread`: one that the caller shares out; without it the store has one of its own. */
-  constructor(folder: string, thread?: JobThread) {
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    this.#port.unref();
-    this.#ownThread = thread === undefined ? new JobThread() : undefined;
-    const counter = this.#endedCount.buffer as SharedArrayBuffer;
-    (thread ?? this.#ownThread!).serve({ folder, port: port2, counter });
+  /** Without `threads` the store has two of its own. */
+  constructor(folder: string, threads?: JobThreads) {
+    this.#ownThreads = threads === undefined ? newJobThreads() : undefined;
+    const { flushes, others } = threads ?? this.#ownThreads!;
+    const counters = this.#counters.buffer as SharedArrayBuffer;
+    this.#lanes = [...new Set([flushes, others])].map((thread, lane) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.unref();
+      thread.serve({ folder, port: port2, counters, lane });
+      return { port: port1, askedCount: 0, toldCount: 0 };
+    });
+    this.#flushes = this.#lanes[0]!;
+    this.#others = this.#lanes.at(-1)!;
   }
 
   submit(input: JobInput): number {
     this.#askedCount += 1;
     const asked: Asked = { job: this.#askedCount, input };
-    this.#port.postMessage(asked, buffersFor(input));
+    const lane = this.#laneFor(input);
+    lane.askedCount += 1;
+    lane.port.postMessage(asked, buffersFor(input));
     return this.#askedCount;
   }
 
   poll(): readonly JobResult[] {
-    const endedCount = Atomics.load(this.#endedCount, 0);
-    if (endedCount === this.#toldCount) return NOTHING;
+    if (!this.#hasEnded()) return NOTHING;
     const results: JobResult[] = [];
-    while (this.#toldCount !== endedCount) {
-      const received = receiveMessageOnPort(this.#port);
-      assert(received !== undefined, 'WJ1 a job that ended has told its result');
-      const told = received.message as Told;
-      this.#toldCount += 1;
-      // [WJ2]
-      if ('thrown' in told) throw new Error(`job ${told.job}: ${told.thrown}`);
-      results.push(told);
+    for (const [number, lane] of this.#lanes.entries()) {
+      const endedCount = Atomics.load(this.#counters, WAKE + 1 + number);
+      while (lane.toldCount !== endedCount) {
+        const received = receiveMessageOnPort(lane.port);
+        assert(received !== undefined, 'WJ1 a job that ended has told its result');
+        const told = received.message as Told;
+        lane.toldCount += 1;
+        // [WJ2]
+        if ('thrown' in told) throw new Error(`job ${told.job}: ${told.thrown}`);
+        results.push(told);
+      }
     }
     return results;
   }
 
   wait(): void {
-    assert(this.#askedCount > this.#toldCount, 'a job is under way');
-    while (Atomics.load(this.#endedCount, 0) === this.#toldCount) {
-      Atomics.wait(this.#endedCount, 0, this.#toldCount);
+    assert(
+      this.#lanes.some((lane) => openCount(lane) > 0),
+      'a job is under way',
+    );
+    for (;;) {
+      // Before the others are looked at: who moves one of them later moves this one later still.
+      const wake = Atomics.load(this.#counters, WAKE);
+      if (this.#hasEnded()) return;
+      Atomics.wait(this.#counters, WAKE, wake);
     }
   }
 
   async close(): Promise<void> {
-    this.#port.close();
-    await this.#ownThread?.close();
+    for (const { port } of this.#lanes) port.close();
+    await Promise.all([this.#ownThreads?.flushes.close(), this.#ownThreads?.others.close()]);
   }
+
+  /** [WJ3] */
+  #laneFor({ kind }: JobInput): Lane {
+    const flushes = this.#flushes;
+    const others = this.#others;
+    if (kind === 'flush') return flushes;
+    return kind === 'manifest' && openCount(flushes) <= openCount(others) ? flushes : others;
+  }
+
+  #hasEnded(): boolean {
+    const lanes = this.#lanes;
+    for (let lane = 0; lane < lanes.length; lane += 1) {
+      if (Atomics.load(this.#counters, WAKE + 1 + lane) !== lanes[lane]!.toldCount) return true;
+    }
+    return false;
+  }
+}
+
+function openCount({ askedCount, toldCount }: Lane): number {
+  return askedCount - toldCount;
 }
 
 const NOTHING: readonly JobResult[] = [];
 
-function serve({ folder, port, counter }: Served): void {
+function serve({ folder, port, counters, lane }: Served): void {
   const disk = new NodeDisk(folder);
-  const endedCount = new Int32Array(counter);
+  const words = new Int32Array(counters);
   port.on('message', ({ job, input }: Asked) => {
     const told = run(disk, job, input);
     port.postMessage(told, buffersOf(told));
-    Atomics.add(endedCount, 0, 1);
-    Atomics.notify(endedCount, 0);
+    Atomics.add(words, WAKE + 1 + lane, 1);
+    Atomics.add(words, WAKE, 1);
+    Atomics.notify(words, WAKE);
   });
 }
 
@@ -173,6 +239,6 @@ function run(disk: NodeDisk, job: number, input: JobInput): Told {
 const data = workerData as JobThreadData | null;
 if (!isMainThread && data?.kind === 'job-thread') {
   // On Linux the call is for this thread alone; elsewhere it would be for the whole process.
-  if (process.platform === 'linux') setPriority(0, NICENESS);
+  if (process.platform === 'linux') setPriority(0, data.niceness);
   parentPort!.on('message', serve);
 }
