@@ -11,6 +11,7 @@ import { NODE_BLOCK_CODECS } from '@clockwise/runtime/disk/node-block-codecs';
 import { NodeDisk } from '@clockwise/runtime/disk/node-disk';
 import { SyncAheadDisk } from '@clockwise/runtime/disk/sync-ahead-disk';
 import { SyncThread } from '@clockwise/runtime/disk/sync-thread';
+import { memoryAhead } from '@clockwise/runtime/embedded/memory-ahead';
 import {
   type JobThreads,
   newJobThreads,
@@ -100,8 +101,8 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     blockCacheBytes: Math.floor(memoryBytes / CACHE_SHARES),
     runsMin: RUNS_MIN,
     runsMax: RUNS_MAX,
-    // A log of LevelDB is as long as its write buffer; ours is packed, and one more is kept for later.
-    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes / 2),
+    // As of LevelDB, whose log is as long as its write buffer: a writer waits at each end of one.
+    logSegmentBytes: Math.min(DEFAULT_LIMITS.logSegmentBytes, memtableChunkBytes),
     // A flush waits for the beat of a merge that is under way.
     tableBytes: Math.min(DEFAULT_LIMITS.tableBytes, memtableChunkBytes),
     diskReserveBytes: Math.min(DEFAULT_LIMITS.diskReserveBytes, memtableChunkBytes / RESERVE_SHARE),
@@ -114,7 +115,7 @@ function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
     disk: new SyncAheadDisk(new NodeDisk(folder), threads.sync, SYNC_AHEAD_BYTES),
     tools: { checksum: crc32, codecs: NODE_BLOCK_CODECS },
     limits,
-    allocate: (byteCount) => new SharedArrayBuffer(byteCount),
+    allocate: memoryAhead(memtableChunkBytes, CHUNKS),
     jobs,
     secretLow: secret.readInt32LE(0),
     secretHigh: secret.readInt32LE(4),

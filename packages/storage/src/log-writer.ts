@@ -19,7 +19,6 @@
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
 import { reachable, sometimes } from '@clockwise/kernel/probe';
-import { PREFIX_WORDS } from '@clockwise/record/layout';
 import type { Checksum } from './checksum.ts';
 import { type Disk, type DiskError, type DiskResult, DONE, type FileHandle } from './disk.ts';
 import { logName } from './file-names.ts';
@@ -33,7 +32,7 @@ import {
   writeSequence,
 } from './log-format.ts';
 import { byteCountOf, splitGroups } from './log-groups.ts';
-import { RecordPacker } from './record-pack.ts';
+import { GroupPayload } from './log-payload.ts';
 import { takeReserve } from './reserve.ts';
 import { bytesOf, checksumWords, writeWhole } from './whole-transfer.ts';
 
@@ -79,7 +78,7 @@ export interface CommitLogOptions {
 export class CommitLogWriter {
   readonly #options: CommitLogOptions;
   readonly #header: Int32Array = new Int32Array(GROUP_HEADER_WORDS);
-  readonly #packer: RecordPacker = new RecordPacker(PREFIX_WORDS);
+  readonly #payload: GroupPayload = new GroupPayload();
   #zeros: Uint8Array = new Uint8Array(0);
   #file: FileHandle = -1;
   #index: number;
@@ -244,7 +243,7 @@ export class CommitLogWriter {
     lastSequence: number,
   ): DiskResult<null> {
     const recordBytes = byteCountOf(ranges);
-    const payload = this.#payloadOf(ranges, recordBytes);
+    const payload = this.#payload.of(ranges, recordBytes, lastSequence - firstSequence + 1);
     const payloadBytes = payload.reduce((sum, part) => sum + part.length, 0);
     const end = this.#position + GROUP_HEADER_BYTES + payloadBytes;
     // A group larger than a segment gets one of its own, which is longer than the others.
@@ -266,25 +265,6 @@ export class CommitLogWriter {
     this.#position += GROUP_HEADER_BYTES + payloadBytes;
     this.#writtenSequence = lastSequence;
     return this.#fillAhead();
-  }
-
-  /** The records packed, where that takes less; else as they stand. A multiple of 8 bytes. */
-  #payloadOf(ranges: readonly LogRange[], recordBytes: number): readonly Uint8Array[] {
-    const packer = this.#packer;
-    packer.begin(recordBytes / 4);
-    for (const { buffer, fromWord, toWord } of ranges) {
-      packer.add(new Int32Array(buffer), fromWord, toWord);
-    }
-    const words = packer.outWords + (packer.outWords & 1);
-    const isPacked = words * 4 < recordBytes && !buggify('log: a group as it stands');
-    sometimes(!isPacked && recordBytes > 0, 'log: a group is not packed');
-    if (isPacked) {
-      packer.out[packer.outWords] = 0;
-      return [bytesOf(packer.out, 0, words)];
-    }
-    return ranges.map(({ buffer, fromWord, toWord }) => {
-      return new Uint8Array(buffer, fromWord * 4, (toWord - fromWord) * 4);
-    });
   }
 
   #fillHeader(

@@ -1,5 +1,6 @@
 /** The commit log against torn tails, damage, failing syncs, short writes and stale writers. */
 import { Prng } from '@clockwise/kernel/prng';
+import { PREFIX, PREFIX_WORDS } from '@clockwise/record/layout';
 import { logName, TAIL_COPY_NAME } from '@clockwise/storage/file-names';
 import {
   GROUP,
@@ -11,6 +12,7 @@ import {
   SEGMENT_HEADER_WORDS,
   segmentHeader,
 } from '@clockwise/storage/log-format';
+import { PACKED_BYTES_MAX } from '@clockwise/storage/log-payload';
 import { readSegment } from '@clockwise/storage/log-segment';
 import { CommitLogWriter } from '@clockwise/storage/log-writer';
 import { checksumWords } from '@clockwise/storage/whole-transfer';
@@ -449,6 +451,42 @@ test('[LW1] a group longer than a segment or the group limit is written whole an
   const opened = mustOpen(disk);
   for (let key = 1; key <= 90; key += 1) assert.is(opened.get(key), key);
   assert.ok(logNames(disk).includes(logName(2, 1)));
+});
+
+test('[LGP1] F20 records of any size are read back as they were written, packed or not', () => {
+  const disk = newDisk('sizes');
+  const { log, opened } = mustOpen(disk);
+  const written: number[] = [];
+  const sizes = [64, 2, -2, 0, 400, 6].map((more) => PACKED_BYTES_MAX / 4 + more);
+  for (const [place, wordCount] of sizes.entries()) {
+    const words = new Int32Array(wordCount * 2);
+    for (const at of [0, wordCount]) {
+      words.fill(place + 7, at + PREFIX_WORDS + 1, at + wordCount);
+      words[at + PREFIX.sequenceLow] = log.writtenSequence + (at === 0 ? 1 : 2);
+      words[at + PREFIX_WORDS] = wordCount - PREFIX_WORDS;
+    }
+    const range = { buffer: words.buffer, fromWord: 0, toWord: words.length };
+    const next = log.writtenSequence + 1;
+    assert.ok(log.write([range], next, next + 1).ok);
+    written.push(...words);
+  }
+  assert.ok(log.close().ok);
+  const read: number[] = [];
+  for (const [place, name] of logNames(disk).entries()) {
+    const index = opened.log.firstIndex + place;
+    const options = {
+      id: { ...STORE_ID, opening: opened.log.opening, index },
+      checksum,
+      expectedSequence: 1,
+      limitBytes: Infinity,
+      limitSequence: Infinity,
+    };
+    assert.is(name, logName(opened.log.opening, index));
+    readSegment(new Int32Array(disk.contents(name).slice().buffer), options, (words, from, to) =>
+      read.push(...words.subarray(from, to)),
+    );
+  }
+  assert.equal(read, written);
 });
 
 test.run();
