@@ -23,7 +23,9 @@ import type { KeyBound } from '../table-cursor.ts';
 import { BlockedTables } from './blocked-tables.ts';
 import { addCounts, countsAll, lostRecords, type MergeCounts, noCounts } from './merge-counts.ts';
 import type { MergeInput, MergeOutput } from './merge-job.ts';
-import { countRunsToLower, type Pick, pickMerge, type PickOptions } from './pick.ts';
+import { outdatedShares } from './outdated-share.ts';
+import { countRunsToLower, pickMerge } from './pick.ts';
+import type { Pick, PickOptions } from './picking.ts';
 import { RewrittenTables } from './rewritten-tables.ts';
 import type { DropHorizon } from './version-merge.ts';
 
@@ -71,6 +73,8 @@ export interface MergeFigures {
 }
 
 type MergePick = Extract<Pick, { readonly kind: 'merge' }>;
+
+const NO_SHARES: ReadonlyMap<number, number> = new Map();
 
 /** How far values must have expired for another look at tables that did not change. */
 const LOOK_AGAIN_SECONDS = 60;
@@ -135,7 +139,10 @@ export class MergeControl {
     return this.#merge?.pick.inputs[0]!.level === 0;
   }
 
-  /** Whether nobody writes, so that few runs are worth a merge, too. */
+  /**
+   * Whether nobody writes, so that few runs are worth a merge, too, and outdated records. What is under way
+   * goes on: thrown away it would have been written for nothing.
+   */
   rest(isAtRest: boolean): void {
     this.#isAtRest = isAtRest;
   }
@@ -225,7 +232,11 @@ export class MergeControl {
     this.#rewritten.forgetGone(manifest.tables);
     this.#blocked.forgetGone(manifest.tables);
     const blocked = this.#blocked.at(nowMs);
-    this.#pick = pickMerge(manifest, blocked, this.#roundRobin, this.#pickOptions(horizon));
+    const options = this.#pickOptions(horizon);
+    const withShares = isAtRest
+      ? { ...options, outdatedShares: outdatedShares(this.#versions.levels) }
+      : options;
+    this.#pick = pickMerge(manifest, blocked, this.#roundRobin, withShares);
     return this.#pick;
   }
 
@@ -241,6 +252,7 @@ export class MergeControl {
       expiredBeforeSeconds: horizon.expiredBeforeSeconds,
       canDropTombstones: horizon.tombstonesBeforeSeconds !== undefined,
       isAtRest: this.#isAtRest,
+      outdatedShares: NO_SHARES,
       ...this.#rewritten.under(horizonSeconds(horizon)),
     };
   }

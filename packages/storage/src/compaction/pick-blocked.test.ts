@@ -1,7 +1,8 @@
 /** The picker by text tables, where tables cannot be read: what level 0 does beside them. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { countRunsToLower, pickMerge, type PickOptions } from './pick.ts';
+import { countRunsToLower, pickMerge } from './pick.ts';
+import type { PickOptions } from './picking.ts';
 import { OPTIONS, parse, print } from './pick-text.ts';
 
 interface Case {

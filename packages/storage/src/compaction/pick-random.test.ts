@@ -5,7 +5,9 @@ import * as assert from 'uvu/assert';
 import { type Manifest, type RangeDrop, type TableMetadata, tableOrder } from '../manifest.ts';
 import { extentsMeet, jointExtent, rangeHolds } from '../table-extent.ts';
 import { runsOf } from '../level-set.ts';
-import { type Pick, pickMerge, type PickOptions } from './pick.ts';
+import { pickMerge } from './pick.ts';
+import { OUTDATED_SHARE_MAX } from './pick-at-rest.ts';
+import type { Pick, PickOptions } from './picking.ts';
 import { readableStretches } from './pick-runs.ts';
 import { manifestOf, OPTIONS, print, rangeOf, tableOf } from './pick-text.ts';
 
@@ -128,6 +130,37 @@ class World {
   }
 }
 
+/** By the places that are held: what of each table older ones hold, too. */
+function outdatedSharesOf(world: World): ReadonlyMap<number, number> {
+  const older = new Set<number>();
+  const shares = new Map<number, number>();
+  for (const run of runsOf(world.tables).toReversed()) {
+    for (const { fileNumber } of run) {
+      const places = world.places.get(fileNumber)!;
+      shares.set(fileNumber, places.filter((place) => older.has(place)).length / places.length);
+    }
+    for (const { fileNumber } of run) {
+      for (const place of world.places.get(fileNumber)!) older.add(place);
+    }
+  }
+  return shares;
+}
+
+/** [PA1] */
+function assertFewOutdated(world: World): void {
+  const places = world.tables.flatMap(({ fileNumber }) => world.places.get(fileNumber)!);
+  const live = new Set(places).size;
+  const outdated = places.length - live;
+  assert.ok(outdated <= live * OUTDATED_SHARE_MAX, `PA1 ${outdated} are outdated, ${live} are not`);
+}
+
+/** [PA2] Above the level that it goes to, something is outdated by what goes. */
+function assertDown(pick: Pick, shares: ReadonlyMap<number, number>): void {
+  const tops = pick.kind === 'move' ? [pick.table] : pick.inputs;
+  const above = tops.filter(({ level }) => level < pick.outputLevel);
+  assert.ok(above.some(({ fileNumber }) => (shares.get(fileNumber) ?? 0) > 0));
+}
+
 function randomPlaces(prng: Prng, from: number, to: number): number[] {
   const count = prng.between(1, 12);
   const places = new Set(Array.from({ length: count }, () => prng.between(from, to)));
@@ -221,8 +254,9 @@ function assertFewRuns(
   }
 }
 
-test('[PK1] [PK2] [PK3] [PK4] [PR1] [PR2] every random state comes to rest by sound picks', () => {
+test('[PK1] [PK2] [PK3] [PK4] [PR1] [PR2] [PA1] [PA2] every random state comes to rest by sound picks', () => {
   let pickCount = 0;
+  let outdatedPickCount = 0;
   for (let seed = 0; seed < 600; seed += 1) {
     const prng = new Prng(`pick-${seed}`);
     const world = randomWorld(prng);
@@ -246,9 +280,16 @@ test('[PK1] [PK2] [PK3] [PK4] [PR1] [PR2] every random state comes to rest by so
     const roundRobin = new Map([1, 2, 3].map((level) => [level, after]));
     for (let step = 0; ; step += 1) {
       const { manifest, rewrittenForExpiry, rewrittenForTombstones } = world;
-      const all = { ...options, rewrittenForExpiry, rewrittenForTombstones };
+      const outdatedShares = outdatedSharesOf(world);
+      const all = { ...options, outdatedShares, rewrittenForExpiry, rewrittenForTombstones };
       const pick = pickMerge(manifest, blocked, roundRobin, all);
+      const busy = pickMerge(manifest, blocked, roundRobin, { ...all, isAtRest: false });
+      const idle = pickMerge(manifest, blocked, roundRobin, { ...all, outdatedShares: new Map() });
+      const isForOutdated = pick !== undefined && busy === undefined && print(pick) !== print(idle);
+      if (isForOutdated) assertDown(pick, outdatedShares);
+      outdatedPickCount += isForOutdated ? 1 : 0;
       if (pick === undefined) {
+        if (options.isAtRest && blocked.size === 0) assertFewOutdated(world);
         assertFewRuns(world.tables, blocked, all);
         break;
       }
@@ -263,6 +304,7 @@ test('[PK1] [PK2] [PK3] [PK4] [PR1] [PR2] every random state comes to rest by so
     }
   }
   assert.ok(pickCount > 2000, `${pickCount} picks`);
+  assert.ok(outdatedPickCount > 100, `${outdatedPickCount} picks for what is outdated`);
 });
 
 function assertDisjoint(tables: readonly TableMetadata[], level: number): void {

@@ -2,7 +2,10 @@
  * States of a store as text, for tests of the picker, and what it picks as text.
  */
 import { type Manifest, type RangeDrop, type TableMetadata, tableOrder } from '../manifest.ts';
-import type { Pick, PickOptions } from './pick.ts';
+import type { Pick, PickOptions } from './picking.ts';
+
+/** Tables as text, each with its marks. */
+const TABLES = /\w+-\w+:\d+(?:\((\S+)\))?/g;
 
 export const OPTIONS: PickOptions = {
   runsMin: 4,
@@ -14,6 +17,7 @@ export const OPTIONS: PickOptions = {
   expiredBeforeSeconds: 0,
   canDropTombstones: false,
   isAtRest: false,
+  outdatedShares: new Map(),
   rewrittenForExpiry: new Set(),
   rewrittenForTombstones: new Set(),
 };
@@ -23,7 +27,7 @@ export const OPTIONS: PickOptions = {
  *
  *     L0 11-20 | 00-7f:32 80-ff:31(t12)      first and last token, bytes, then marks:
  *     t12 of 100 records are tombstones, x30@99-120 of them expire between these seconds,
- *     s20 is the last sequence, r64 the bytes before any codec
+ *     s20 is the last sequence, r64 the bytes before any codec, o40 of the records outdate older ones
  *     drop 10-1f 25                          tokens, sequence
  */
 export function parse(text: string): Manifest {
@@ -51,8 +55,24 @@ export function parse(text: string): Manifest {
   return manifestOf(tables, rangeDrops);
 }
 
+/** Of a state as text, the tables of which records outdate older ones, and which share does. */
+export function outdatedSharesIn(text: string): ReadonlyMap<number, number> {
+  const shares = new Map<number, number>();
+  for (const [index, [, marks]] of [...text.matchAll(TABLES)].entries()) {
+    const outdated = markOf(marks, 'o');
+    if (outdated !== undefined) shares.set(index + 1, Number(outdated) / 100);
+  }
+  return shares;
+}
+
 export function rangeOf(from: number, to: number): Omit<RangeDrop, 'bucketId' | 'sequence'> {
   return { fromHigh: from, fromLow: 0, toHigh: to, toLow: -1 };
+}
+
+/** The one whose letter the mark begins with, without the letter. */
+function markOf(marks: string | undefined, letter: string): string | undefined {
+  const found = (marks ?? '').split(',').find((each) => each.startsWith(letter));
+  return found?.slice(1);
 }
 
 /** Two hexadecimal digits: the top byte of the token. */
@@ -62,9 +82,7 @@ export function token(digits: string): number {
 
 function parseTable(text: string, fileNumber: number): TableMetadata {
   const match = /^(\w+)-(\w+):(\d+)(?:\((\S+)\))?$/.exec(text)!;
-  const marks = (match[4] ?? '').split(',');
-  const mark = (letter: string): string | undefined =>
-    marks.find((each) => each.startsWith(letter))?.slice(1);
+  const mark = (letter: string): string | undefined => markOf(match[4], letter);
   const [, expiring, earliest, latest] = /^(\d+)@(\d+)(?:-(\d+))?$/.exec(mark('x') ?? '0@0')!;
   return tableOf(fileNumber, token(match[1]!), token(match[2]!), {
     byteCount: Number(match[3]),

@@ -2,7 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { KeyBound } from '../table-cursor.ts';
-import { pickMerge, type PickOptions } from './pick.ts';
+import { pickMerge } from './pick.ts';
+import type { PickOptions } from './picking.ts';
 import { OPTIONS, parse, print, token } from './pick-text.ts';
 
 interface Case {
@@ -126,34 +127,6 @@ const CASES: readonly Case[] = [
     tables: `${FOUR_SMALL_RUNS}
       L1 00-7f:16 80-ff:16`,
     expected: 'merge 1 2 3 4 5 6 -> L1 2000 bottom',
-  },
-  {
-    name: 'at rest fewer runs go down',
-    tables: `
-      L0 21-30 | 00-ff:8
-      L0 11-20 | 00-ff:8
-      L0 1-10 | 00-ff:8
-      L1 00-7f:48 80-ff:48`,
-    options: { isAtRest: true },
-    expected: 'merge 1 2 3 4 5 -> L1 500 bottom',
-  },
-  {
-    name: 'at rest fewer than half of the runs stay',
-    tables: `
-      L0 1-10 | 00-ff:8
-      L1 00-7f:8 80-ff:8`,
-    options: { isAtRest: true },
-    expected: 'nothing',
-  },
-  {
-    name: 'at rest runs become one over a level 1 that is far larger',
-    tables: `
-      L0 21-30 | 00-ff:8
-      L0 11-20 | 00-ff:8
-      L0 1-10 | 00-ff:8
-      L1 00-7f:49 80-ff:48`,
-    options: { isAtRest: true },
-    expected: 'merge 1 2 3 -> L0 500',
   },
   {
     name: 'one run alone is not merged with itself',

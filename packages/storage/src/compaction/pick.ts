@@ -1,8 +1,8 @@
 /**
  * Which tables to merge next, if any: a pure function of the manifest. Level 0 is tiered by runs, the
  * levels below are leveled over the order of (bucket, token). Of level 0 and the levels that hold too
- * much, the one with the highest score goes first; if none does, a table that would lose something.
- * Where tables that cannot be read are in the way of level 0, what stands beside them becomes one run.
+ * much, the one with the highest score goes first; if none does, a table that would lose something; if
+ * none would, and nobody writes, what pick-at-rest.ts says. Where tables that cannot be read are in the way of level 0, what stands beside them becomes one run.
  *
  * Invariants:
  *   PK1 of level 0, a pick takes runs without a gap between them, and the oldest among them if its output
@@ -13,73 +13,28 @@
  *   PK4 `isBottom` only where no table outside the inputs is older than they are and meets them
  */
 import type { Manifest, TableMetadata } from '../manifest.ts';
-import { runsOf } from '../level-set.ts';
-import {
-  compareEndToBegin,
-  comparePlaces,
-  jointExtent,
-  meetsRange,
-  type TableExtent,
-} from '../table-extent.ts';
+import { comparePlaces, meetsRange } from '../table-extent.ts';
 import type { KeyBound } from '../table-cursor.ts';
+import { pickAtRest } from './pick-at-rest.ts';
+import { readableOldest, readableStretches, takeOldest, worthMerging } from './pick-runs.ts';
 import {
-  readableOldest,
-  readableStretches,
-  type Run,
-  type RunOptions,
-  takeOldest,
-  worthMerging,
-} from './pick-runs.ts';
-
-export interface PickOptions extends RunOptions {
-  /** Runs of level 0 at which they are merged. */
-  readonly runsMin: number;
-  /** Bytes of one table that a merge writes. */
-  readonly tableBytes: number;
-  readonly levelBytes1: number;
-  readonly fanout: number;
-  /** The deepest level. */
-  readonly levelsMax: number;
-  readonly expiredBeforeSeconds: number;
-  readonly canDropTombstones: boolean;
-  /** Nobody writes: runs go down although they are few. */
-  readonly isAtRest: boolean;
-  /**
-   * Tables that a merge wrote under this very horizon, and that have nothing more to lose by it: of
-   * values that expired, and of tombstones (which go at the bottom only).
-   */
-  readonly rewrittenForExpiry: ReadonlySet<number>;
-  readonly rewrittenForTombstones: ReadonlySet<number>;
-}
-
-export type Pick =
-  | {
-      readonly kind: 'merge';
-      /** Newest first. */
-      readonly inputs: readonly TableMetadata[];
-      readonly outputLevel: number;
-      readonly isBottom: boolean;
-      readonly score: number;
-    }
-  | {
-      readonly kind: 'move';
-      readonly table: TableMetadata;
-      readonly outputLevel: number;
-      readonly score: number;
-    };
+  bytesOf,
+  LOSS_SCORE,
+  meeting,
+  mergeIntoLevel1,
+  mergeOf,
+  type Pick,
+  type Picking,
+  pickingOf,
+  type PickOptions,
+  rawBytesOf,
+} from './picking.ts';
 
 /** Scores are thousandths; runs of level 0, which every read asks, count double. */
 const FULL_SCORE = 1000;
 const RUNS_WEIGHT = 2;
-/** Of a table that would lose something: whenever nothing else is to be done. */
-const LOSS_SCORE = 500;
 /** The share of records that must be worth a rewrite: more than 1 of so many. */
 const LOSS_SHARE = 4;
-/** At rest, this share of the runs goes down, if they hold this share of the bytes of level 1. */
-const REST_RUNS = 1 / 2;
-const REST_BYTES = 1 / 4;
-/** This share becomes one run otherwise: reads ask each. */
-const REST_RUNS_BESIDE = 1 / 4;
 
 /**
  * REQUIRES: `roundRobin` holds, by level, the last place that the level's latest merge took.
@@ -118,36 +73,6 @@ export function countRunsToLower(
   return aside.reduce((sum, count) => sum + count, down);
 }
 
-function pickingOf(
-  manifest: Manifest,
-  blocked: ReadonlySet<number>,
-  roundRobin: ReadonlyMap<number, KeyBound>,
-  options: PickOptions,
-): Picking {
-  const levels = levelsOf(manifest, options);
-  const runs = runsOf(manifest.tables).filter((run) => run[0]!.level === 0);
-  return { manifest, levels, runs, blocked, roundRobin, options };
-}
-
-interface Picking {
-  readonly manifest: Manifest;
-  /** By level; the tables of those below 0 by place, as manifests list them. */
-  readonly levels: readonly (readonly TableMetadata[])[];
-  /** Of level 0, newest first. */
-  readonly runs: readonly Run[];
-  readonly blocked: ReadonlySet<number>;
-  readonly roundRobin: ReadonlyMap<number, KeyBound>;
-  readonly options: PickOptions;
-}
-
-function levelsOf(manifest: Manifest, options: PickOptions): TableMetadata[][] {
-  const deepest = manifest.tables.reduce((most, { level }) => Math.max(most, level), 0);
-  const count = Math.max(deepest, options.levelsMax) + 1;
-  const levels: TableMetadata[][] = Array.from({ length: count }, () => []);
-  for (const table of manifest.tables) levels[table.level]!.push(table);
-  return levels;
-}
-
 /** Levels with something to do, the most urgent first; of equals the upper one. */
 function levelsByScore(picking: Picking): number[] {
   const scores = picking.levels.map((_, level) => ({ level, score: scoreOf(picking, level) }));
@@ -168,14 +93,6 @@ function scoreOf({ levels, runs, options }: Picking, level: number): number {
 
 function levelBytes({ levelBytes1, fanout }: PickOptions, level: number): number {
   return levelBytes1 * fanout ** (level - 1);
-}
-
-function bytesOf(tables: readonly TableMetadata[]): number {
-  return tables.reduce((sum, table) => sum + table.byteCount, 0);
-}
-
-function rawBytesOf(tables: readonly TableMetadata[]): number {
-  return tables.reduce((sum, table) => sum + table.rawBytes, 0);
 }
 
 function pickRuns(picking: Picking): Pick | undefined {
@@ -208,60 +125,6 @@ function pickAside(picking: Picking): Pick | undefined {
     return { kind: 'merge', inputs, outputLevel: 0, isBottom: false, score: scoreOf(picking, 0) };
   }
   return undefined;
-}
-
-function mergeIntoLevel1(
-  picking: Picking,
-  tables: readonly TableMetadata[],
-  score: number,
-): Pick | undefined {
-  if (tables.length === 0) return undefined;
-  // [PK2] All between the first and the last place: an output may reach over a gap between inputs.
-  const below = meeting(picking.levels[1]!, jointExtent(tables));
-  return mergeOf(picking, { inputs: [...tables, ...below], outputLevel: 1, score });
-}
-
-/** Those that meet the extent, of tables of one level in the order of their places. */
-function meeting(tables: readonly TableMetadata[], extent: TableExtent): readonly TableMetadata[] {
-  let low = 0;
-  let high = tables.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compareEndToBegin(tables[middle]!, extent) < 0) low = middle + 1;
-    else high = middle;
-  }
-  let end = low;
-  while (end < tables.length && compareEndToBegin(extent, tables[end]!) >= 0) end += 1;
-  return tables.slice(low, end);
-}
-
-interface Merge {
-  readonly inputs: readonly TableMetadata[];
-  readonly outputLevel: number;
-  readonly score: number;
-}
-
-/** Undefined: an input cannot be read. */
-function mergeOf(picking: Picking, { inputs, outputLevel, score }: Merge): Pick | undefined {
-  if (inputs.some(({ fileNumber }) => picking.blocked.has(fileNumber))) return undefined;
-  const isBottom = isOldest(picking, inputs, outputLevel);
-  return { kind: 'merge', inputs, outputLevel, isBottom, score };
-}
-
-/** [PK4] Tables of the output's own level below 0 hold other tokens, or are inputs. */
-function isOldest(
-  { levels, runs }: Picking,
-  inputs: readonly TableMetadata[],
-  outputLevel: number,
-): boolean {
-  const extent = jointExtent(inputs);
-  const isInput = new Set(inputs);
-  for (const deeper of levels.slice(outputLevel + 1)) {
-    if (meeting(deeper, extent).some((table) => !isInput.has(table))) return false;
-  }
-  if (inputs[0]!.level > 0) return true;
-  // Of level 0 the oldest runs are inputs, all of them up to the newest.
-  return runs.at(-1)!.every((table) => isInput.has(table));
 }
 
 /** One table of a level that holds too much: the one that costs least to move down. */
@@ -351,22 +214,6 @@ function tableThatLoses(picking: Picking, table: TableMetadata, level: number): 
     return undefined;
   }
   return pick;
-}
-
-/** What is left in level 0: reads ask each run, and older versions take room. */
-function pickAtRest(picking: Picking): Pick | undefined {
-  const { options, levels, runs, blocked } = picking;
-  if (!options.isAtRest) return undefined;
-  const readable = takeOldest(readableOldest(runs, blocked), options);
-  const tables = readable.flat();
-  const isMuch = rawBytesOf(tables) >= rawBytesOf(levels[1]!) * REST_BYTES;
-  if (isMuch && readable.length >= Math.max(2, options.runsMin * REST_RUNS)) {
-    return mergeIntoLevel1(picking, tables, LOSS_SCORE);
-  }
-  const runsMin = Math.max(2, options.runsMin * REST_RUNS_BESIDE);
-  const inputs = worthMerging(readable, { ...options, runsMin }).flat();
-  if (inputs.length === 0) return undefined;
-  return { kind: 'merge', inputs, outputLevel: 0, isBottom: false, score: LOSS_SCORE };
 }
 
 /** By a range drop, or by values that expired; wherever it stands. */
