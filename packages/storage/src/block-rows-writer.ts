@@ -28,6 +28,7 @@ import {
   SIBLING_COLUMN,
 } from './block-rows-format.ts';
 import { BodyPacker } from './lz4-bodies.ts';
+import { copyBytes } from './lz4.ts';
 import { isPlain } from './plain-record.ts';
 
 /** The token of a key, as placement computes it. */
@@ -42,6 +43,8 @@ export type TokenOf = (
 const ROWS_MAX = 0xffff;
 /** Larger blocks are of one large record, or a few: their heads are nothing. */
 const RAW_WORDS_MAX = 16 * 1024;
+/** From here on the engine's own copy of bytes is worth the view that it needs. */
+const VIEW_BYTES_MIN = 256;
 
 export class RowsPacker {
   /** Words [0, what `pack` says). */
@@ -57,8 +60,11 @@ export class RowsPacker {
   /** The first body, then another; as words and as bytes. */
   #body: Int32Array = new Int32Array(0);
   #bodyView: DataView = new DataView(this.#body.buffer);
-  /** Bodies as they will stand. */
+  #bodyBytes: Uint8Array = new Uint8Array(0);
+  /** Bodies as they will stand, in three views. */
   #stored: DataView = new DataView(new ArrayBuffer(0));
+  #storedWords: Int32Array = new Int32Array(this.#stored.buffer);
+  #storedRaw: Uint8Array = new Uint8Array(this.#stored.buffer);
   #storedBytes = 0;
   readonly #packer: BodyPacker = new BodyPacker();
   readonly #token: { high: number; low: number } = { high: 0, low: 0 };
@@ -118,7 +124,10 @@ export class RowsPacker {
     if (this.#body.length < rawWords * 2) {
       this.#body = new Int32Array(rawWords * 2);
       this.#bodyView = new DataView(this.#body.buffer);
-      this.#stored = new DataView(new ArrayBuffer(rawWords * 8));
+      this.#bodyBytes = new Uint8Array(this.#body.buffer);
+      this.#storedWords = new Int32Array(rawWords * 2);
+      this.#stored = new DataView(this.#storedWords.buffer);
+      this.#storedRaw = new Uint8Array(this.#storedWords.buffer);
     }
     const outWords = ROWS_HEADER_WORDS + (COLUMN_BYTES_MAX / 4 + 1) * COLUMNS_MAX;
     const wanted = Math.ceil(outWords) + cells + rawWords + 2;
@@ -201,9 +210,7 @@ export class RowsPacker {
         put + byteCount - 1,
       );
       if (end < 0 || byteCount === 0) {
-        for (let index = 0; index < byteCount; index += 1) {
-          this.#stored.setUint8(put + index, this.#bodyView.getUint8(at + index));
-        }
+        this.#copyAsItIs(at, put, byteCount);
         end = put + byteCount;
       }
       this.#cells[row * stride + BODY_COLUMN] = end - put;
@@ -215,6 +222,12 @@ export class RowsPacker {
       row += 1;
     }
     this.#storedBytes = put;
+  }
+
+  /** Bytes of the body from `at` on to `#stored`. */
+  #copyAsItIs(at: number, put: number, byteCount: number): void {
+    if (byteCount < VIEW_BYTES_MIN) copyBytes(this.#bodyView, at, this.#stored, put, byteCount);
+    else this.#storedRaw.set(this.#bodyBytes.subarray(at, at + byteCount), put);
   }
 
   /** The values of a record to word `at` of `#body`, one behind the other: their bytes. */
@@ -255,15 +268,9 @@ export class RowsPacker {
     const rowWords = Math.ceil((this.#rows * rowBits) / 32);
     out.fill(0, rowsAt, rowsAt + rowWords);
     this.#writeRows(rowsAt, columns);
-    const bodiesAt = (rowsAt + rowWords) * 4;
-    const end = bodiesAt + this.#storedBytes;
-    let index = 0;
-    for (; index + 4 <= this.#storedBytes; index += 4) {
-      this.#outBytes.setInt32(bodiesAt + index, this.#stored.getInt32(index, true), true);
-    }
-    for (; index < this.#storedBytes; index += 1) {
-      this.#outBytes.setUint8(bodiesAt + index, this.#stored.getUint8(index));
-    }
+    const bodiesAt = rowsAt + rowWords;
+    copyWords(this.#storedWords, 0, out, bodiesAt, (this.#storedBytes + 3) >>> 2);
+    const end = bodiesAt * 4 + this.#storedBytes;
     for (let pad = end; (pad & 7) !== 0; pad += 1) this.#outBytes.setUint8(pad, 0);
     return ((end + 7) >>> 3) << 1;
   }

@@ -269,4 +269,46 @@ test('[BR2] rows that are damaged give what they give, within their bounds', () 
   );
 });
 
+/** Sizes around those from which bytes are copied otherwise, and of which not all places are known. */
+const largeValue = fc
+  .record({
+    size: fc.oneof(
+      fc.integer({ min: 250, max: 264 }),
+      fc.integer({ min: 508, max: 516 }),
+      fc.integer({ min: 1000, max: 1100 }),
+    ),
+    noiseBytes: fc.constantFrom(1, 40, 500, 2000),
+    seed: fc.nat(3),
+  })
+  .map(({ size, noiseBytes, seed }) =>
+    Uint8Array.from({ length: size }, (_, index) => {
+      return Math.imul((index % noiseBytes) + seed * 77 + 1, 0x9e3779b1) >>> 19;
+    }),
+  );
+
+test('[BR1] the same of large values, shorter or not, whatever was packed before them', () => {
+  const shared = new RowsPacker();
+  fc.assert(
+    fc.property(fc.array(fc.tuple(largeValue, key), { minLength: 1, maxLength: 6 }), (all) => {
+      const large = all.map(([one, its]): Sample => {
+        return {
+          bucketId: 1,
+          key: its,
+          values: [one],
+          contexts: [],
+          recents: [],
+          hasOwnToken: false,
+        };
+      });
+      const { raw, rows: words } = packed(large);
+      const count = shared.pack(raw, 0, raw.length, tokenOf);
+      assert.equal(shared.out.slice(0, count), words);
+      const out = new Uint8Array(raw.byteLength);
+      assert.ok(decodeBlock(BLOCK_CODEC.rows, CODECS, new Uint8Array(words.buffer), out));
+      assert.equal(new Int32Array(out.buffer), raw);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test.run();

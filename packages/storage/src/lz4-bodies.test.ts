@@ -65,6 +65,22 @@ test('what all say is stored with the first', () => {
   assert.is(packer.pack(viewOf(text), 0, text.length, out, 0, 20), -1);
 });
 
+test('of a long first body what is as long as its steps is found, wherever it stands', () => {
+  const packer = new BodyPacker();
+  const first = Uint8Array.from(
+    { length: 4096 },
+    (_, index) => Math.imul(index, 0x9e3779b1) >>> 19,
+  );
+  for (let place = 0; place < 4000; place += 7) {
+    packer.begin();
+    packer.know(viewOf(first), 0, first.length);
+    const own = first.subarray(place, place + 24);
+    const source = Uint8Array.from([...first, ...own]);
+    const end = packer.pack(viewOf(source), 4096, source.length, viewOf(new Uint8Array(60)), 0, 60);
+    assert.ok(packer.usesFirst && end < 16, `${end} bytes at ${place}`);
+  }
+});
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -18,6 +18,8 @@ const HASH_FACTOR = 0x9e3779b1;
 const STEP_SHIFT = 2;
 const LENGTH_FULL = 15;
 const OFFSET_MAX = 0xffff;
+/** Of a first body of so many bytes each place is known, of one n times as long each n-th: matches grow backwards, too. */
+const KNOWN_STEP_BYTES = 512;
 /** Places are counted on from body to body, so that those of the bodies before are known as old. */
 const BASE_MAX = 0x4000_0000;
 
@@ -50,7 +52,8 @@ export class BodyPacker {
     this.#firstBytes = to - from;
     this.#hasFirst = true;
     const first = this.#firstBase - from;
-    for (let place = from; place + MATCH_BYTES_MIN <= to; place += 1) {
+    const step = Math.ceil((to - from) / KNOWN_STEP_BYTES);
+    for (let place = from; place + MATCH_BYTES_MIN <= to; place += step) {
       this.#firstPlaces[hashOf(bytes.getInt32(place, true))] = place + first;
     }
   }

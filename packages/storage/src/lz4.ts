@@ -167,7 +167,7 @@ export function writeLength(out: DataView, at: number, end: number, length: numb
 }
 
 /** REQUIRES: four bytes of the target are not read after they are written, or that is meant. */
-function copyBytes(
+export function copyBytes(
   bytes: DataView,
   from: number,
   out: DataView,
