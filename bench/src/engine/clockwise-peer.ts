@@ -36,12 +36,14 @@ const BUCKET_ID = 1;
 const PARTITION_BITS = 6;
 const SCAN_PAGE = 4096;
 /**
- * Of sixteen parts of the budget: eight are four chunks of records, two of which may be copies of what
- * reads brought; one is cache of blocks, indexes and filters; seven are left to what stands beside them:
- * the index of the chunks, the thread of the jobs and its buffers.
+ * Of sixteen parts of the budget: six are four chunks of records, two of which may be copies of what
+ * reads brought; one is cache of blocks, indexes and filters, which take one of the chunks of copies as well
+ * where they grow beyond it; nine are left to what stands beside them: the index of the chunks, the threads
+ * of the jobs, the heap and the buffers of each.
  */
-const CHUNK_SHARES = 8;
+const CHUNK_SHARE = 3 / 32;
 const CACHE_SHARES = 16;
+const PAGE_BYTES = 4096;
 const CHUNKS = 4;
 const CACHE_CHUNKS = 2;
 /** Of a record beside its value: prefix, header, key and what its sibling says. */
@@ -91,7 +93,7 @@ class CountedJobs implements JobRunner {
 
 function open(folder: string, options: PeerOptions): Promise<EnginePeer> {
   const { memoryBytes, isSynced } = options;
-  const memtableChunkBytes = 2 ** Math.floor(Math.log2(memoryBytes / CHUNK_SHARES));
+  const memtableChunkBytes = Math.floor((memoryBytes * CHUNK_SHARE) / PAGE_BYTES) * PAGE_BYTES;
   const recordBytes = RECORD_BYTES + options.valueBytes;
   const limits = {
     ...DEFAULT_LIMITS,

@@ -48,4 +48,37 @@ test('[CH4] counts are what counting would give, whatever chunks go through', ()
   assert.ok(fullCount > 100, `full ${fullCount} times`);
 });
 
+test('[CH5] a chunk that is withheld has no memory, is given to nobody, and comes back with new memory', () => {
+  let allocated = 0;
+  const pool = new ChunkPool({
+    chunkBytes: 1024,
+    chunksMax: 4,
+    cacheChunksMax: 2,
+    partitionCount: 1,
+    allocate: (byteCount) => {
+      allocated += 1;
+      return new SharedArrayBuffer(byteCount);
+    },
+  });
+  const [first, second] = [pool.take(CHUNK_KIND.cache), pool.take(CHUNK_KIND.log)];
+  assert.ok(pool.withhold());
+  assert.is(allocated, 2, 'one that had no memory yet goes first');
+  for (const state of [CHUNK_STATE.active, CHUNK_STATE.resident, CHUNK_STATE.retired]) {
+    pool.move(first, state, NEXT_STATE[state]!.at(-1)!);
+  }
+  assert.is(pool.freeCount(), 2);
+  assert.ok(pool.withhold() && pool.withhold());
+  assert.is(pool.withhold(), false);
+  assert.is(pool.freeCount(), 0);
+  assert.is(pool.take(CHUNK_KIND.log), -1);
+  const memory = pool.buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  assert.is(memory, 1024);
+  assert.is(pool.buffers[second]!.byteLength, 1024);
+  pool.giveBack();
+  const again = pool.take(CHUNK_KIND.log);
+  assert.is(pool.words[again]!.length, 256);
+  assert.is(allocated, 3);
+  assert.is(pool.cacheChunksMax(), 0);
+});
+
 test.run();

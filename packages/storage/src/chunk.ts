@@ -7,6 +7,7 @@
  *
  *     free -> active -> frozen -> flushing -> resident -> retired -> free (generation + 1)
  *                                 (a cache chunk goes from active to resident at once)
+ *     free <-> withheld (memory-share.ts)
  *
  * A resident chunk is flushed and still serves reads. A retired one serves none: what was handed out
  * of it stays readable until the owner, who knows its readers, recycles it.
@@ -16,6 +17,7 @@
  *   CH2 only a retired chunk is recycled, and only a resident one retired
  *   CH3 a chunk is given up with a new generation, so that no index entry outlives it
  *   CH4 counts of chunks by state and kind are what counting them would give
+ *   CH5 a chunk that is withheld holds no memory and is given to nobody
  */
 import { assert } from '@clockwise/kernel/assert';
 
@@ -35,6 +37,7 @@ export const CHUNK_STATE = {
   flushing: 3,
   resident: 4,
   retired: 5,
+  withheld: 6,
 } as const;
 
 export const CHUNK_KIND = { log: 1, cache: 2 } as const;
@@ -43,6 +46,9 @@ export const CHUNK_KIND = { log: 1, cache: 2 } as const;
 export const GENERATION_MASK = 0xffff;
 
 export type AllocateChunk = (byteCount: number) => SharedArrayBuffer;
+
+const NO_BUFFER = new SharedArrayBuffer(0);
+const NO_WORDS = new Int32Array(NO_BUFFER);
 
 export interface ChunkPoolOptions {
   readonly chunkBytes: number;
@@ -141,7 +147,33 @@ export class ChunkPool {
 
   /** No more chunks for clean copies are given out until one is recycled. */
   cacheIsFull(): boolean {
-    return this.cacheCount() >= this.#options.cacheChunksMax;
+    return this.cacheCount() >= this.cacheChunksMax();
+  }
+
+  /** Of those that may hold clean copies some are withheld. */
+  cacheChunksMax(): number {
+    return this.#options.cacheChunksMax - this.countState(CHUNK_STATE.withheld);
+  }
+
+  /** [CH5] A free chunk less; one that has memory yet gives it up. False: none is free. */
+  withhold(): boolean {
+    let found = -1;
+    for (let chunk = 0; chunk < this.states.length; chunk += 1) {
+      if (this.states[chunk] !== CHUNK_STATE.free) continue;
+      found = chunk;
+      if (!this.#isAllocated(chunk)) break;
+    }
+    if (found === -1) return false;
+    this.kinds[found] = 0;
+    this.move(found, CHUNK_STATE.free, CHUNK_STATE.withheld);
+    this.words[found] = NO_WORDS;
+    this.buffers[found] = NO_BUFFER;
+    return true;
+  }
+
+  /** REQUIRES: one is withheld. */
+  giveBack(): void {
+    this.move(this.states.indexOf(CHUNK_STATE.withheld), CHUNK_STATE.withheld, CHUNK_STATE.free);
   }
 
   /**
@@ -179,10 +211,15 @@ export class ChunkPool {
   #freeChunk(): number {
     for (let chunk = 0; chunk < this.states.length; chunk += 1) {
       if (this.states[chunk] !== CHUNK_STATE.free) continue;
-      if (this.words[chunk] === undefined) this.#allocate(chunk);
+      if (!this.#isAllocated(chunk)) this.#allocate(chunk);
       return chunk;
     }
     return -1;
+  }
+
+  #isAllocated(chunk: number): boolean {
+    const words = this.words[chunk];
+    return words !== undefined && words.length > 0;
   }
 
   #allocate(chunk: number): void {

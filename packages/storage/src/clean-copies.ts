@@ -86,6 +86,16 @@ export class CleanCopies {
     return true;
   }
 
+  /** There are more chunks of copies than there may be by now. */
+  get isAboveMax(): boolean {
+    return this.#pool.cacheCount() > this.#pool.cacheChunksMax();
+  }
+
+  /** Chunks that copies can do without, and are copies still. */
+  get sparedMax(): number {
+    return Math.max(0, this.#chunksMax - (this.#hasQueues ? CHUNKS_FOR_QUEUES_MIN : 1));
+  }
+
   /** The chunk that new copies go to is half full, or there is none. */
   get isHalfFull(): boolean {
     const active = this.#smallChunk;

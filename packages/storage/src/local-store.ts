@@ -15,7 +15,6 @@
  */
 import { assert } from '@clockwise/kernel/assert';
 import { BlockCache } from './block-cache.ts';
-import { CHUNK_STATE } from './chunk.ts';
 import type { DiskError } from './disk.ts';
 import { longestSegmentBytes, SEGMENT_BYTES_MAX } from './log-format.ts';
 import { type ScanPage, scanPage, type ScanPosition, type ScanVisitor } from './local-scan.ts';
@@ -31,6 +30,7 @@ import { snapshotNumbers } from './snapshot-job.ts';
 import { LocalReads, LOOKUP } from './local-store-read.ts';
 import { LocalWriter } from './local-writer.ts';
 import { CommitLogWriter } from './log-writer.ts';
+import { MemoryShare } from './memory-share.ts';
 import type { Memtable } from './memtable.ts';
 import { OpenFiles } from './open-files.ts';
 import { type OpenedStore, openStore, type OpenOutcome } from './open-store.ts';
@@ -56,7 +56,7 @@ export class LocalStore {
   readonly #log: CommitLogWriter;
   readonly #files: OpenFiles;
   readonly #cache: BlockCache;
-  #cachedVersion = -1;
+  readonly #memory: MemoryShare;
   readonly #reads: LocalReads;
   readonly #token = { high: 0, low: 0 };
   readonly #writer: LocalWriter;
@@ -123,6 +123,7 @@ export class LocalStore {
       bloomBitsPerKey: limits.bloomBitsPerKey,
       keepsCopies: options.cacheChunksMax > 0,
     });
+    this.#memory = new MemoryShare(this, this.#cache, this.#upkeep, limits);
     const ask = this.#upkeep.ask.bind(this.#upkeep);
     this.#space = new LocalSpace({
       reserveBytes: limits.diskReserveBytes,
@@ -323,11 +324,11 @@ export class LocalStore {
   }
 
   figures(): Readonly<Record<string, number>> {
-    const { pool } = this.memtable;
     return {
       ...this.#writer.figures,
       ...this.#upkeep.figures,
       ...this.#merges.figures,
+      ...this.#memory.figures,
       blockCacheHits: this.#cache.hitCount,
       blockCacheMisses: this.#cache.missCount,
       blockCacheBytes: this.#cache.byteCount,
@@ -339,17 +340,12 @@ export class LocalStore {
       blocksRead: this.#reads.blocksRead,
       filterFalsePositives: this.#reads.falsePositives,
       openFiles: this.#files.count,
-      chunksFree: pool.freeCount(),
-      chunksFrozen: pool.countState(CHUNK_STATE.frozen) + pool.countState(CHUNK_STATE.flushing),
     };
   }
 
   #goOn(isHurried: boolean): void {
     this.#upkeep.hear(this.#nowMs);
-    if (this.#cachedVersion !== this.versions.version) {
-      this.#cachedVersion = this.versions.version;
-      this.#cache.setPartsBytes(this.versions.levels.partsBytes);
-    }
+    this.#memory.share();
     if (this.#log.failure !== undefined) return;
     this.#upkeep.begin(isHurried);
     this.#space.begin(this.#nowMs);

@@ -187,6 +187,11 @@ export class LocalUpkeep {
     this.#giveUp(memtable.oldestResidentCache());
   }
 
+  /** False: there is none that could go. */
+  giveUpCopies(): boolean {
+    return this.#giveUp(this.#options.memtable.oldestResidentCache());
+  }
+
   #giveUp(chunk: number): boolean {
     if (chunk === -1) return false;
     if (this.#options.keepsCopies) {

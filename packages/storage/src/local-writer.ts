@@ -20,7 +20,7 @@ export class LocalWriter {
   readonly #fields: LocalRecordFields;
   /** The active chunk as bytes. */
   #bytes: Uint8Array = new Uint8Array(0);
-  #bytesOfChunk = -1;
+  #bytesOf: Int32Array | undefined = undefined;
 
   constructor(options: LocalStoreOptions, memtable: Memtable, log: CommitLogWriter) {
     this.#options = options;
@@ -95,8 +95,8 @@ export class LocalWriter {
 
   #activeBytes(): Uint8Array {
     const memtable = this.#memtable;
-    if (this.#bytesOfChunk !== memtable.activeChunk) {
-      this.#bytesOfChunk = memtable.activeChunk;
+    if (this.#bytesOf !== memtable.words) {
+      this.#bytesOf = memtable.words;
       this.#bytes = new Uint8Array(memtable.words.buffer);
     }
     return this.#bytes;

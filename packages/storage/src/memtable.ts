@@ -274,6 +274,16 @@ export class Memtable {
     return this.copies.oldestResident();
   }
 
+  get withheldCount(): number {
+    return this.pool.countState(CHUNK_STATE.withheld);
+  }
+
+  /** So many chunks are nobody's, as far as chunks are free. [CH5] */
+  withhold(count: number): void {
+    while (this.withheldCount > count) this.pool.giveBack();
+    while (this.withheldCount < count && this.pool.withhold());
+  }
+
   /**
    * From now on no lookup finds a key of the range whose newest version has a sequence up to this one;
    * returns how many there were. REQUIRES: no table holds them any more.

@@ -15,7 +15,7 @@ import { assert } from '@clockwise/kernel/assert';
  */
 const JOB_BYTES_MAX = 20 * 1024 * 1024;
 /** Of a merge's inputs, which go when its output is there. */
-const PART_BYTES_MAX = 4 * 1024 * 1024;
+const PART_BYTES_MAX = 2 * 1024 * 1024;
 const WORDS_MIN = 256;
 /** What is lent for long is not larger than this many times what was asked for. */
 const FITTING_FACTOR_MAX = 1.25;

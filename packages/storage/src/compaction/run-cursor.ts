@@ -15,7 +15,7 @@ import { type KeyBound, TableCursor } from '../table-cursor.ts';
 import { comparePlaces } from '../table-extent.ts';
 
 /** One read of an input; of a smaller table, all of it. */
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 128 * 1024;
 
 export interface TableSource {
   readonly disk: Disk;
