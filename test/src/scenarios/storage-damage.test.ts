@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { makeStore, runDamage } from './damage-run.ts';
 
 const STORES = 4;
-const DAMAGES = 60;
+const DAMAGES = 80;
 
 test('F14 O10 [LSR1] a store that rotted anywhere answers rightly, or says that it cannot', () => {
   const sums = { opened: 0, refused: 0, failedReads: 0, rightReads: 0, byteCount: 0 };
