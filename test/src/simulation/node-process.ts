@@ -5,8 +5,6 @@
  */
 import { CoordinatorCore } from '@clockwise/coordinator/coordinator-core';
 import { assert } from '@clockwise/kernel/assert';
-import type { FrameList } from '@clockwise/kernel/core';
-import type { RingView } from '@clockwise/coordinator/ring-view';
 import type { Prng } from '@clockwise/kernel/prng';
 import type { ActorMessage } from '@clockwise/protocol/actor-messages';
 import type { NodeData } from '@clockwise/server/node-data';
@@ -22,24 +20,11 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import type { FrameRoute } from '@clockwise/simulator/step-output';
 import { COORDINATOR, makeCore, SMALL_ACTORS, type SimulatedActorName } from './actor-cores.ts';
 import type { NodePace } from './configuration.ts';
+import { type NodeWatch, watchLoads } from './node-watch.ts';
 import { ShardProcess } from './shard-process.ts';
 import { openSimulatedShard } from './shard-store.ts';
 import { ShardSupervision, type ShardTrouble } from './shard-supervision.ts';
 import { SimulatedActor } from './simulated-actor.ts';
-
-/** Told of what a node's actors do, for those who judge it. */
-export interface NodeWatch {
-  append(words: Int32Array, from: number, to: number, shard: number, opening: string): void;
-  /** What a step of a shard takes of its coordinator. */
-  took(shard: number, opening: string, frames: FrameList): void;
-  synced(shard: number, sequence: number): void;
-  opened(shard: number, lastSequence: number): void;
-  /** [O12] The ring that a process starts with, and each frame that leaves it. */
-  started(who: string, ring: RingView): void;
-  sent(who: string, frame: Int32Array): void;
-  /** [O9] What is queued or held, beside its limit. */
-  load(name: string, value: number, limit: number, where: string): void;
-}
 
 /** What outlives a process. */
 export interface NodeParts {
@@ -290,7 +275,8 @@ export class NodeProcess {
       sent: (frame) => watch.sent(process, frame),
       load: (what, value, limit) => watch.load(what, value, limit, process),
       stepped: () => {
-        if (core instanceof CoordinatorCore) this.#reportLoads(core);
+        if (!(core instanceof CoordinatorCore)) return;
+        watchLoads(core, this.#shards, { watch, limits, pace, name: process });
       },
     });
     this.#actors.set(name, actor);
@@ -380,23 +366,6 @@ export class NodeProcess {
     process.start();
     if (parts.disks.every((_, index) => this.#shards[index] !== undefined)) parts.hasOpened = true;
     this.#actors.get(COORDINATOR)?.host.pushEvent({ kind: 'channel-up', target: shard });
-  }
-
-  /** [O9] */
-  #reportLoads(core: CoordinatorCore): void {
-    const { watch, pace, name, limits } = this.#options;
-    const { requestsInFlightMax, replicaOperationsInFlightMax } = limits;
-    watch.load('requests in flight', core.requestsInFlight, requestsInFlightMax, name);
-    for (let index = 0; index < this.#shards.length; index += 1) {
-      const shard = this.#shards[index];
-      if (shard === undefined) continue;
-      const inFlight = core.operationsInFlight(index);
-      // One probe of the data path goes beyond the credit.
-      watch.load('operations in flight', inFlight, replicaOperationsInFlightMax + 1, name);
-      const { written } = shard.requests;
-      const wordCount = written - shard.requests.consumed();
-      watch.load('words on the way to a shard', wordCount, pace.channelWordsMax, name);
-    }
   }
 
   /** Control messages inside the node: in order between two actors, lost only with an actor. */

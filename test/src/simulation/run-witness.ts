@@ -23,7 +23,7 @@ import { replicasOfLevel } from '../checkers/quorum-reads.ts';
 import { AppendWatch } from './append-watch.ts';
 import { SESSION_HIGH } from './client-identity.ts';
 import { ReplicaMirror } from './replica-mirror.ts';
-import type { NodeWatch } from './node-process.ts';
+import type { NodeWatch } from './node-watch.ts';
 import { RetryWatch } from './retry-watch.ts';
 
 /** The body of an answer: context entries, then siblings, and how many there are of each. */

@@ -6,11 +6,7 @@
 import { assert } from '@clockwise/kernel/assert';
 import type { Prng } from '@clockwise/kernel/prng';
 import { ERRORS, errorName, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import { FRAME, FRAME_HEADER_WORDS, RESPONSE_HEADER_WORDS } from '@clockwise/protocol/frame';
-import { FrameWriter } from '@clockwise/protocol/frame-writer';
-import { readControlFrame } from '@clockwise/protocol/message-codec';
-import { frameTag } from '@clockwise/protocol/validate-frame';
-import { TAG } from '@clockwise/protocol/frame';
+import { RESPONSE_HEADER_WORDS } from '@clockwise/protocol/frame';
 import type { Limits } from '@clockwise/kernel/limits';
 import { makeRequestFields, type RequestFields } from '@clockwise/protocol/request-writer';
 import {
@@ -23,18 +19,17 @@ import {
   responseStatus,
   responseWordCount,
 } from '@clockwise/protocol/response-reader';
-import type { Network, NetworkEndpoint } from '@clockwise/simulator/network';
+import type { Network } from '@clockwise/simulator/network';
 import type { Simulation } from '@clockwise/simulator/simulation';
-import { RouteBacking } from '@clockwise/simulator/step-output';
 import { WordArena } from '@clockwise/simulator/word-arena';
 import {
   entryOf,
-  helloFrames,
   isSloppy,
   mannerOf,
   type OperationResult,
   writeRequest,
 } from './client-requests.ts';
+import { ClientConnection } from './client-connection.ts';
 import { SESSION_HIGH, textOf } from './client-identity.ts';
 import { type HistoryEntry, type KeyName, nameOfKey } from '../checkers/history.ts';
 import type { HybridTime } from '../checkers/causal-ledger-dots.ts';
@@ -103,9 +98,7 @@ interface Pending {
 
 const NO_WORDS = new Int32Array(0);
 
-export class SimulatedClient implements NetworkEndpoint {
-  readonly site: string;
-  readonly connectionsMax: number = 64;
+export class SimulatedClient {
   /** Operations that ended as they should: done, or refused for good. */
   progressCount = 0;
   readonly #options: SimulatedClientOptions;
@@ -114,15 +107,9 @@ export class SimulatedClient implements NetworkEndpoint {
   #seenTime: HybridTime = { low: 0, high: 0 };
   readonly #written: Map<string, Int32Array> = new Map();
   readonly #fields: RequestFields = makeRequestFields();
-  /** Requests go out on the greeted connection. */
-  readonly #writer: FrameWriter;
+  readonly #connection: ClientConnection;
   /** Of what was answered, which is kept. */
   readonly #arena: WordArena = new WordArena();
-  #node: number;
-  /** The greeted connection, or -1. */
-  #connection = -1;
-  #greeting = -1;
-  #isDialling = false;
   #operation = 0;
   /** Of `times`. */
   #timesTaken = 0;
@@ -131,19 +118,25 @@ export class SimulatedClient implements NetworkEndpoint {
   #isStopped = false;
   /** When the alarm goes off; Infinity: there is none. */
   #armedFor = Infinity;
-  /** Undefined: any node will do. */
-  #pinnedNode: number | undefined;
 
   constructor(options: SimulatedClientOptions) {
     this.#options = options;
-    this.site = `client-${options.client}`;
-    this.#node = options.prng.below(options.addresses.length);
     this.#fields.sessionLow = options.client + 1;
     this.#fields.sessionHigh = SESSION_HIGH;
-    const take = (frame: Int32Array): void => options.network.send(this, this.#connection, frame);
-    const route = { hasRoom: () => true, take };
-    this.#writer = new FrameWriter(new RouteBacking(route, new WordArena()), 64);
-    options.network.join(this);
+    this.#connection = new ClientConnection(options, this.#fields, {
+      waiting: () => this.#pending,
+      opened: () => {
+        if (this.#pending !== undefined) this.#attempt(this.#pending);
+      },
+      lost: () => {
+        if (this.#pending !== undefined) this.#retryLater(this.#pending);
+      },
+      takeResponse: (frame, offset) => this.#takeResponse(frame, offset),
+    });
+  }
+
+  get site(): string {
+    return this.#connection.site;
   }
 
   get isIdle(): boolean {
@@ -152,10 +145,7 @@ export class SimulatedClient implements NetworkEndpoint {
 
   /** Talks to this node only, from now on. */
   pin(node: number): void {
-    this.#pinnedNode = node;
-    if (this.#node === node) return;
-    this.#node = node;
-    this.#dropConnection();
+    this.#connection.pin(node);
   }
 
   /** Runs its workload until `stop`. */
@@ -199,52 +189,6 @@ export class SimulatedClient implements NetworkEndpoint {
     this.#arm(pending.givenUpAt);
   }
 
-  onConnected(connection: number): void {
-    this.#isDialling = false;
-    this.#greeting = connection;
-    const { network, clusterId } = this.#options;
-    for (const frame of helloFrames(clusterId, this.#fields)) network.send(this, connection, frame);
-  }
-
-  onDialFailed(): void {
-    this.#isDialling = false;
-    this.#moveOn();
-  }
-
-  onDisconnected(connection: number, _reason: string, settled: () => void): void {
-    settled();
-    if (connection === this.#greeting) this.#greeting = -1;
-    if (connection !== this.#connection) return;
-    this.#connection = -1;
-    this.#moveOn();
-    const pending = this.#pending;
-    if (pending !== undefined) this.#retryLater(pending);
-  }
-
-  onFrame(connection: number, frame: Int32Array): void {
-    if (connection === this.#greeting) {
-      this.#takeWelcome(connection, frame);
-    } else if (connection === this.#connection && frameTag(frame, 0) === TAG.response) {
-      let offset = FRAME_HEADER_WORDS;
-      for (let left = frame[FRAME.operationCount]!; left > 0; left -= 1) {
-        this.#takeResponse(frame, offset);
-        offset += responseWordCount(frame, offset);
-      }
-    }
-  }
-
-  #takeWelcome(connection: number, frame: Int32Array): void {
-    const read = readControlFrame(frame, 0, frame.length, this.#options.limits);
-    this.#greeting = -1;
-    if (!read.ok || read.message.kind !== 'welcome') {
-      this.#options.network.hangUp(this, connection, 'no welcome');
-      return;
-    }
-    this.#connection = connection;
-    const pending = this.#pending;
-    if (pending !== undefined) this.#attempt(pending);
-  }
-
   #next(): void {
     if (this.#isStopped || this.#pending !== undefined) return;
     const { times, simulation } = this.#options;
@@ -283,8 +227,8 @@ export class SimulatedClient implements NetworkEndpoint {
 
   #attempt(pending: Pending): void {
     if (pending.isOver) return;
-    if (this.#connection < 0) {
-      this.#dial();
+    if (!this.#connection.isOpen) {
+      this.#connection.dial();
       return;
     }
     const { simulation, pace } = this.#options;
@@ -323,7 +267,7 @@ export class SimulatedClient implements NetworkEndpoint {
     }
     if (pending.attemptOverAt <= now) {
       pending.attemptOverAt = Infinity;
-      this.#dropConnection();
+      this.#connection.drop();
       this.#attempt(pending);
     }
     if (!pending.isOver) this.#arm(Math.min(pending.givenUpAt, pending.attemptOverAt));
@@ -338,7 +282,7 @@ export class SimulatedClient implements NetworkEndpoint {
     fields.seenHigh = pending.seen.high;
     if (!isRetry) pending.firstSentAt = simulation.now;
     fields.ageMs = isRetry ? Math.ceil(simulation.now - pending.firstSentAt) : 0;
-    const writer = this.#writer;
+    const { writer } = this.#connection;
     writer.remainingMs = Math.ceil(this.#options.pace.attemptMs);
     writeRequest(writer, fields, pending.planned, isRetry);
     writer.flush();
@@ -393,7 +337,7 @@ export class SimulatedClient implements NetworkEndpoint {
   #retryLater(pending: Pending): void {
     const { simulation, prng, pace } = this.#options;
     const requestId = this.#requestId;
-    if (prng.chance(0.3)) this.#moveOn();
+    if (prng.chance(0.3)) this.#connection.moveOn();
     simulation.after(prng.exponential(pace.backoffMeanMs), () => {
       if (!pending.isOver && this.#requestId === requestId) this.#attempt(pending);
     });
@@ -426,39 +370,6 @@ export class SimulatedClient implements NetworkEndpoint {
       if (planned.kind === 'put') this.#written.set(name, result.context);
     }
     pending.done(result);
-  }
-
-  #dial(): void {
-    if (this.#isDialling || this.#greeting >= 0) return;
-    this.#isDialling = true;
-    const { simulation, prng, pace, network, addresses } = this.#options;
-    const node = this.#node;
-    simulation.after(prng.exponential(1), () => network.dial(this, node, addresses[node]!));
-    // A greeting that nobody answers must not hold the client for ever.
-    simulation.after(pace.attemptMs * 2, () => {
-      if (this.#greeting < 0 || this.#node !== node) return;
-      network.hangUp(this, this.#greeting, 'no welcome in time');
-      this.#greeting = -1;
-      this.#moveOn();
-    });
-  }
-
-  /** Another node, by seed; and if something waits, a connection to it. */
-  #moveOn(): void {
-    const { prng, addresses, simulation, pace } = this.#options;
-    this.#dropConnection();
-    this.#node = this.#pinnedNode ?? prng.below(addresses.length);
-    const pending = this.#pending;
-    if (pending === undefined) return;
-    simulation.after(prng.exponential(pace.backoffMeanMs), () => {
-      if (!pending.isOver && this.#connection < 0) this.#dial();
-    });
-  }
-
-  #dropConnection(): void {
-    if (this.#connection < 0) return;
-    this.#options.network.hangUp(this, this.#connection, 'given up');
-    this.#connection = -1;
   }
 }
 

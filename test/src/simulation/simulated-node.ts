@@ -19,7 +19,8 @@ import type { Simulation } from '@clockwise/simulator/simulation';
 import type { SimulatedActorName } from './actor-cores.ts';
 import type { ShardTrouble } from './shard-supervision.ts';
 import type { NodePace } from './configuration.ts';
-import { NodeProcess, type NodeParts, type NodeWatch } from './node-process.ts';
+import { NodeProcess, type NodeParts } from './node-process.ts';
+import type { NodeWatch } from './node-watch.ts';
 
 export interface SimulatedNodeOptions {
   readonly simulation: Simulation;
