@@ -86,7 +86,24 @@ test('[RO5] retries are made within their budget, but for what a lost connection
   await world.advance(1500);
   assert.ok((await refused).every(({ ok }) => !ok));
   const retries = nodes.flatMap(({ requests }) => requests).length - keys.length;
-  assert.ok(retries >= 200 && retries <= 200 + 40 + 20, `${retries} retries`);
+  // [SW3] Half a window is saved up, and two of them found their window smaller.
+  assert.ok(retries >= 200 && retries <= 200 + 40 + 20 + 800, `${retries} retries`);
+  db.close();
+});
+
+test('[RO5] a burst that a node refuses for load is answered by and by, and fails nothing', async () => {
+  const world = new MemoryWorld();
+  const node = world.node('a:1');
+  node.script = () => refusal('OVERLOADED', 20);
+  const db = await world.connect({ inFlightMax: 400 });
+  const keys = Array.from({ length: 1200 }, (_, index) => `${index}`);
+  const getting = db.bucket().getMany(keys, { timeoutMs: 5000 });
+  await world.advance(300);
+  const refused = node.requests.length;
+  assert.ok(refused > 400, `${refused} were refused`);
+  node.script = () => OK;
+  await world.advance(4000);
+  assert.ok((await getting).every(({ ok }) => ok));
   db.close();
 });
 

@@ -306,7 +306,7 @@ export class Dispatcher implements ConnectionOwner {
   #fill(connection: Connection, countMax: number, now: number): void {
     const table = this.#table;
     let left = countMax;
-    while (left > 0 && this.#waiting.count > 0 && this.#mayTakeMore(connection)) {
+    while (left > 0 && this.#waiting.count > 0 && this.#mayTakeMore(connection, now)) {
       if (connection.bufferedBytes > this.#limits.bufferedBytesMax) {
         this.#timer.arm(now + BLOCKED_MS);
         break;
@@ -324,11 +324,11 @@ export class Dispatcher implements ConnectionOwner {
     connection.flush(now);
   }
 
-  #mayTakeMore(connection: Connection): boolean {
+  #mayTakeMore(connection: Connection, now: number): boolean {
     return (
       this.#outcomes.inFlightCount < this.#limits.inFlightMax &&
       connection.inFlightCount < connection.inFlightMax &&
-      connection.inFlightCount < connection.window.size
+      connection.inFlightCount < connection.window.sizeAt(now)
     );
   }
 

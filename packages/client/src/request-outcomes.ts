@@ -7,9 +7,9 @@
  *   RO2 a read changes nothing: whatever fails it, it was not applied
  *   RO3 a write of which one try may have happened is unknown, whatever the later tries were told
  *   RO5 a retry is made within the budget of retries, except where a try cost the cluster next to nothing:
- *       on a connection that was lost (what was in flight there was bounded by its window), and where
- *       a node said at once that it cannot (no replicas are reachable, it is starting): rests that grow
- *       bound those
+ *       on a connection that was lost (what was in flight there was bounded by its window), where a node
+ *       said at once that it cannot (no replicas are reachable, it is starting): rests that grow bound
+ *       those; and where it refused more than its window lets out since, at once and for load
  *   RO4 a signal that aborts settles at once; the listener goes with the request
  */
 import type { Prng } from '@clockwise/kernel/prng';
@@ -143,9 +143,12 @@ export class RequestOutcomes {
   failTry(slot: number, code: ErrorName, retryAfterMs: number, reason?: string): void {
     const table = this.#table;
     const now = this.#world.now();
-    if (code === 'OVERLOADED' || code === 'TIMEOUT') {
-      this.#windowOf(slot).congested(table.sentAt[slot]!, now);
-    }
+    const window = this.#windowOf(slot);
+    const sentAt = table.sentAt[slot]!;
+    if (code === 'OVERLOADED' || code === 'TIMEOUT') window.congested(sentAt, now);
+    const isForLoad = code === 'OVERLOADED';
+    const isUnbudgeted = UNBUDGETED.has(code) || (isForLoad && window.hasShrunkSince(sentAt));
+    if (isForLoad && !isUnbudgeted) this.#rest(window, now + retryAfterMs);
     this.#leaveFlight(slot);
     const mayHaveHappened = ERRORS[code].outcome !== 'not-applied';
     if (mayHaveHappened && isWrite(table.opcode[slot]!)) table.isAmbiguous[slot] = 1;
@@ -159,7 +162,7 @@ export class RequestOutcomes {
       isAmbiguous: table.isAmbiguous[slot] === 1,
     };
     const delayMs = retryDelayMs(failed, this.#limits, this.#prng);
-    if (delayMs < 0 || (!UNBUDGETED.has(code) && !this.#budget.takes(now))) {
+    if (delayMs < 0 || (!isUnbudgeted && !this.#budget.takes(now))) {
       const message = reason === undefined ? {} : { message: reason };
       this.#failWith(slot, code, { ...message, retryAfterMs });
     } else if (delayMs === 0) {
@@ -169,6 +172,12 @@ export class RequestOutcomes {
       table.retryAt[slot] = now + delayMs;
       this.#requeue.arm(now + delayMs);
     }
+  }
+
+  /** What waits would be refused, too, and cost the budget what those behind it need. */
+  #rest(window: SendWindow, untilMs: number): void {
+    window.rest(untilMs);
+    this.#requeue.arm(untilMs);
   }
 
   /** An end without another try. */

@@ -62,4 +62,31 @@ test('silence raises what an answer is thought to take, and halves only where ha
   assert.is(window.size, 16);
 });
 
+test('[SW4] a window that rests lets nothing out, and then what it did before', () => {
+  const window = new SendWindow(8);
+  window.rest(50);
+  window.rest(20);
+  assert.equal([window.sizeAt(49), window.sizeAt(50)], [0, 8]);
+});
+
+test('[SW3] a window that only halves is found smaller by at most twice as many requests as it held', () => {
+  const prng = new Prng('shrinking window');
+  for (let round = 0; round < 200; round += 1) {
+    const sizeMax = 1 + prng.below(5000);
+    const window = new SendWindow(sizeMax);
+    const sentAt: number[] = [];
+    let foundSmaller = 0;
+    for (let now = 1; now < 400; now += 1) {
+      while (sentAt.length < window.size && prng.chance(0.999)) sentAt.push(now);
+      for (let left = prng.below(sentAt.length + 1); left > 0; left -= 1) {
+        const [sent] = sentAt.splice(prng.below(Math.min(sentAt.length, 8)), 1);
+        window.congested(sent!, now + 0.5);
+        if (window.hasShrunkSince(sent!)) foundSmaller += 1;
+      }
+    }
+    assert.ok(foundSmaller <= 2 * sizeMax, `${foundSmaller} of ${sizeMax}`);
+    assert.is(foundSmaller > 0, sizeMax > SEND_WINDOW_MIN);
+  }
+});
+
 test.run();

@@ -7,6 +7,9 @@
  * Invariants:
  *   SW1 it lies between the least and the most, whatever comes
  *   SW2 requests that were in flight together halve it once
+ *   SW3 while there are refusals only, at most twice as many requests as the most it may be find it smaller
+ *       than when they were sent
+ *   SW4 nothing goes out before the end of a rest
  */
 
 /** So that a client in trouble still learns when the trouble is over. */
@@ -24,6 +27,9 @@ export class SendWindow {
   readonly #sizeMax: number;
   #successCount = 0;
   #halvedAt = -Infinity;
+  /** When it last became smaller. */
+  #shrunkAt = -Infinity;
+  #openAt = -Infinity;
 
   constructor(sizeMax: number) {
     this.#sizeMax = sizeMax;
@@ -65,6 +71,23 @@ export class SendWindow {
     if (sentAt < this.#halvedAt) return;
     this.#halvedAt = now;
     this.#successCount = 0;
+    const sizeBefore = this.size;
     this.size = Math.max(this.#sizeMin, this.size >>> 1);
+    if (this.size < sizeBefore) this.#shrunkAt = now;
+  }
+
+  /** A node that refused what can hardly be less is left alone for as long as it asked. [SW4] */
+  rest(untilMs: number): void {
+    this.#openAt = Math.max(this.#openAt, untilMs);
+  }
+
+  /** How many may be in flight now. */
+  sizeAt(now: number): number {
+    return now < this.#openAt ? 0 : this.size;
+  }
+
+  /** Whether fewer than were in flight with a request that was sent then would go out now. [SW3] */
+  hasShrunkSince(sentAt: number): boolean {
+    return sentAt <= this.#shrunkAt;
   }
 }

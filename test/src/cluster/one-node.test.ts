@@ -95,10 +95,12 @@ oneNode('chunks are flushed to tables, and reads find what is only there', async
   await node!.start();
   const after = await connect({ servers: cluster.addresses });
   const read = await after.bucket().getMany(keys, { timeoutMs: 60_000 });
-  const wrong = keys.filter((key, index) => {
+  const wrong = keys.flatMap((key, index) => {
     const result = read[index]!;
-    const value = result.ok ? result.result.value : undefined;
-    return typeof value !== 'string' || !value.startsWith(`${key} `);
+    if (!result.ok) return [`${key}: ${result.error.message}`];
+    const { value } = result.result;
+    if (typeof value === 'string' && value.startsWith(`${key} `)) return [];
+    return [`${key}: ${value === undefined ? 'no value' : 'a value of another key'}`];
   });
   assert.equal(wrong, []);
   let scanned = 0;
