@@ -30,8 +30,13 @@ import { RangePush } from './range-push.ts';
 import { sendScan, sendStore } from '../peers/replica-operations.ts';
 
 const BYTES_PER_WORD = 4;
-/** Rounds after which a range of which something could not be taken is walked again. */
-const AGAIN_ROUNDS = 60;
+/**
+ * Rounds after which a range of which something could not be taken is walked again, after the first walk
+ * and at the most: each in a row waits twice as long. A target whose disk failed for a moment has all soon
+ * after, and one that will never take a record is not sent all others the whole time.
+ */
+const AGAIN_ROUNDS_MIN = 5;
+const AGAIN_ROUNDS_MAX = 40;
 
 /** A page that was asked of a source, or a record that is on its way to the target. */
 export type RangeStep =
@@ -74,7 +79,7 @@ export class RangeDeliveries {
     if (pass.inFlight > 0 || pass.isAsking) return 'under-way';
     if (push.mustRest) return rest(push);
     const isPageDone = push.goOn();
-    if (push.isOver && !push.isWhole) return this.#beginAnewLater(pass);
+    if (push.isOver && !push.isWhole) return this.#beginAnewLater(pass, push);
     if (push.isWhole) {
       this.#pushes.delete(this.#keyOf(pass));
       reachable('hand-off: a target has a whole dirty range');
@@ -155,11 +160,12 @@ export class RangeDeliveries {
   }
 
   /** [HR3] The target has all but what it cannot take. */
-  #beginAnewLater(pass: HandOffPass): RangeProgress {
+  #beginAnewLater(pass: HandOffPass, { againRounds }: RangePush): RangeProgress {
     const { ring, ledger, now, limits } = this.#context;
     reachable('hand-off: a target cannot take all of a dirty range');
     const push = new RangePush(ring, pass, ledger.partitionOf(pass.place));
-    push.notBefore = now + AGAIN_ROUNDS * limits.handOffRoundMs;
+    push.againRounds = Math.min(AGAIN_ROUNDS_MAX, Math.max(AGAIN_ROUNDS_MIN, 2 * againRounds));
+    push.notBefore = now + push.againRounds * limits.handOffRoundMs;
     this.#pushes.set(this.#keyOf(pass), push);
     return 'left';
   }

@@ -35,6 +35,8 @@ export class RangePush {
   mustRest = false;
   /** Nothing is done for it before this instant. */
   notBefore: Instant = -Infinity;
+  /** How many rounds it has waited since a walk of which something was left out; 0: there was none. */
+  againRounds = 0;
   /** What tells the mark from a later one. */
   readonly #version: Int32Array = new Int32Array(2);
   readonly #epochHalf: number;
