@@ -37,6 +37,7 @@ test('every peer goes through every workload, and each target is judged', async 
   const titles = new Set(results.map(({ name }) => name));
   for (const title of [
     'fill',
+    'fill until the first buffer is full',
     'overwrite',
     'read hot, copied',
     'read random',

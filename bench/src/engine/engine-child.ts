@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { medianOf } from '../report.ts';
 import { bytesOnDisk, type ResidentBytes, residentBytes } from './disk-bytes.ts';
 import { type EnginePeer, newKey, type PeerModule, type PeerName } from './engine-peer.ts';
 import { KeySpace } from './key-space.ts';
@@ -30,6 +31,8 @@ const WARM_KEYS_MAX = 100_000;
 const WARM_ROUNDS = 2;
 const WARM_MEMORY_BYTES = 16 * 1024 * 1024;
 const WARM_REST_MS = 100;
+/** A first buffer is full after a tenth of a second: of one alone the disk's mood would be measured. */
+const FIRST_ROUNDS = 7;
 
 export type ChildLine =
   | { readonly kind: 'notes'; readonly notes: readonly string[] }
@@ -105,6 +108,7 @@ async function measure(
   tell('open', { milliseconds: performance.now() - startMs, diskBytes: bytesOnDisk(main) });
   await peer.close();
   if (task.syncedBatches > 0) tell('synced batches', await synced(module, task, keys));
+  tell('first buffers', await firstBuffers(module, task, keys));
 }
 
 /**
@@ -136,6 +140,31 @@ async function warm(
     await peer.close();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The first write buffer of stores that are new, one after the other, each at rest before and after. */
+async function firstBuffers(
+  module: PeerModule,
+  task: Task & { readonly setting: number },
+  { values }: KeySpace,
+): Promise<Figures> {
+  const folder = path.join(task.folder, 'first');
+  const { sizes, valueBytes } = task;
+  const keys = new KeySpace(sizes.firstKeys, valueBytes, values);
+  const rates: number[] = [];
+  for (let round = 0; round < FIRST_ROUNDS; round += 1) {
+    mkdirSync(folder);
+    const peer = await module.open(folder, { ...task, isSynced: false });
+    const figures = await new Workloads(peer, folder, keys, valueBytes).fill(sizes);
+    rates.push(figures['firstPerSecond']!);
+    await peer.close();
+    rmSync(folder, { recursive: true });
+  }
+  return {
+    perSecond: medianOf(rates),
+    leastPerSecond: Math.min(...rates),
+    mostPerSecond: Math.max(...rates),
+  };
 }
 
 async function synced(

@@ -29,12 +29,9 @@ const PROCESSOR = { ...TIME, figure: 'processorUs' } as const;
 const BYTES = { unit: 'bytes a byte', better: 'lower' } as const;
 
 const LINES: readonly Line[] = [
-  line(
-    'fill until the first buffer is full',
-    'fill',
-    { ...RATE, figure: 'firstPerSecond' },
-    { 'classic-level': 2 },
-  ),
+  line('fill until the first buffer is full', 'first buffers', RATE, { 'classic-level': 2 }),
+  line('the same, at least', 'first buffers', { ...RATE, figure: 'leastPerSecond' }),
+  line('the same, at most', 'first buffers', { ...RATE, figure: 'mostPerSecond' }),
   line('fill', 'fill', RATE, { 'classic-level': 1 }),
   line('fill, processor time', 'fill', PROCESSOR),
   ...latencies('fill, batch of 100', 'fill', 'batch'),

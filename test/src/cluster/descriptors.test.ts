@@ -19,10 +19,12 @@ const LIMITS = {
   memtableChunkBytes: 256 * 1024,
   siblingBytesMax: 64 * 1024,
   blockCacheBytes: 0,
+  // One table of all that there is would be open already.
+  tableBytes: 16 * 1024,
 };
 const KEYS = 1500;
 /** More than memory takes: early keys are in tables alone. */
-const FILLING = 1600;
+const FILLING = 10_000;
 const AMPLE = 1024;
 const TIMEOUT_MS = 800;
 
