@@ -26,12 +26,14 @@ export interface ClientConnectionOptions {
   readonly clusterId: string;
   readonly addresses: readonly string[];
   readonly limits: Limits;
-  readonly pace: {
-    /** Milliseconds until an attempt is given up. */
-    readonly attemptMs: number;
-    /** Mean milliseconds before another attempt. */
-    readonly backoffMeanMs: number;
-  };
+  readonly pace: ConnectionPace;
+}
+
+export interface ConnectionPace {
+  /** Milliseconds until an attempt is given up. */
+  readonly attemptMs: number;
+  /** Mean milliseconds before another attempt. */
+  readonly backoffMeanMs: number;
 }
 
 /** What a client is about; nobody waits for it any more once it is over. */

@@ -4,10 +4,8 @@
  * to the history.
  */
 import { assert } from '@clockwise/kernel/assert';
-import type { Prng } from '@clockwise/kernel/prng';
 import { ERRORS, errorName, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import { RESPONSE_HEADER_WORDS } from '@clockwise/protocol/frame';
-import type { Limits } from '@clockwise/kernel/limits';
 import { makeRequestFields, type RequestFields } from '@clockwise/protocol/request-writer';
 import {
   responseContextWords,
@@ -19,8 +17,6 @@ import {
   responseStatus,
   responseWordCount,
 } from '@clockwise/protocol/response-reader';
-import type { Network } from '@clockwise/simulator/network';
-import type { Simulation } from '@clockwise/simulator/simulation';
 import { WordArena } from '@clockwise/simulator/word-arena';
 import {
   entryOf,
@@ -29,7 +25,11 @@ import {
   type OperationResult,
   writeRequest,
 } from './client-requests.ts';
-import { ClientConnection } from './client-connection.ts';
+import {
+  ClientConnection,
+  type ClientConnectionOptions,
+  type ConnectionPace,
+} from './client-connection.ts';
 import { SESSION_HIGH, textOf } from './client-identity.ts';
 import { type HistoryEntry, type KeyName, nameOfKey } from '../checkers/history.ts';
 import type { HybridTime } from '../checkers/causal-ledger-dots.ts';
@@ -37,13 +37,11 @@ import type { AnswerBody, AnswerManner, BegunWrite } from './run-witness.ts';
 import type { PlannedTime } from './run-plan.ts';
 import { type PlannedOperation, type Seen, type Workload } from '../workloads/workload.ts';
 
-export interface ClientPace {
-  /** Milliseconds until an attempt is given up, and until the operation is. */
-  readonly attemptMs: number;
+export interface ClientPace extends ConnectionPace {
+  /** Milliseconds until an operation is given up. */
   readonly patienceMs: number;
-  /** Mean milliseconds between two operations, and before another attempt. */
+  /** Mean milliseconds between two operations. */
   readonly thinkMeanMs: number;
-  readonly backoffMeanMs: number;
 }
 
 /** Told of each write when it begins, and of each answer that says what a context covers. */
@@ -59,14 +57,7 @@ export interface ClientWitness {
   ): void;
 }
 
-export interface SimulatedClientOptions {
-  readonly simulation: Simulation;
-  readonly network: Network;
-  readonly prng: Prng;
-  readonly client: number;
-  readonly clusterId: string;
-  readonly addresses: readonly string[];
-  readonly limits: Limits;
+export interface SimulatedClientOptions extends ClientConnectionOptions {
   readonly pace: ClientPace;
   readonly workload: Workload | undefined;
   /** Undefined: one operation after the other. Else these only, in this order, none before its time. */

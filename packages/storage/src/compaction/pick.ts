@@ -2,7 +2,8 @@
  * Which tables to merge next, if any: a pure function of the manifest. Level 0 is tiered by runs, the
  * levels below are leveled over the order of (bucket, token). Of level 0 and the levels that hold too
  * much, the one with the highest score goes first; if none does, a table that would lose something; if
- * none would, and nobody writes, what pick-at-rest.ts says. Where tables that cannot be read are in the way of level 0, what stands beside them becomes one run.
+ * none would, and nobody writes, what pick-at-rest.ts says. Where tables that cannot be read are in the
+ * way of level 0, what stands beside them becomes one run.
  *
  * Invariants:
  *   PK1 of level 0, a pick takes runs without a gap between them, and the oldest among them if its output
