@@ -49,6 +49,8 @@ export interface LoadResult {
   readonly latencyUsP999: number;
 }
 
+type Counted = Omit<LoadResult, 'latencyUsP50' | 'latencyUsP99' | 'latencyUsP999'>;
+
 const FRAMES_PREPARED = 2048;
 const SAMPLES_MAX = 1_000_000;
 const READ_BYTES = 64 * 1024;
@@ -90,26 +92,23 @@ class Load {
     );
     const processor = process.cpuUsage();
     const start = performance.now();
-    if (this.#options.kind !== 'fill') this.#stopAt = start + this.#options.seconds * 1000;
+    // What is in flight at the end is waited for and not counted: it may take as long as it likes.
+    let counted: Counted | undefined;
+    if (this.#options.kind !== 'fill') {
+      this.#stopAt = start + this.#options.seconds * 1000;
+      setTimeout(() => (counted = countUp(lines, start, processor)), this.#options.seconds * 1000);
+    }
     const over = new Promise<void>((resolve) => {
       this.#finished = resolve;
     });
     this.#running = lines.length;
     for (const line of lines) this.#begin(line);
     await over;
-    const seconds = (performance.now() - start) / 1000;
-    const used = process.cpuUsage(processor);
+    counted ??= countUp(lines, start, processor);
     for (const line of lines) line.socket.destroy();
-    const sum = (pick: (counter: AnswerCounter) => number): number =>
-      lines.reduce((total, line) => total + pick(line.counter), 0);
     const sorted = this.#latencies.slice(0, this.#sampleCount).toSorted();
     return {
-      operations: sum((counter) => counter.answered),
-      seconds,
-      processorSeconds: (used.user + used.system) / 1e6,
-      failed: sum((counter) => counter.failed),
-      notFound: sum((counter) => counter.notFound),
-      lastFailure: Math.max(...lines.map((line) => line.counter.lastFailure)),
+      ...counted,
       latencyUsP50: Math.round(percentileOf(sorted, 0.5)),
       latencyUsP99: Math.round(percentileOf(sorted, 0.99)),
       latencyUsP999: Math.round(percentileOf(sorted, 0.999)),
@@ -188,6 +187,8 @@ class Load {
   #take(line: Line, chunk: Buffer): void {
     let count = line.counter.take(chunk);
     const now = performance.now();
+    // What one read answers is asked again by one write, as the SDK does.
+    line.socket.cork();
     while (count >= line.open && line.sentAt.length > 0) {
       count -= line.open;
       line.open = this.#options.operationsPerFrame;
@@ -198,12 +199,32 @@ class Load {
       }
       if (!this.#isOver(now)) this.#send(line);
     }
+    line.socket.uncork();
     line.open -= count;
     if (line.sentAt.length > 0 || line.done) return;
     line.done = true;
     this.#running -= 1;
     if (this.#running === 0) this.#finished();
   }
+}
+
+/** What was answered so far, in how much time. */
+function countUp(
+  lines: readonly Line[],
+  startedAt: number,
+  processorAtStart: NodeJS.CpuUsage,
+): Counted {
+  const used = process.cpuUsage(processorAtStart);
+  const sum = (pick: (counter: AnswerCounter) => number): number =>
+    lines.reduce((total, line) => total + pick(line.counter), 0);
+  return {
+    operations: sum((counter) => counter.answered),
+    seconds: (performance.now() - startedAt) / 1000,
+    processorSeconds: (used.user + used.system) / 1e6,
+    failed: sum((counter) => counter.failed),
+    notFound: sum((counter) => counter.notFound),
+    lastFailure: Math.max(...lines.map((line) => line.counter.lastFailure)),
+  };
 }
 
 function helloFrame(): Int32Array {
