@@ -1,9 +1,9 @@
 import { DEFAULT_LIMITS } from '@clockwise/kernel/limits';
 import { STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
-import { REQUEST_FLAG } from '@clockwise/protocol/frame';
+import { REPLY_KIND, REQUEST_FLAG } from '@clockwise/protocol/frame';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { WorldOptions } from '../coordinator-world.ts';
+import type { Sent, WorldOptions } from '../coordinator-world.ts';
 import { GetWorld } from './get-world.ts';
 import { HEDGES_AHEAD_MAX } from './hedge-budget.ts';
 import { record } from '../requests/sample-requests.ts';
@@ -55,6 +55,41 @@ test('[GA2] beyond the budget hedges wait until the get is as late as hedgeMsMax
   assert.ok(early <= HEDGES_AHEAD_MAX + (silent + 20) / 10, `${early} hedges`);
   one.passes(DEFAULT_LIMITS.hedgeMsMax);
   assert.ok(hedges() >= silent, `${hedges()} hedges`);
+});
+
+/** Gets that were all answered after so long, and the hedges of as many that are not, second by second. */
+function hedgesWhereUsual(usualMs: number): (milliseconds: number) => number {
+  const one = new GetWorld();
+  const asked: [node: number, sent: Sent][] = [];
+  for (let get = 0; get < 20; get += 1) {
+    one.ask({ level: 1 });
+    asked.push(...one.reads);
+  }
+  one.passes(usualMs);
+  for (const [node, sent] of asked) {
+    one.replies(node, sent, { kind: REPLY_KIND.read, status: STATUS_NOT_FOUND });
+  }
+  const hedges = (): number => one.world.figures()['hedges'] as number;
+  for (let get = 0; get < 4 * HEDGES_AHEAD_MAX; get += 1) one.ask({ level: 1 });
+  const before = hedges();
+  return (milliseconds) => {
+    one.passes(milliseconds);
+    return hedges() - before;
+  };
+}
+
+test('[GA2] where all gets are slow, hedges beyond the budget wait as long as gets take, but not for ever', () => {
+  const { hedgeMsMax } = DEFAULT_LIMITS;
+  const within = HEDGES_AHEAD_MAX + (4 * HEDGES_AHEAD_MAX + 20) / 10;
+  for (const [usualMs, lateMs] of [
+    [2 * hedgeMsMax, 2 * hedgeMsMax],
+    [30 * hedgeMsMax, 4 * hedgeMsMax],
+  ] as const) {
+    const after = hedgesWhereUsual(usualMs);
+    assert.ok(after(hedgeMsMax + 10) <= within, `${usualMs} ms: one in ten at first`);
+    assert.ok(after(lateMs - hedgeMsMax - 20) <= within, `${usualMs} ms: until that is late`);
+    assert.ok(after(lateMs / 2) >= 4 * HEDGES_AHEAD_MAX, `${usualMs} ms: then all`);
+  }
 });
 
 test('[GA2] a get that asks all has nobody to be hedged to', () => {

@@ -4,7 +4,8 @@
  * stand-ins. data plane.
  *
  * Invariants:
- *   GA2 before it is as late as hedgeMsMax a get is hedged only within the budget
+ *   GA2 before it is as late as hedgeMsMax, and as the bucket's gets of late, a get is hedged only within
+ *       the budget
  *   GA3 where all usable primaries were asked and are silent, a get asks those that are suspected and
  *       have a link, then stand-ins, so that a suspected node and a silent one do not make it wait
  */
@@ -23,6 +24,9 @@ import {
 import { levelWants } from '../levels.ts';
 import { allPositions, isUsable, nodeAt, primaryAt, standInIndexFor } from '../positions.ts';
 import { bitCount } from '../requests/respond.ts';
+
+/** Where all is slow, late is the bucket's recent p99, but no more than so many times `hedgeMsMax`. */
+const LATE_FACTOR = 4;
 
 /** One more replica, where one is left that would be of use, and the next after as long again. */
 export function hedge(context: CoordinatorContext, slot: number): void {
@@ -86,7 +90,9 @@ function nextBeyond(context: CoordinatorContext, slot: number): number {
 function waitForBudget(context: CoordinatorContext, slot: number): number {
   const { slots, limits } = context;
   const hedges = bitCount(slots.askedLate[slot]! & ~slots.standIns[slot]!);
-  const free = slots.startedAt[slot]! + (hedges + 1) * limits.hedgeMsMax;
+  const usual = context.latencies.of(slots.bucketId[slot]!).p99(context.now);
+  const lateMs = Math.max(limits.hedgeMsMax, Math.min(usual, LATE_FACTOR * limits.hedgeMsMax));
+  const free = slots.startedAt[slot]! + (hedges + 1) * lateMs;
   if (context.now >= free) return 0;
   const isGranted = context.hedgeBudget.spend() && !buggify('get: treat the hedge budget as spent');
   return isGranted ? 0 : free - context.now;
