@@ -67,6 +67,11 @@ export interface OperationSink {
   /** Of the same frame, within a node: when its sender stops waiting (FRAME.due); 0: no bound named. */
   due: number;
   /**
+   * Milliseconds that the next operation may wait for others to the same target, so that they leave
+   * together; set before `begin`, zero again when that is over.
+   */
+  patienceMs: number;
+  /**
    * Room for one operation of at most `wordCount` words in a frame of this tag.
    * Returns its word offset in `words`, or -1 where the channel is full.
    */

@@ -52,6 +52,20 @@ test('[FW1] an operation longer than a usual frame gets a frame of its own', () 
   );
 });
 
+test('[FW5] what was written may wait as long as the least patient of it', () => {
+  const writer = new FrameWriter(new ArrayBacking(), 64);
+  const patient = (patienceMs: number): number => {
+    writer.patienceMs = patienceMs;
+    write(writer, TAG.response, 6);
+    return writer.waitMs;
+  };
+  assert.is(writer.waitMs, Infinity);
+  assert.equal([20, 8, 10].map(patient), [20, 8, 8]);
+  write(writer, TAG.response, 6);
+  assert.is(writer.waitMs, 0, 'nobody said that this one may wait');
+  assert.is(patient(10), 0);
+});
+
 test('[FW3] two control messages of one step are two frames', () => {
   const backing = new ArrayBacking();
   const writer = new FrameWriter(backing, 64);

@@ -9,6 +9,7 @@
  *   FW2 nothing of an operation that did not `end` is in a frame
  *   FW4 the operations of a frame have one priority: one of another begins a new frame
  *   FW3 a control message has a frame of its own, as its readers demand
+ *   FW5 what was written may wait no longer than its least patient operation
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -32,6 +33,9 @@ export class FrameWriter implements OperationSink {
   priority = 0;
   remainingMs = 0;
   due = 0;
+  patienceMs = 0;
+  /** Milliseconds that all that was written may wait. The world makes it Infinity when that has left. */
+  waitMs: number = Infinity;
   readonly #backing: FrameBacking;
   /** Frames are begun with room for this many words, where the backing has it. */
   readonly #wordCountTarget: number;
@@ -58,6 +62,7 @@ export class FrameWriter implements OperationSink {
       this.flush();
       if (!this.#open(kind, wordCount)) {
         this.priority = 0;
+        this.patienceMs = 0;
         return -1;
       }
     }
@@ -72,6 +77,8 @@ export class FrameWriter implements OperationSink {
     this.#operationCount += 1;
     this.#reserved = 0;
     this.priority = 0;
+    if (this.patienceMs < this.waitMs) this.waitMs = this.patienceMs;
+    this.patienceMs = 0;
   }
 
   /** Completes the frame under construction, if there is one. The world calls it after each step. */

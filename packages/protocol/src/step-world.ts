@@ -120,6 +120,14 @@ export class StepWorld<Event, Effect extends { readonly kind: string }> implemen
     return this.#target(target).frames.splice(0);
   }
 
+  /** Milliseconds that all may wait that was written to a target since this was asked last; Infinity: nothing. */
+  takeWaitMs(target: number): number {
+    const { writer } = this.#target(target);
+    const { waitMs } = writer;
+    writer.waitMs = Infinity;
+    return waitMs;
+  }
+
   /** The control messages among the frames for a connection; other frames stay. */
   takeControl(connection: number, limits: Limits = DEFAULT_LIMITS): ControlMessage[] {
     const { frames } = this.#target(CONNECTION_TARGET + connection);

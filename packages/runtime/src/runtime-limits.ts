@@ -74,4 +74,7 @@ export const DEFAULT_RUNTIME_LIMITS: RuntimeLimits = {
  * Where a coordinator and a replica share a thread, smaller steps give nobody anything to do meanwhile
  * but the log writer: what is left is the cost of a step (decision 0008).
  */
-export const SHARED_THREAD_LIMITS: Partial<RuntimeLimits> = { stepWordsTarget: 16_384 };
+export const SHARED_THREAD_LIMITS: Partial<RuntimeLimits> = {
+  stepWordsTarget: 16_384,
+  stepFramesTarget: 256,
+};

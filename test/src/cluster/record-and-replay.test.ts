@@ -216,6 +216,14 @@ class FlippingSink implements OperationSink {
     this.#sink.due = due;
   }
 
+  get patienceMs(): number {
+    return this.#sink.patienceMs;
+  }
+
+  set patienceMs(patienceMs: number) {
+    this.#sink.patienceMs = patienceMs;
+  }
+
   begin(tag: number, wordCount: number): number {
     this.#sink.epoch = this.epoch;
     this.#start = this.#sink.begin(tag, wordCount);

@@ -21,6 +21,7 @@ import { BucketLatencies } from './gets/bucket-latencies.ts';
 import { ExplainLog } from './requests/explain-log.ts';
 import { FanOuts } from './fan-out/fan-outs.ts';
 import { HedgeBudget } from './gets/hedge-budget.ts';
+import { HeldRefusals } from './requests/held-refusals.ts';
 import { HintLedger } from './hand-off/hint-ledger.ts';
 import { OwedRanges } from './hand-off/owed-range.ts';
 import { RepairBudget } from './gets/repair-budget.ts';
@@ -47,6 +48,8 @@ export interface CoordinatorCounters {
   responsesDropped: number;
   framesRejected: number;
   overloaded: number;
+  /** Of those: how many were told only when their connection had rested. */
+  refusalsHeld: number;
   timeouts: number;
   hedges: number;
   repairs: number;
@@ -103,6 +106,7 @@ export class CoordinatorContext {
     responsesDropped: 0,
     framesRejected: 0,
     overloaded: 0,
+    refusalsHeld: 0,
     timeouts: 0,
     hedges: 0,
     repairs: 0,
@@ -131,6 +135,7 @@ export class CoordinatorContext {
   readonly hedgeBudget: HedgeBudget = new HedgeBudget();
   readonly repairBudget: RepairBudget;
   readonly admission: Admission;
+  readonly refusals: HeldRefusals;
   readonly explains: ExplainLog;
   readonly fanOuts: FanOuts;
   /** What this node holds for others. */
@@ -155,7 +160,9 @@ export class CoordinatorContext {
     this.shards = options.shards;
     this.#join = new RecordJoin(options.limits);
     this.bootId = options.bootId;
-    this.slots = new RequestSlots(options.limits.requestsInFlightMax);
+    const { connectionsMax, requestsInFlightMax } = options.limits;
+    this.slots = new RequestSlots(requestsInFlightMax);
+    this.refusals = new HeldRefusals(connectionsMax, requestsInFlightMax);
     this.connections = keeper.table;
     this.linkOfNode = keeper.linkOfNode;
     this.suspected = new Uint8Array(options.ring.nodes.length);

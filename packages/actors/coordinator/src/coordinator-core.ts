@@ -26,6 +26,7 @@ import { ScanCore } from './gets/scan-core.ts';
 import { HandOffCore } from './hand-off/hand-off-core.ts';
 import { PassedQuestions } from './peers/passed-questions.ts';
 import { ReplyDispatch } from './peers/reply-dispatch.ts';
+import { tellHeldRefusals } from './requests/overload-refusal.ts';
 import { RequestIntake } from './requests/request-intake.ts';
 import { Sweep } from './requests/sweep.ts';
 import { welcomeOf } from './requests/welcome-of.ts';
@@ -33,8 +34,9 @@ import { answerProbe, takeMessage, type ToldParts } from './told-messages.ts';
 
 export type CoordinatorEvent = WorldEvent<ActorMessage, never>;
 
-const TIMER = { sweep: 1, connections: 2 } as const;
+const TIMER = { sweep: 1, connections: 2, refusals: 3 } as const;
 const SWEEP_GRAIN_MS = 5;
+const REFUSALS_GRAIN_MS = 5;
 
 export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect> {
   readonly #context: CoordinatorContext;
@@ -45,6 +47,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
   readonly #frames: ConnectionFrames;
   readonly #toldParts: ToldParts;
   #sweepAt = Infinity;
+  #refusalsAt = Infinity;
   #started = false;
 
   constructor(options: CoordinatorOptions) {
@@ -88,6 +91,7 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       }
     }
     this.#armSweep();
+    this.#armRefusals();
     context.endStep();
   }
 
@@ -124,12 +128,20 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
     context.out.effect({ kind: 'timer', timer: TIMER.sweep, at: this.#sweepAt });
   }
 
+  #armRefusals(): void {
+    const { nextAt } = this.#context.refusals;
+    if (nextAt >= this.#refusalsAt) return;
+    this.#refusalsAt = nextAt + REFUSALS_GRAIN_MS;
+    this.#context.out.effect({ kind: 'timer', timer: TIMER.refusals, at: this.#refusalsAt });
+  }
+
   #takeEvent(event: CoordinatorEvent): void {
     const context = this.#context;
     const { now, out } = context;
     switch (event.kind) {
       case 'timer':
         if (event.timer === TIMER.connections) this.#keeper.onTimer(now, out);
+        else if (event.timer === TIMER.refusals) this.#tellRefusals();
         else this.#runSweep();
         return;
       case 'told':
@@ -168,6 +180,11 @@ export class CoordinatorCore implements Core<CoordinatorEvent, CoordinatorEffect
       default:
         unreachable(event);
     }
+  }
+
+  #tellRefusals(): void {
+    this.#refusalsAt = Infinity;
+    tellHeldRefusals(this.#context);
   }
 
   #runSweep(): void {

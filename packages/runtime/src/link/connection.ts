@@ -57,6 +57,8 @@ export class Connection implements EndpointOwner {
   closing = false;
   /** In the gateway's list of connections to flush. */
   dirty = false;
+  /** In the gateway's list of connections whose output waits for more. */
+  waiting = false;
   readonly #endpoint: WebSocketEndpoint;
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
@@ -94,6 +96,7 @@ export class Connection implements EndpointOwner {
 
   hangUp(code: number, reason: string): void {
     if (this.closing) return;
+    if (this.waiting) this.flush();
     this.closing = true;
     this.#reason = reason;
     this.backing.blocked = true;

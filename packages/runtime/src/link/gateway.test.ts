@@ -94,8 +94,9 @@ class Bench {
     return client;
   }
 
-  write(connection: number, value: number, wordCount = 8): boolean {
+  write(connection: number, value: number, wordCount = 8, patienceMs = 0): boolean {
     const sink = this.gateway.sink(connection);
+    sink.patienceMs = patienceMs;
     const offset = sink.begin(TAG.response, wordCount);
     if (offset < 0) return false;
     sink.words[offset + 2] = value;
@@ -165,6 +166,79 @@ test('[CN1] link contract: what was written before a hang-up arrives, later writ
   await server.event('disconnected');
   assert.ok(server.write(connection, 43), 'swallowed');
   server.gateway.close();
+});
+
+/** A client, and the values of each message that it was sent. */
+async function listener(
+  server: Bench,
+): Promise<{ client: WebSocket; connection: number; messages: number[][] }> {
+  const client = server.client();
+  const messages: number[][] = [];
+  client.on('message', (data: Buffer) => {
+    const values: number[] = [];
+    for (let at = FRAME_HEADER_WORDS * 4; at < data.length; at += 8 * 4) {
+      values.push(data.readInt32LE(at + 8));
+    }
+    messages.push(values);
+  });
+  const { connection } = await server.event('connected');
+  return { client, connection, messages };
+}
+
+const PATIENT_MS = 5000;
+
+test('[GW4] what may wait is gathered over steps, and leaves with what may not', async () => {
+  const server = await new Bench().listen();
+  const patient = await listener(server);
+  server.step();
+  const { connection, messages } = await listener(server);
+  server.write(patient.connection, 1, 8, PATIENT_MS);
+  for (const value of [1, 2, 3]) {
+    server.write(connection, value, 8, PATIENT_MS);
+    server.gateway.flush();
+  }
+  server.write(connection, 4);
+  server.gateway.flush();
+  await turnsUntil(() => messages.length > 0);
+  const leftMeanwhile = patient.messages.length;
+  server.write(connection, 5);
+  server.gateway.flush();
+  await turnsUntil(() => messages.length > 1);
+  server.gateway.close();
+  assert.equal(messages, [[1, 2, 3, 4], [5]]);
+  assert.is(leftMeanwhile, 0, 'the others go on waiting');
+});
+
+test('[GW4] what may wait leaves by itself when its patience ends, for each connection', async () => {
+  const server = await new Bench().listen();
+  const one = await listener(server);
+  server.step();
+  const other = await listener(server);
+  for (const value of [1, 2]) {
+    for (const { connection } of [one, other]) server.write(connection, value, 8, 2);
+    server.gateway.flush();
+  }
+  await turnsUntil(() => one.messages.length > 0 && other.messages.length > 0);
+  server.write(one.connection, 3, 8, 2);
+  server.gateway.flush();
+  await turnsUntil(() => one.messages.length > 1);
+  server.gateway.close();
+  assert.equal(one.messages, [[1, 2], [3]]);
+  assert.equal(other.messages, [[1, 2]]);
+});
+
+test('[GW4] what waits leaves before its connection is hung up, or all are', async () => {
+  const server = await new Bench().listen();
+  const one = await listener(server);
+  server.step();
+  const other = await listener(server);
+  for (const { connection } of [one, other]) server.write(connection, 1, 8, PATIENT_MS);
+  server.gateway.flush();
+  server.gateway.hangUp(one.connection, 1000, 'bye');
+  assert.is(await closed(one.client), 1000);
+  server.gateway.close();
+  await closed(other.client);
+  assert.equal([one.messages, other.messages], [[[1]], [[1]]]);
 });
 
 test('a dial that fails says so', async () => {

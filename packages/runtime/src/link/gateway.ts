@@ -10,6 +10,7 @@
  *   GW1 a number is used again only after a step that was told `disconnected` has returned
  *   GW2 a message is one frame, or the event `malformed`
  *   GW3 there are at most `connectionsMax` connections
+ *   GW4 what may wait leaves when the patience of the first that waited ends, or with what may not
  */
 import type { Socket } from 'node:net';
 import { assert } from '@clockwise/kernel/assert';
@@ -55,6 +56,9 @@ export class Gateway implements ConnectionOwner {
   /** Numbers whose `disconnected` no step has been told yet. */
   readonly #retiring: number[] = [];
   readonly #dirty: Connection[] = [];
+  /** Connections with output that may wait for more, and the timer that ends it. */
+  readonly #waiting: Connection[] = [];
+  #gathering: NodeJS.Timeout | undefined;
   readonly #void = new VoidSink();
   #openCount = 0;
   #listener: Listener | undefined;
@@ -100,10 +104,34 @@ export class Gateway implements ConnectionOwner {
     return found.backing.writer;
   }
 
-  /** After a step: one write for each connection that it wrote to. */
+  /** After a step: one write for each connection that it wrote to, or none where all may wait. */
   flush(): void {
-    for (let index = 0; index < this.#dirty.length; index += 1) this.#dirty[index]!.flush();
+    for (let index = 0; index < this.#dirty.length; index += 1) {
+      const connection = this.#dirty[index]!;
+      const { waitMs } = connection.backing;
+      if (waitMs > 0) this.#wait(connection, waitMs);
+      else connection.flush();
+    }
     this.#dirty.length = 0;
+  }
+
+  /** [GW4] */
+  #wait(connection: Connection, waitMs: number): void {
+    connection.dirty = false;
+    if (connection.waiting) return;
+    connection.waiting = true;
+    this.#waiting.push(connection);
+    this.#gathering ??= setTimeout(() => this.#flushWaiting(), waitMs);
+  }
+
+  #flushWaiting(): void {
+    this.#gathering = undefined;
+    for (let index = 0; index < this.#waiting.length; index += 1) {
+      const connection = this.#waiting[index]!;
+      connection.waiting = false;
+      connection.flush();
+    }
+    this.#waiting.length = 0;
   }
 
   /** After a step that was given all events. */
@@ -120,6 +148,7 @@ export class Gateway implements ConnectionOwner {
 
   close(): void {
     this.#listener?.close();
+    clearTimeout(this.#gathering);
     for (const connection of this.#connections) {
       connection?.hangUp(CLOSE_GOING_AWAY, 'the node stops');
     }

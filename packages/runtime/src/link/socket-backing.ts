@@ -91,6 +91,7 @@ export class SocketBacking implements FrameBacking {
   /** Completes the frame under construction and writes the tick's bytes: one write as a rule. */
   flush(socket: Socket): void {
     this.writer.flush();
+    this.writer.waitMs = Infinity;
     if (this.#begin < 0) return;
     if (this.#full.length > 0) socket.cork();
     for (let index = 0; index < this.#full.length; index += 1) {
@@ -106,6 +107,11 @@ export class SocketBacking implements FrameBacking {
     this.#buffer = undefined;
     this.#begin = -1;
     this.recycle(socket);
+  }
+
+  /** Milliseconds that what is to be written may wait for more. */
+  get waitMs(): number {
+    return this.#full.length === 0 ? this.writer.waitMs : 0;
   }
 
   /** Gives buffers back once the kernel has all. True: nothing is in flight. */

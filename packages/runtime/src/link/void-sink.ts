@@ -12,6 +12,7 @@ export class VoidSink implements OperationSink {
   priority = 0;
   remainingMs = 0;
   due = 0;
+  patienceMs = 0;
 
   begin(_tag: number, wordCount: number): number {
     if (this.words.length < wordCount) this.words = new Int32Array(wordCount);

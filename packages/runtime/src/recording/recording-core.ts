@@ -29,6 +29,7 @@ import {
   PUBLISHED,
   ROOM,
   type Room,
+  type SinkMarks,
   type SinkSide,
   type TraceSide,
   TracedOut,
@@ -229,11 +230,12 @@ class LiveSink implements SinkSide {
     this.#end = this.offset + wordCount;
   }
 
-  mark(epoch: number, priority: number, remainingMs: number, due: number): void {
+  mark(marks: SinkMarks): void {
     const inner = this.inner!;
-    inner.epoch = epoch;
-    inner.priority = priority;
-    inner.remainingMs = remainingMs;
-    inner.due = due;
+    inner.epoch = marks.epoch;
+    inner.priority = marks.priority;
+    inner.remainingMs = marks.remainingMs;
+    inner.due = marks.due;
+    inner.patienceMs = marks.patienceMs;
   }
 }

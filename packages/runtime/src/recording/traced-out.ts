@@ -23,13 +23,19 @@ export type Room = (typeof ROOM)[keyof typeof ROOM];
 /** Which published word was read. Stored in recordings: append-only. */
 export const PUBLISHED = { releasedSequence: 0, written: 1, consumed: 2 } as const;
 
+/** What a core sets beside what it writes. */
+export type SinkMarks = Pick<
+  OperationSink,
+  'epoch' | 'priority' | 'remainingMs' | 'due' | 'patienceMs'
+>;
+
 export interface SinkSide {
   /** Set by `begin`: where the operation is written. */
   readonly words: Int32Array;
   readonly offset: number;
   begin(tag: number, wordCount: number): Room;
   end(wordCount: number): void;
-  mark(epoch: number, priority: number, remainingMs: number, due: number): void;
+  mark(marks: SinkMarks): void;
 }
 
 export interface TraceSide {
@@ -148,6 +154,7 @@ class TracedSink implements OperationSink {
   #framePriority = 0;
   #remainingMs = 0;
   #due = 0;
+  #patienceMs = 0;
 
   constructor(target: number, lane: number) {
     this.#target = target;
@@ -167,6 +174,14 @@ class TracedSink implements OperationSink {
   }
   set priority(priority: number) {
     this.#priority = priority;
+    this.#mark();
+  }
+
+  get patienceMs(): number {
+    return this.#patienceMs;
+  }
+  set patienceMs(patienceMs: number) {
+    this.#patienceMs = patienceMs;
     this.#mark();
   }
 
@@ -193,6 +208,7 @@ class TracedSink implements OperationSink {
     this.#digest.word(room);
     if (room === ROOM.refused) {
       this.#priority = 0;
+      this.#patienceMs = 0;
       return -1;
     }
     if (room === ROOM.fresh) {
@@ -209,7 +225,9 @@ class TracedSink implements OperationSink {
 
   end(wordCount: number): void {
     this.side!.end(wordCount);
+    this.#digest.word(this.#patienceMs);
     this.#priority = 0;
+    this.#patienceMs = 0;
     this.#operationCount += 1;
     this.words[this.#offset + OPERATION.wordCount] = wordCount;
     this.#digest.words(this.words, this.#offset, this.#offset + wordCount);
@@ -238,6 +256,6 @@ class TracedSink implements OperationSink {
   }
 
   #mark(): void {
-    this.side!.mark(this.#epoch, this.#priority, this.#remainingMs, this.#due);
+    this.side!.mark(this);
   }
 }

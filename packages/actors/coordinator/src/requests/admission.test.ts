@@ -88,21 +88,50 @@ test('[AD1] equal counts and instants give equal admission; one in ten may be sl
   assert.is(Math.min(...draw()), LIMITS.requestsInFlightMax);
 });
 
-test('who is refused is told to come later the more are refused, and never at one instant', () => {
+test('[AD4] who is refused is told to come later while many are refused, sooner again while few are', () => {
   const one = admission();
   const from = pass(one, 0, 5, { elapsedMs: 5, unanswered: 20 });
-  pass(one, from, 40, { elapsedMs: 600, unanswered: 3000 });
-  const hints = (refusals: number): number[] => {
-    const now = 10_000 + refusals * 1000;
-    for (let count = 0; count < 100; count += 1) one.takes(10, now);
-    for (let count = 0; count < refusals; count += 1) one.takes(3000, now);
+  let now = pass(one, from, 40, { elapsedMs: 600, unanswered: 3000 });
+  /** Hints after so many windows, in which so many of a hundred are refused. */
+  const hints = (windows: number, refused: number): number[] => {
+    for (let left = windows; left > 0; left -= 1) {
+      now += 100;
+      for (let count = 0; count < 100; count += 1) one.takes(count < refused ? 16_384 : 10, now);
+    }
     return Array.from({ length: 50 }, () => one.retryAfterMs(now));
   };
-  const [few, some, many] = [hints(10), hints(300), hints(100_000)] as const;
-  assert.ok(few.every((hint) => hint >= 8 && hint <= 13));
-  assert.ok(some.every((hint) => hint >= 112 && hint <= 188));
-  assert.ok(many.every((hint) => hint >= 750 && hint <= 1250));
-  assert.ok(new Set(some).size > 10);
+  const within = (drawn: readonly number[], least: number, most: number): void => {
+    assert.ok(Math.min(...drawn) >= least && Math.max(...drawn) <= most, drawn.join(' '));
+  };
+  within(hints(20, 0), 8, 13);
+  const some = hints(8, 30);
+  within(some, 100, 300);
+  assert.ok(new Set(some).size > 10, 'who was refused together does not come back together');
+  within(hints(30, 30), 750, 1250);
+  within(hints(5, 8), 750, 1250);
+  within(hints(30, 3), 8, 13);
+  hints(30, 30);
+  now += 1000;
+  within(hints(0, 0), 8, 13);
+});
+
+test('[AD5] answers may wait for one another only where many wait long, for a part of that', () => {
+  const patience = (elapsedMs: number, unanswered: number, windows = 3): number => {
+    const one = admission();
+    const from = pass(one, 0, 5, { elapsedMs: 5, unanswered: 20 });
+    pass(one, from, windows, { elapsedMs, unanswered });
+    return one.patienceMs;
+  };
+  assert.is(patience(100, 400), 0);
+  assert.is(patience(4, 600), 0);
+  assert.is(patience(40, 600), 8);
+  assert.is(patience(1000, 3000), 20);
+  assert.is(patience(1000, 3000, 10), 50, 'more than are taken in');
+  assert.is(patience(96, 3000, 10), 20, 'none is kept out');
+  const left = admission();
+  const now = pass(left, 0, 5, { elapsedMs: 40, unanswered: 600 });
+  left.takes(1, now + 500);
+  assert.is(left.patienceMs, 0, 'those who waited are gone');
 });
 
 /** One shard that answers one operation a millisecond, in their order, whether they expired or not. */

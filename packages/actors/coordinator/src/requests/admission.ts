@@ -10,6 +10,8 @@
  *   AD1 admission depends on counts and instants only
  *   AD2 the limit lies between its least and the number of slots
  *   AD3 while answers are quick the limit grows to the number of slots, whatever came before
+ *   AD4 who is refused is told to come later for as long as many are refused, sooner while few are
+ *   AD5 answers may wait for one another only where many wait, half of what they take at the most
  */
 import { sometimes } from '@clockwise/kernel/probe';
 import type { Instant } from '@clockwise/kernel/core';
@@ -36,9 +38,21 @@ const USUAL_FACTOR = 2;
 /** Answers are quick up to this share of what is long. */
 const QUICK_SHARE = 0.75;
 
-const RETRY_MS = 50;
+/** Refused by taken in a window: above `many` the hint grows, below `few` it shrinks, in such steps. */
+const REFUSED_SHARE = { many: 1 / 8, few: 1 / 16 } as const;
+const RETRY_STEP = 1.5;
 const RETRY_MS_MIN = 10;
 const RETRY_MS_MAX = 1000;
+
+/**
+ * Where many wait, a part of what nine in ten answers take is well spent on sending them together: more
+ * where there are more than are taken in.
+ */
+const PATIENCE = {
+  usual: { share: 1 / 4, msMax: 20 },
+  crowded: { share: 1 / 2, msMax: 50 },
+} as const;
+const PATIENCE_MS_MIN = 2;
 
 /** Two buckets for each doubling of 1/16 ms. */
 const BUCKETS = 48;
@@ -46,6 +60,8 @@ const BUCKETS = 48;
 export class Admission {
   /** Requests without an answer, beyond which one more is refused. */
   limit: number;
+  /** Milliseconds that answers may wait for others to the same client. */
+  patienceMs = 0;
   readonly #limits: AdmissionLimits;
   readonly #limitMin: number;
   readonly #prng: Prng;
@@ -56,8 +72,7 @@ export class Admission {
   #peak = 0;
   #taken = 0;
   #refused = 0;
-  #takenBefore = 0;
-  #refusedBefore = 0;
+  #retryMs = RETRY_MS_MIN;
   /** Windows in a row whose answers took long. */
   #longRow = 0;
   #spanEnd = -Infinity;
@@ -92,24 +107,38 @@ export class Admission {
   /** Milliseconds after which a refused request may come again. */
   retryAfterMs(now: Instant): number {
     if (now >= this.#windowEnd) this.#endWindow(now);
-    const refused = this.#refused + this.#refusedBefore;
-    const taken = this.#taken + this.#takenBefore;
-    const wanted = (RETRY_MS * refused) / Math.max(1, taken);
-    const bounded = Math.min(Math.max(wanted, RETRY_MS_MIN), RETRY_MS_MAX);
-    return Math.ceil(bounded * (0.75 + this.#prng.unit() / 2));
+    return Math.ceil(this.#retryMs * (0.75 + this.#prng.unit() / 2));
   }
 
   #endWindow(now: Instant): void {
     if (this.#answerCount > 0) this.#judge(now);
     const isNext = now < this.#windowEnd + WINDOW_MS;
-    this.#takenBefore = isNext ? this.#taken : 0;
-    this.#refusedBefore = isNext ? this.#refused : 0;
+    this.#retryMs = isNext ? this.#nextRetryMs() : RETRY_MS_MIN;
+    this.patienceMs = isNext ? this.#nextPatienceMs() : 0;
     this.#answers.fill(0);
     this.#answerCount = 0;
     this.#taken = 0;
     this.#refused = 0;
     this.#peak = 0;
     this.#windowEnd = now + WINDOW_MS;
+  }
+
+  /** [AD4] So that those who come again are a small part of those who are served. */
+  #nextRetryMs(): number {
+    const { many, few } = REFUSED_SHARE;
+    if (this.#refused > this.#taken * many)
+      return Math.min(this.#retryMs * RETRY_STEP, RETRY_MS_MAX);
+    if (this.#refused < this.#taken * few)
+      return Math.max(this.#retryMs / RETRY_STEP, RETRY_MS_MIN);
+    return this.#retryMs;
+  }
+
+  #nextPatienceMs(): number {
+    if (this.#peak < FEW) return 0;
+    const isCrowded = this.limit < this.#limits.requestsInFlightMax;
+    const { share, msMax } = isCrowded ? PATIENCE.crowded : PATIENCE.usual;
+    const patienceMs = Math.floor(this.#slowestOfNineTenths() * share);
+    return patienceMs < PATIENCE_MS_MIN ? 0 : Math.min(patienceMs, msMax);
   }
 
   #judge(now: Instant): void {

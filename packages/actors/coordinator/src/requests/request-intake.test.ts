@@ -124,6 +124,52 @@ test('[RI2] beyond the slots, OVERLOADED with a hint when to try again, and no w
   assert.is(world.figures()['overloaded'], 2);
 });
 
+test('H1 who asks again before it was told to is told at the end of that, whatever it asks meanwhile', () => {
+  const world = CoordinatorWorld.linked({ limits: { requestsInFlightMax: 2 } });
+  for (const id of [1, 2, 3]) world.ask(CLIENT, get(id, 'k'));
+  const [first] = world.sentTo(CLIENT);
+  const hint = responseRetryAfterMs(first!.words, first!.offset);
+  for (const [id, afterMs] of [
+    [4, 1],
+    [5, 2],
+  ] as const) {
+    world.passes(afterMs);
+    world.ask(CLIENT, get(id, 'k'));
+  }
+  assert.equal(world.sentTo(CLIENT), []);
+  world.passes(hint - 4);
+  assert.equal(world.sentTo(CLIENT), []);
+  world.passes(10);
+  const told = world.sentTo(CLIENT);
+  assert.equal(
+    told.map((sent) => [requestIdOf(sent), statusOf(sent)]),
+    [4, 5].map((id) => [id, ERRORS.OVERLOADED.code]),
+  );
+  world.ask(CLIENT, get(6, 'k'));
+  assert.equal(world.sentTo(CLIENT).map(requestIdOf), [6], 'a new rest begins');
+  const { overloaded, refusalsHeld } = world.figures();
+  assert.equal([overloaded, refusalsHeld], [4, 2]);
+});
+
+test('a peer, who asks for many, is refused at once each time, as is who has little time', () => {
+  const world = CoordinatorWorld.linked({ limits: { requestsInFlightMax: 1 } });
+  const peer = world.peer(1);
+  world.ask(CLIENT, get(1, 'k'));
+  for (const id of [2, 3, 4]) {
+    world.ask(peer, get(id, 'k'));
+    world.passes(1);
+  }
+  assert.equal(world.sentTo(peer).map(requestIdOf), [2, 3, 4]);
+  for (const id of [2, 3, 4]) {
+    world.ask(CLIENT, (writer) => {
+      get(id, 'k')(writer);
+      writer.remainingMs = 12;
+    });
+    world.passes(1);
+  }
+  assert.equal(world.sentTo(CLIENT).map(requestIdOf), [2, 3, 4]);
+});
+
 test('[RI2] beyond the credit of a shard, OVERLOADED for what only that shard can do', () => {
   const world = CoordinatorWorld.linked({ limits: { replicaOperationsInFlightMax: 1 } });
   world.ask(CLIENT, (writer) => {

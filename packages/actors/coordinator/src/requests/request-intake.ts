@@ -25,6 +25,7 @@ import type { CoordinatorContext } from '../coordinator-context.ts';
 import { startRead } from '../gets/get-start.ts';
 import { LEVEL_IMPOSSIBLE, positionsRequired, resolveLevel } from '../levels.ts';
 import { startWrite } from '../puts/put-start.ts';
+import { refuseForLoad } from './overload-refusal.ts';
 import { SLOT_STATE } from './request-slots.ts';
 import { isWrite, refuse } from './respond.ts';
 import type { BucketView } from '../ring-view.ts';
@@ -35,6 +36,7 @@ export class RequestIntake {
   readonly #context: CoordinatorContext;
   readonly #scans: ScanCore;
   readonly #token: Token = { high: 0, low: 0 };
+  readonly #refusal = { requestId: 0, opcode: 0 };
 
   constructor(context: CoordinatorContext, scans: ScanCore) {
     this.#context = context;
@@ -51,23 +53,24 @@ export class RequestIntake {
     let offset = frame + FRAME_HEADER_WORDS;
     for (let left = words[frame + FRAME.operationCount]!; left > 0; left -= 1) {
       const status = this.#takeOperation(connection, words, offset, due);
-      if (status !== STATUS_OK) this.#refuse(connection, words, offset, status);
+      if (status !== STATUS_OK) this.#refuse(connection, words, offset, status, due);
       offset += words[offset + OPERATION.wordCount]!;
     }
     context.watchDue(due);
   }
 
-  #refuse(connection: number, words: Int32Array, offset: number, status: number): void {
-    const overloaded = status === ERRORS.OVERLOADED.code;
-    if (overloaded) this.#context.counters.overloaded += 1;
-    refuse(
-      this.#context,
-      connection,
-      words[offset + REQUEST.requestId]!,
-      words[offset + REQUEST.opcode]! & 0xff,
-      status,
-      overloaded ? this.#context.admission.retryAfterMs(this.#context.now) : 0,
-    );
+  #refuse(
+    connection: number,
+    words: Int32Array,
+    offset: number,
+    status: number,
+    due: number,
+  ): void {
+    const refusal = this.#refusal;
+    refusal.requestId = words[offset + REQUEST.requestId]!;
+    refusal.opcode = words[offset + REQUEST.opcode]! & 0xff;
+    if (status === ERRORS.OVERLOADED.code) refuseForLoad(this.#context, connection, refusal, due);
+    else refuse(this.#context, connection, refusal.requestId, refusal.opcode, status, 0);
   }
 
   /** Returns STATUS_OK where a conversation took it over, else the status to refuse it with. */

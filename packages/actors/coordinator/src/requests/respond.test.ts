@@ -8,7 +8,13 @@ import { readContext, readSiblings } from '@clockwise/protocol/response-reader';
 import { validateResponseFrame } from '@clockwise/protocol/validate-response';
 import { decodeRecord, encodeRecord } from '@clockwise/record/build';
 import { recordLimits } from '@clockwise/record/validate';
-import { CoordinatorWorld, operations, requestIdOf, statusOf } from '../coordinator-world.ts';
+import {
+  CoordinatorWorld,
+  operations,
+  requestIdOf,
+  type Sent,
+  statusOf,
+} from '../coordinator-world.ts';
 import { get, put, record, scan } from './sample-requests.ts';
 import { bitCount } from './respond.ts';
 
@@ -135,6 +141,35 @@ test('an answer goes to who asked, not to who has its connection number now', ()
   world.shardReplies([[sent!, { kind: read, record: VALUE }]]);
   assert.equal(world.sentTo(CLIENT), []);
   assert.is(world.figures()['inFlight'], 0);
+});
+
+test('[RE2] where many wait, answers to clients may wait for one another, those to peers may not', () => {
+  const world = CoordinatorWorld.linked({ ...ALONE, nodeCount: 2, replicas: [0] });
+  const peer = world.peer(1);
+  const nothing = { kind: read, status: STATUS_NOT_FOUND };
+  const asked: Sent[] = [];
+  /** So many answers to gets that were asked this long ago. */
+  const answer = (count: number): void =>
+    world.shardReplies(asked.splice(0, count).map((sent) => [sent, nothing] as const));
+  const waits = (): number[] => {
+    for (const connection of [CLIENT, peer]) world.ask(connection, get(1, 'k'));
+    const sent = world.sentToShard();
+    for (const connection of [CLIENT, peer]) world.takeWaitMs(CONNECTION_TARGET + connection);
+    world.shardReplies(sent.map((each) => [each, nothing] as const));
+    return [CLIENT, peer].map((each) => world.takeWaitMs(CONNECTION_TARGET + each));
+  };
+  assert.equal(waits(), [0, 0]);
+  for (let frame = 0; frame < 10; frame += 1) {
+    world.ask(CLIENT, (writer) => {
+      for (let id = 0; id < 60; id += 1) get(id, 'k')(writer);
+    });
+  }
+  asked.push(...world.sentToShard());
+  world.passes(48);
+  answer(20);
+  world.passes(60);
+  answer(1);
+  assert.equal(waits(), [12, 0]);
 });
 
 test('bits are counted', () => {

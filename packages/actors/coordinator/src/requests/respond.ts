@@ -4,6 +4,7 @@
  *
  * Invariants:
  *   RE1 a request gets at most one answer
+ *   RE2 answers to clients may wait for one another as long as admission says, those to peers may not
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { OperationSink } from '@clockwise/kernel/core';
@@ -18,6 +19,7 @@ import {
   RESPONSE_HEADER_WORDS,
   TAG,
 } from '@clockwise/protocol/frame';
+import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
 import { ERRORS, STATUS_NOT_FOUND, STATUS_OK } from '@clockwise/protocol/errors';
 import { bodyExplanation } from '@clockwise/protocol/response-body';
 import { decodeUtf8, encodeUtf8 } from '@clockwise/protocol/utf8';
@@ -55,7 +57,15 @@ function openResponse(context: CoordinatorContext, slot: number): OperationSink 
     context.counters.responsesDropped += 1;
     return undefined;
   }
-  return context.toConnection(connection);
+  return toAsker(context, connection);
+}
+
+/** [RE2] A peer asks for others, who would wait twice. */
+function toAsker(context: CoordinatorContext, connection: number): OperationSink {
+  const sink = context.toConnection(connection);
+  const isClient = context.connections.state[connection] === CONNECTION_STATE.client;
+  if (isClient) sink.patienceMs = context.admission.patienceMs;
+  return sink;
 }
 
 /** Room for a response in a connection's frame, or -1 where it takes no more: again the client learns by its deadline. */
@@ -364,7 +374,7 @@ export function refuse(
   status: number,
   retryAfterMs: number,
 ): void {
-  const sink = context.toConnection(connection);
+  const sink = toAsker(context, connection);
   const offset = sink.begin(TAG.response, RESPONSE_HEADER_WORDS);
   if (offset < 0) {
     context.counters.responsesDropped += 1;

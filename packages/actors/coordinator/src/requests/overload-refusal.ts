@@ -1,0 +1,53 @@
+/**
+ * How a client's request is refused for load: at once where its connection was not told to rest, at the
+ * end of the rest where it was (held-refusals.ts). data plane.
+ */
+import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
+import { ERRORS } from '@clockwise/protocol/errors';
+import type { CoordinatorContext } from '../coordinator-context.ts';
+import { refuse } from './respond.ts';
+import type { Refusal } from './held-refusals.ts';
+
+/** Who hears of a refusal late has waited already. */
+const RESTED_RETRY_MS = 10;
+
+/** `due`: until when the request waits. A peer asks for many clients: it is told at once always. */
+export function refuseForLoad(
+  context: CoordinatorContext,
+  connection: number,
+  refusal: Refusal,
+  due: number,
+): void {
+  const { admission, connections, counters, now, refusals } = context;
+  counters.overloaded += 1;
+  const isClient = connections.state[connection] === CONNECTION_STATE.client;
+  const generation = connections.generation[connection]!;
+  const rests = isClient && refusals.rests(connection, generation, now);
+  if (rests && refusals.hold(connection, refusal, now, due)) {
+    counters.refusalsHeld += 1;
+    return;
+  }
+  const retryAfterMs = admission.retryAfterMs(now);
+  refuseOne(context, connection, refusal.requestId, refusal.opcode, retryAfterMs);
+  if (isClient && !rests) refusals.begin(connection, generation, now, now + retryAfterMs);
+}
+
+/** To all whose rest is over. */
+export function tellHeldRefusals(context: CoordinatorContext): void {
+  const { connections, now, refusals } = context;
+  refusals.tellDue(now, {
+    isOpen: (connection, generation) => connections.isOpen(connection, generation),
+    tell: (connection, requestId, opcode) =>
+      refuseOne(context, connection, requestId, opcode, RESTED_RETRY_MS),
+  });
+}
+
+function refuseOne(
+  context: CoordinatorContext,
+  connection: number,
+  requestId: number,
+  opcode: number,
+  retryAfterMs: number,
+): void {
+  refuse(context, connection, requestId, opcode, ERRORS.OVERLOADED.code, retryAfterMs);
+}
