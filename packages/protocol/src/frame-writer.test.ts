@@ -64,6 +64,10 @@ test('[FW5] what was written may wait as long as the least patient of it', () =>
   write(writer, TAG.response, 6);
   assert.is(writer.waitMs, 0, 'nobody said that this one may wait');
   assert.is(patient(10), 0);
+  writer.waitMs = Infinity;
+  writer.patienceMs = 10;
+  write(writer, TAG.response, 64);
+  assert.is(writer.waitMs, 0, 'a whole frame is there');
 });
 
 test('[FW3] two control messages of one step are two frames', () => {

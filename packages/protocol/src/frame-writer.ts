@@ -9,7 +9,8 @@
  *   FW2 nothing of an operation that did not `end` is in a frame
  *   FW4 the operations of a frame have one priority: one of another begins a new frame
  *   FW3 a control message has a frame of its own, as its readers demand
- *   FW5 what was written may wait no longer than its least patient operation
+ *   FW5 what was written may wait no longer than its least patient operation, a frame that is
+ *       full not at all
  */
 import { assert } from '@clockwise/kernel/assert';
 import { buggify } from '@clockwise/kernel/buggify';
@@ -77,7 +78,9 @@ export class FrameWriter implements OperationSink {
     this.#operationCount += 1;
     this.#reserved = 0;
     this.priority = 0;
-    if (this.patienceMs < this.waitMs) this.waitMs = this.patienceMs;
+    const isFull = this.#position - this.#start >= this.#wordCountTarget;
+    if (isFull) this.waitMs = 0;
+    else if (this.patienceMs < this.waitMs) this.waitMs = this.patienceMs;
     this.patienceMs = 0;
   }
 

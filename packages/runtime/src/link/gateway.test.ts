@@ -186,6 +186,8 @@ async function listener(
 }
 
 const PATIENT_MS = 5000;
+/** Longer than a test may take. */
+const NEVER_MS = 600_000;
 
 test('[GW4] what may wait is gathered over steps, and leaves with what may not', async () => {
   const server = await new Bench().listen();
@@ -225,6 +227,41 @@ test('[GW4] what may wait leaves by itself when its patience ends, for each conn
   server.gateway.close();
   assert.equal(one.messages, [[1, 2], [3]]);
   assert.equal(other.messages, [[1, 2]]);
+});
+
+test('[GW4] a patience that ends sooner ends that of all', async () => {
+  const server = await new Bench().listen();
+  const one = await listener(server);
+  server.step();
+  const other = await listener(server);
+  server.write(one.connection, 1, 8, NEVER_MS);
+  server.gateway.flush();
+  server.write(other.connection, 2, 8, 2);
+  server.gateway.flush();
+  await turnsUntil(() => one.messages.length > 0 && other.messages.length > 0);
+  server.gateway.close();
+  assert.equal([one.messages, other.messages], [[[1]], [[2]]]);
+});
+
+test('[GW4] a connection to which nothing could be written does not end the patience of others', async () => {
+  const server = await new Bench().listen();
+  const one = await listener(server);
+  server.step();
+  const blocked = await listener(server);
+  server.write(one.connection, 1, 8, PATIENT_MS);
+  server.gateway.flush();
+  assert.is(server.write(blocked.connection, 2, 64 * 1024), false, 'longer than a frame');
+  server.gateway.flush();
+  server.write(one.connection, 3, 8, PATIENT_MS);
+  server.gateway.flush();
+  for (let turn = 0; turn < 50; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  server.write(one.connection, 4);
+  server.gateway.flush();
+  await turnsUntil(() => one.messages.length > 0);
+  server.gateway.close();
+  assert.equal(one.messages, [[1, 3, 4]]);
 });
 
 test('[GW4] what waits leaves before its connection is hung up, or all are', async () => {

@@ -10,7 +10,8 @@
  *   GW1 a number is used again only after a step that was told `disconnected` has returned
  *   GW2 a message is one frame, or the event `malformed`
  *   GW3 there are at most `connectionsMax` connections
- *   GW4 what may wait leaves when the patience of the first that waited ends, or with what may not
+ *   GW4 what may wait leaves when the first patience of all that wait ends, or with what may not; no
+ *       more than WAITING_MAX connections wait
  */
 import type { Socket } from 'node:net';
 import { assert } from '@clockwise/kernel/assert';
@@ -45,6 +46,8 @@ export interface GatewayOptions {
   readonly now: () => number;
 }
 
+/** As many as the pool keeps buffers. */
+const WAITING_MAX = 256;
 const CLOSE_GOING_AWAY = 1001;
 
 export class Gateway implements ConnectionOwner {
@@ -58,7 +61,8 @@ export class Gateway implements ConnectionOwner {
   readonly #dirty: Connection[] = [];
   /** Connections with output that may wait for more, and the timer that ends it. */
   readonly #waiting: Connection[] = [];
-  #gathering: NodeJS.Timeout | undefined;
+  #waitTimer: NodeJS.Timeout | undefined;
+  #waitsUntil = Infinity;
   readonly #void = new VoidSink();
   #openCount = 0;
   #listener: Listener | undefined;
@@ -109,23 +113,34 @@ export class Gateway implements ConnectionOwner {
     for (let index = 0; index < this.#dirty.length; index += 1) {
       const connection = this.#dirty[index]!;
       const { waitMs } = connection.backing;
-      if (waitMs > 0) this.#wait(connection, waitMs);
+      if (this.#mayWait(connection, waitMs)) this.#wait(connection, waitMs);
       else connection.flush();
     }
     this.#dirty.length = 0;
   }
 
+  /** Infinity: nothing was written. What waits holds a buffer. */
+  #mayWait(connection: Connection, waitMs: number): boolean {
+    if (waitMs <= 0 || waitMs === Infinity) return false;
+    return connection.waiting || this.#waiting.length < WAITING_MAX;
+  }
+
   /** [GW4] */
   #wait(connection: Connection, waitMs: number): void {
     connection.dirty = false;
-    if (connection.waiting) return;
-    connection.waiting = true;
-    this.#waiting.push(connection);
-    this.#gathering ??= setTimeout(() => this.#flushWaiting(), waitMs);
+    if (!connection.waiting) {
+      connection.waiting = true;
+      this.#waiting.push(connection);
+    }
+    const at = this.#options.now() + waitMs;
+    if (at >= this.#waitsUntil) return;
+    clearTimeout(this.#waitTimer);
+    this.#waitsUntil = at;
+    this.#waitTimer = setTimeout(() => this.#flushWaiting(), waitMs);
   }
 
   #flushWaiting(): void {
-    this.#gathering = undefined;
+    this.#waitsUntil = Infinity;
     for (let index = 0; index < this.#waiting.length; index += 1) {
       const connection = this.#waiting[index]!;
       connection.waiting = false;
@@ -148,7 +163,7 @@ export class Gateway implements ConnectionOwner {
 
   close(): void {
     this.#listener?.close();
-    clearTimeout(this.#gathering);
+    clearTimeout(this.#waitTimer);
     for (const connection of this.#connections) {
       connection?.hangUp(CLOSE_GOING_AWAY, 'the node stops');
     }

@@ -144,7 +144,7 @@ class LiveSide implements TraceSide {
     this.answers.published.length = 0;
     this.answers.publishedValues.length = 0;
     this.answers.rooms.length = 0;
-    // Frames under construction are completed after every step.
+    // A frame that goes on from the step before is fresh here: the replay is told the same.
     for (const sink of this.#sinks.values()) sink.reset();
   }
 

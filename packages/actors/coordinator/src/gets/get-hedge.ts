@@ -4,8 +4,8 @@
  * stand-ins. data plane.
  *
  * Invariants:
- *   GA2 before it is as late as hedgeMsMax, and as the bucket's gets of late, a get is hedged only within
- *       the budget
+ *   GA2 before it is as late as hedgeMsMax, and as the bucket's gets of late (at most LATE_FACTOR times
+ *       that), a get is hedged only within the budget
  *   GA3 where all usable primaries were asked and are silent, a get asks those that are suspected and
  *       have a link, then stand-ins, so that a suspected node and a silent one do not make it wait
  */
@@ -91,7 +91,11 @@ function waitForBudget(context: CoordinatorContext, slot: number): number {
   const { slots, limits } = context;
   const hedges = bitCount(slots.askedLate[slot]! & ~slots.standIns[slot]!);
   const usual = context.latencies.of(slots.bucketId[slot]!).p99(context.now);
-  const lateMs = Math.max(limits.hedgeMsMax, Math.min(usual, LATE_FACTOR * limits.hedgeMsMax));
+  const { hedgeMsMax } = limits;
+  const isKnown = usual !== Infinity;
+  const lateMs = isKnown
+    ? Math.max(hedgeMsMax, Math.min(usual, LATE_FACTOR * hedgeMsMax))
+    : hedgeMsMax;
   const free = slots.startedAt[slot]! + (hedges + 1) * lateMs;
   if (context.now >= free) return 0;
   const isGranted = context.hedgeBudget.spend() && !buggify('get: treat the hedge budget as spent');

@@ -1,5 +1,5 @@
 /**
- * How many gets may be hedged before they are as late as `hedgeMsMax`: one in ten, and some in
+ * How many gets may be hedged before they are late (get-hedge.ts): one in ten, and some in
  * advance. A cluster that is slow as a whole must not be asked twice as much for it. data plane.
  *
  * Invariants:

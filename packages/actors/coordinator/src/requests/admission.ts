@@ -52,7 +52,7 @@ const PATIENCE = {
   usual: { share: 1 / 4, msMax: 20 },
   crowded: { share: 1 / 2, msMax: 50 },
 } as const;
-const PATIENCE_MS_MIN = 2;
+const PATIENCE_MS_MIN = 4;
 
 /** Two buckets for each doubling of 1/16 ms. */
 const BUCKETS = 48;

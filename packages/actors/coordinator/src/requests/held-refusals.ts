@@ -1,23 +1,28 @@
 /**
- * Refusals that are told later. A client that was told to come again after a while and asks before that
- * is refused as well, but hears of it at the end of the while: who asks again at once whenever it is
- * refused is slowed down by what it has in flight, instead of being refused all the time. Pure: instants
- * are arguments. data plane.
+ * Refusals that are told later. A client is told to come again after a while: its connection rests. Who
+ * asks during a rest nevertheless, whenever it is refused, is impatient: in its next rest it is refused
+ * as well, but hears of it at the end. So it is slowed down by what it has in flight, instead of being
+ * refused all the time. Pure: instants are arguments. data plane.
  *
- * A rest belongs to a connection: from a refusal that was told at once to the instant that it named.
+ * A rest belongs to a connection: from a refusal that was told at once to the instant that it named, or
+ * REST_MS_MAX later where that is sooner: a client must not take us for silent.
  *
  * Invariants:
  *   HF1 what is held is told once, at the end of its connection's rest
  *   HF2 a refusal is not held beyond half of the time that its request has left
  *   HF3 at most `capacity` refusals are held; one more is told at once
  *   HF4 what is held for a connection that has ended is told to nobody
- *   HF5 what came together with the request whose refusal began the rest is told at once, as who sent
- *       it could not know; not to a connection that asked during its last rest
+ *   HF5 nothing is held but for an impatient connection; one that keeps a rest, or has none for
+ *       FORGIVEN_MS, is impatient no longer
  */
 import { sometimes } from '@clockwise/kernel/probe';
 import type { Instant } from '@clockwise/kernel/core';
 
 const NONE = -1;
+/** Less than a client waits for a sign of life. */
+export const REST_MS_MAX = 500;
+/** What telling may take, and the way to the client. */
+const TELLING_MS = 20;
 /** So long after its last rest a connection is known for it no longer. */
 const FORGIVEN_MS = 10_000;
 
@@ -39,8 +44,9 @@ export class HeldRefusals {
   readonly #since: Float64Array;
   readonly #until: Float64Array;
   readonly #generation: Int32Array;
-  /** 1 where something was held in its last rest. */
-  readonly #askedMeanwhile: Uint8Array;
+  /** 1 where it asked during its rest, later than at its beginning or impatient already. */
+  readonly #hasAsked: Uint8Array;
+  readonly #isImpatient: Uint8Array;
   /** What is held for it: a list, -1 where there is nothing. */
   readonly #head: Int32Array;
   readonly #tail: Int32Array;
@@ -58,7 +64,8 @@ export class HeldRefusals {
     this.#since = new Float64Array(connectionsMax);
     this.#until = new Float64Array(connectionsMax).fill(-Infinity);
     this.#generation = new Int32Array(connectionsMax).fill(NONE);
-    this.#askedMeanwhile = new Uint8Array(connectionsMax);
+    this.#hasAsked = new Uint8Array(connectionsMax);
+    this.#isImpatient = new Uint8Array(connectionsMax);
     this.#head = new Int32Array(connectionsMax).fill(NONE);
     this.#tail = new Int32Array(connectionsMax).fill(NONE);
     this.#waiting = new Int32Array(connectionsMax);
@@ -74,15 +81,19 @@ export class HeldRefusals {
   }
 
   /** A refusal was told at once, and named an instant. REQUIRES: the connection does not rest. */
-  begin(connection: number, generation: number, now: Instant, until: Instant): void {
+  beginRest(connection: number, generation: number, now: Instant, until: Instant): void {
     if (this.#head[connection] !== NONE) this.#forget(connection);
-    this.#since[connection] = this.#isImpatient(connection, generation, now) ? -Infinity : now;
-    this.#askedMeanwhile[connection] = 0;
-    this.#until[connection] = until;
+    // [HF5]
+    const isKnown = this.#generation[connection] === generation;
+    const isRecent = now < this.#until[connection]! + FORGIVEN_MS;
+    this.#isImpatient[connection] = isKnown && isRecent ? this.#hasAsked[connection]! : 0;
+    this.#hasAsked[connection] = 0;
+    this.#since[connection] = now;
+    this.#until[connection] = Math.min(until, now + REST_MS_MAX);
     this.#generation[connection] = generation;
   }
 
-  /** From `begin` on until all that was held has been told. */
+  /** From the beginning of a rest until all that was held has been told. */
   rests(connection: number, generation: number, now: Instant): boolean {
     if (this.#generation[connection] !== generation) return false;
     return this.#until[connection]! > now || this.#head[connection] !== NONE;
@@ -93,9 +104,11 @@ export class HeldRefusals {
    * [HF2] [HF3] [HF5]
    */
   hold(connection: number, refusal: Refusal, now: Instant, due: Instant): boolean {
+    const isImpatient = this.#isImpatient[connection] === 1;
+    if (isImpatient || now > this.#since[connection]!) this.#hasAsked[connection] = 1;
     const until = this.#until[connection]!;
+    if (!isImpatient || (until - now) * 2 + TELLING_MS > due - now) return false;
     const entry = this.#free;
-    if (now <= this.#since[connection]! || until - now > (due - now) / 2) return false;
     if (entry === NONE) return false;
     sometimes(
       this.#head[connection] === NONE,
@@ -103,7 +116,6 @@ export class HeldRefusals {
     );
     this.#free = this.#next[entry]!;
     this.#count += 1;
-    this.#askedMeanwhile[connection] = 1;
     this.#requestId[entry] = refusal.requestId;
     this.#opcode[entry] = refusal.opcode;
     this.#next[entry] = NONE;
@@ -115,13 +127,6 @@ export class HeldRefusals {
     this.#tail[connection] = entry;
     if (until < this.nextAt) this.nextAt = until;
     return true;
-  }
-
-  /** [HF5] */
-  #isImpatient(connection: number, generation: number, now: Instant): boolean {
-    const isKnown = this.#generation[connection] === generation;
-    const isRecent = now < this.#until[connection]! + FORGIVEN_MS;
-    return isKnown && isRecent && this.#askedMeanwhile[connection] === 1;
   }
 
   /** [HF1] Tells what is held for connections whose rest is over. */

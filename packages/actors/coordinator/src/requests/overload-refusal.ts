@@ -1,6 +1,6 @@
 /**
- * How a client's request is refused for load: at once where its connection was not told to rest, at the
- * end of the rest where it was (held-refusals.ts). data plane.
+ * How a client's request is refused for load: at once as a rule, at the end of its connection's rest where
+ * that is impatient (held-refusals.ts). data plane.
  */
 import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
 import { ERRORS } from '@clockwise/protocol/errors';
@@ -29,7 +29,7 @@ export function refuseForLoad(
   }
   const retryAfterMs = admission.retryAfterMs(now);
   refuseOne(context, connection, refusal.requestId, refusal.opcode, retryAfterMs);
-  if (isClient && !rests) refusals.begin(connection, generation, now, now + retryAfterMs);
+  if (isClient && !rests) refusals.beginRest(connection, generation, now, now + retryAfterMs);
 }
 
 /** To all whose rest is over. */

@@ -4,7 +4,8 @@
  *
  * Invariants:
  *   RE1 a request gets at most one answer
- *   RE2 answers to clients may wait for one another as long as admission says, those to peers may not
+ *   RE2 answers to clients may wait for one another as long as admission says; those to peers, to who has
+ *       little time left, and refusals may not
  */
 import { assert } from '@clockwise/kernel/assert';
 import type { OperationSink } from '@clockwise/kernel/core';
@@ -40,6 +41,9 @@ import type { CoordinatorContext } from '../coordinator-context.ts';
 import { relayedText } from './explain-log.ts';
 import { FIELD, INSTANT } from './slot-layout.ts';
 
+/** So many times the patience must be left of an answer's time. */
+const LEFT_FACTOR = 4;
+
 /**
  * Where a response to this slot's connection is written; undefined where the connection has gone: then
  * the client learns by its deadline.
@@ -57,15 +61,18 @@ function openResponse(context: CoordinatorContext, slot: number): OperationSink 
     context.counters.responsesDropped += 1;
     return undefined;
   }
-  return toAsker(context, connection);
+  const sink = context.toConnection(connection);
+  sink.patienceMs = patienceOf(context, slot, connection);
+  return sink;
 }
 
-/** [RE2] A peer asks for others, who would wait twice. */
-function toAsker(context: CoordinatorContext, connection: number): OperationSink {
-  const sink = context.toConnection(connection);
+/** [RE2] Milliseconds. A peer asks for others, who would wait twice. */
+function patienceOf(context: CoordinatorContext, slot: number, connection: number): number {
+  const { patienceMs } = context.admission;
+  if (patienceMs === 0) return 0;
+  const leftMs = context.slots.due[slot]! - context.now;
   const isClient = context.connections.state[connection] === CONNECTION_STATE.client;
-  if (isClient) sink.patienceMs = context.admission.patienceMs;
-  return sink;
+  return isClient && leftMs > patienceMs * LEFT_FACTOR ? patienceMs : 0;
 }
 
 /** Room for a response in a connection's frame, or -1 where it takes no more: again the client learns by its deadline. */
@@ -374,7 +381,7 @@ export function refuse(
   status: number,
   retryAfterMs: number,
 ): void {
-  const sink = toAsker(context, connection);
+  const sink = context.toConnection(connection);
   const offset = sink.begin(TAG.response, RESPONSE_HEADER_WORDS);
   if (offset < 0) {
     context.counters.responsesDropped += 1;
