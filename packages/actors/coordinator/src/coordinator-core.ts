@@ -26,7 +26,7 @@ import { ScanCore } from './gets/scan-core.ts';
 import { HandOffCore } from './hand-off/hand-off-core.ts';
 import { PassedQuestions } from './peers/passed-questions.ts';
 import { ReplyDispatch } from './peers/reply-dispatch.ts';
-import { tellHeldRefusals } from './requests/overload-refusal.ts';
+import { tellHeldRefusals } from './requests/refuse.ts';
 import { RequestIntake } from './requests/request-intake.ts';
 import { Sweep } from './requests/sweep.ts';
 import { welcomeOf } from './requests/welcome-of.ts';

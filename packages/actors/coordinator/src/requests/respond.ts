@@ -372,32 +372,6 @@ function relayedAccount(
   return accountWords(relayedText(text, nodes[ownNode]!.nodeId));
 }
 
-/** Refuses an operation for which no slot was taken. */
-export function refuse(
-  context: CoordinatorContext,
-  connection: number,
-  requestId: number,
-  opcode: number,
-  status: number,
-  retryAfterMs: number,
-): void {
-  const sink = context.toConnection(connection);
-  const offset = sink.begin(TAG.response, RESPONSE_HEADER_WORDS);
-  if (offset < 0) {
-    context.counters.responsesDropped += 1;
-    return;
-  }
-  const { words } = sink;
-  words[offset + RESPONSE.status] = status | (opcode << 24);
-  words[offset + RESPONSE.requestId] = requestId;
-  words[offset + RESPONSE.counts] = 0;
-  words[offset + RESPONSE.answered] = 0;
-  words[offset + RESPONSE.retryAfterMs] = retryAfterMs;
-  words[offset + RESPONSE.hybridLow] = 0;
-  words[offset + RESPONSE.hybridHigh] = 0;
-  sink.end(RESPONSE_HEADER_WORDS);
-}
-
 export function bitCount(bits: number): number {
   let left = bits - ((bits >>> 1) & 0x55555555);
   left = (left & 0x33333333) + ((left >>> 2) & 0x33333333);

@@ -1,15 +1,41 @@
 /**
- * How a client's request is refused for load: at once as a rule, at the end of its connection's rest where
- * that is impatient (held-refusals.ts). data plane.
+ * How a request is refused for which no slot was taken: at once as a rule; for load at the end of its
+ * connection's rest, where that is impatient (held-refusals.ts). data plane.
  */
 import { CONNECTION_STATE } from '@clockwise/protocol/connection-table';
 import { ERRORS } from '@clockwise/protocol/errors';
+import { RESPONSE, RESPONSE_HEADER_WORDS, TAG } from '@clockwise/protocol/frame';
 import type { CoordinatorContext } from '../coordinator-context.ts';
-import { refuse } from './respond.ts';
 import type { Refusal } from './held-refusals.ts';
 
 /** Who hears of a refusal late has waited already. */
 const RESTED_RETRY_MS = 10;
+
+/** Refuses an operation for which no slot was taken. */
+export function refuse(
+  context: CoordinatorContext,
+  connection: number,
+  requestId: number,
+  opcode: number,
+  status: number,
+  retryAfterMs: number,
+): void {
+  const sink = context.toConnection(connection);
+  const offset = sink.begin(TAG.response, RESPONSE_HEADER_WORDS);
+  if (offset < 0) {
+    context.counters.responsesDropped += 1;
+    return;
+  }
+  const { words } = sink;
+  words[offset + RESPONSE.status] = status | (opcode << 24);
+  words[offset + RESPONSE.requestId] = requestId;
+  words[offset + RESPONSE.counts] = 0;
+  words[offset + RESPONSE.answered] = 0;
+  words[offset + RESPONSE.retryAfterMs] = retryAfterMs;
+  words[offset + RESPONSE.hybridLow] = 0;
+  words[offset + RESPONSE.hybridHigh] = 0;
+  sink.end(RESPONSE_HEADER_WORDS);
+}
 
 /** `due`: until when the request waits. A peer asks for many clients: it is told at once always. */
 export function refuseForLoad(
