@@ -84,7 +84,7 @@ export class FrameWriter implements OperationSink {
     this.patienceMs = 0;
   }
 
-  /** Completes the frame under construction, if there is one. The world calls it after each step. */
+  /** Completes the frame under construction, if there is one. The world calls it before that leaves. */
   flush(): void {
     if (this.#kind === 0) return;
     if (this.#operationCount > 0) {
